@@ -1,0 +1,158 @@
+"""The schema of ``result.json``: what a run found out, derived from its event log; versioned and validated."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA = "rosetta-result/1"
+
+Status = Literal["ok", "not_equivalent", "failed", "unavailable", "pending"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="null")
+
+
+class Machine(_Model):
+    """The machine that ran it, and its measured peaks."""
+
+    host_platform: str = Field(description="operating system and kernel")
+    cpu: str
+    cores: int = Field(description="cores the workers may use")
+    memory_bytes: int
+    device: str = Field(description='"cpu" or "cuda"')
+    matmul_flops: float | None = Field(description="float32 matrix product, FLOP/s, measured with NumPy")
+    copy_bytes_per_second: float | None = Field(description="memory copy, bytes read + written per second, measured")
+    canary_drift: float | None = Field(description="sd of the log of the canary's times over the run: the machine's own")
+    background_load: float | None = Field(description="cores kept busy by other programs while chunks ran, mean")
+    host_load: float | None = Field(description="cores kept busy by Rosetta's own host while chunks ran, mean")
+
+
+class Protocol(_Model):
+    """How it was measured: everything fixed before the run."""
+
+    preset: str
+    launches: int
+    rounds: dict[str, int] = Field(description="rounds in each launch, by workload")
+    seed: int
+    one_at_a_time: bool
+    threads: int
+    affinity: list[int]
+    environment: dict[str, str] = Field(description="environment variables set for every worker")
+    confidence: float
+    rosetta_version: str
+    command: str = Field(description="the command line that repeats this run")
+
+
+class TensorError(_Model):
+    """A relative L2 error against the float64 reference, and the tensor that has it."""
+
+    error: float | None = Field(description="null: not a finite number")
+    tolerance: float
+    tensor: str
+
+
+class DropoutCheck(_Model):
+    """Whether dropout acts while training: spread of the first step's loss over draws, against the reference's."""
+
+    mean: float | None
+    sd: float | None
+    reference_mean: float
+    reference_sd: float
+    passed: bool
+
+
+class Equivalence(_Model):
+    """The proof that a contender computes the same network."""
+
+    passed: bool
+    logits: TensorError
+    loss: TensorError
+    gradients: TensorError = Field(description="the worst tensor")
+    update: TensorError = Field(description="the worst parameter's change after 10 optimiser steps")
+    dropout: DropoutCheck | None
+    deviation: str = Field(default="", description="what the implementation declares to do differently, in words")
+
+
+class Ratio(_Model):
+    """Speed relative to another contender: 0.8 is 20 % fewer samples per second."""
+
+    to: str
+    value: float
+    low: float | None
+    high: float | None
+    tie: bool = Field(description="the interval contains 1")
+
+
+class Chunk(_Model):
+    """A timed, uninterrupted stretch of training steps in one worker."""
+
+    launch: int
+    round: int
+    steps: int
+    seconds: float
+    loss: float | None = Field(description="mean training loss of the chunk, dropout on; null if not finite")
+    trained_samples: int = Field(description="samples this worker had trained on after the chunk, warm-up included")
+    trained_seconds: float = Field(description="seconds it had trained after the chunk, warm-up included")
+
+
+class Accuracy(_Model):
+    """Test accuracy of one worker at one time."""
+
+    launch: int
+    trained_samples: int
+    trained_seconds: float
+    value: float
+    test_samples: int
+
+
+class ContenderResult(_Model):
+    """One contender on one workload."""
+
+    name: str = Field(description="as asked for, e.g. torch[channels_last]")
+    framework: str
+    version: str | None
+    status: Status
+    reason: str = Field(default="", description="why it isn't ok")
+    packages: dict[str, str] = Field(default_factory=dict, description="everything installed in its environment")
+    precision: str = Field(default="float32", description="as the variant states; not compared silently")
+    equivalence: Equivalence | None = None
+    import_seconds: float | None = Field(default=None, description="median over launches")
+    build_seconds: float | None = Field(default=None, description="median over launches")
+    first_step_seconds: float | None = Field(default=None, description="median over launches; includes compilation")
+    samples_per_second: float | None = Field(default=None, description="steady state")
+    ratio: Ratio | None = None
+    fraction_of_peak: float | None = Field(default=None, description="of the measured float32 matrix product")
+    peak_memory_bytes: int | None = Field(default=None, description="largest resident size of the worker")
+    loss: float | None = Field(default=None, description="mean training loss of the last round over launches")
+    accuracy: float | None = Field(default=None, description="mean over launches of the last test accuracy")
+    trained_samples: int | None = Field(default=None, description="mean over launches, when accuracy was taken")
+    accuracies: list[Accuracy] = Field(default_factory=list)
+    chunks: list[Chunk] = Field(default_factory=list)
+
+
+class WorkloadResult(_Model):
+    """All contenders on one workload."""
+
+    workload: str
+    title: str
+    source: str
+    data: str = Field(description='"real", "real, first 1,017 test images", "synthetic"')
+    batch_size: int
+    training_flops: int = Field(description="per sample")
+    chance_accuracy: float = Field(description="accuracy of guessing")
+    contenders: list[ContenderResult]
+
+
+class Result(_Model):
+    """A whole run."""
+
+    schema_: Annotated[Literal["rosetta-result/1"], Field(alias="schema")] = SCHEMA
+    run: str
+    started: str = Field(description="UTC, ISO 8601")
+    complete: bool = Field(description="false while it runs or if it was interrupted")
+    wall_seconds: float
+    useful_seconds: float = Field(description="in chunks, imports, builds, first steps and proofs")
+    machine: Machine
+    protocol: Protocol
+    results: list[WorkloadResult]
