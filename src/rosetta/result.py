@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA = "rosetta-result/1"
+SCHEMA: Literal["rosetta-result/1"] = "rosetta-result/1"
 
 Status = Literal["ok", "not_equivalent", "failed", "unavailable", "pending"]
 
@@ -22,8 +22,8 @@ class Machine(_Model):
     memory_bytes: int
     device: str = Field(description='"cpu" or "cuda"')
     matmul_flops: float | None = Field(description="float32 matrix product, FLOP/s, measured with NumPy")
-    copy_bytes_per_second: float | None = Field(description="memory copy, bytes read + written per second, measured")
-    canary_drift: float | None = Field(description="sd of the log of the canary's times over the run: the machine's own")
+    copy_bytes_per_second: float | None = Field(description="memory copy, read + written, measured")
+    canary_drift: float | None = Field(description="sd of log canary time over the run: the machine's own")
     background_load: float | None = Field(description="cores kept busy by other programs while chunks ran, mean")
     host_load: float | None = Field(description="cores kept busy by Rosetta's own host while chunks ran, mean")
 
@@ -53,12 +53,12 @@ class TensorError(_Model):
 
 
 class DropoutCheck(_Model):
-    """Whether dropout acts while training: spread of the first step's loss over draws, against the reference's."""
+    """Whether dropout acts as it should: how far it moves a weight's first update from the one without dropout."""
 
-    mean: float | None
-    sd: float | None
-    reference_mean: float
-    reference_sd: float
+    tensor: str = Field(description="the weight that agrees least with the reference")
+    distance: float | None = Field(description="relative L2; null: not a finite number")
+    expected: float = Field(description="the reference's mean over draws")
+    sd: float = Field(description="the reference's scatter over draws")
     passed: bool
 
 
@@ -72,6 +72,9 @@ class Equivalence(_Model):
     update: TensorError = Field(description="the worst parameter's change after 10 optimiser steps")
     dropout: DropoutCheck | None
     deviation: str = Field(default="", description="what the implementation declares to do differently, in words")
+    deviation_size: float | None = Field(
+        default=None, description="its size: worst parameter's change after 10 steps, relative to the canonical one's"
+    )
 
 
 class Ratio(_Model):
@@ -146,6 +149,8 @@ class WorkloadResult(_Model):
 
 class Result(_Model):
     """A whole run."""
+
+    model_config = ConfigDict(populate_by_name=True)
 
     schema_: Annotated[Literal["rosetta-result/1"], Field(alias="schema")] = SCHEMA
     run: str

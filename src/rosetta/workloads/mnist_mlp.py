@@ -6,7 +6,7 @@ WORKLOAD = Workload(
     name="mnist_mlp",
     title="Multi-layer perceptron on MNIST",
     source="Keras 2.0 example mnist_mlp.py, as timed in the Keras back-end comparison (K80, 2017)",
-    dataset="mnist_flat",
+    dataset="mnist",
     input_shape=(784,),
     layers=(
         Dense("dense1", 784, 512),

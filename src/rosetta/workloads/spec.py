@@ -13,7 +13,7 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Parameter:
-    """One canonical parameter: channels first, dense weights out × in, convolution kernels out × in × height × width."""
+    """One canonical parameter: dense weights out × in, convolution kernels out × in × height × width."""
 
     name: str
     kind: str

@@ -1,0 +1,253 @@
+"""Measures what the harness costs: samples/s of an ordinary ``rosetta run`` over those of plain scripts.
+
+    python benchmarks/harness_cost.py [--contender torch] [--workload mnist_mlp] [--launches 6] [--rounds 3] [--json FILE]
+
+It conducts a real run. Beside each worker it starts the script of that framework from ``plain/``, which imports nothing
+of Rosetta, in the same environment, with the same variables, processors, arrays and batch order, and trains it for as
+many steps as the worker was warmed up. In each round, just before or just after a worker's chunk (a coin decides), the
+script trains a chunk of as many steps, with the same lead-in outside the clock; whoever waits is stopped. The ratio is
+estimated as ``rosetta run`` does it, paired by round, its interval over launches.
+
+Bound: 0.98 of the plain script's samples/s, for every contender on every workload, on the CPU. Options given several
+times select several; all contenders and workloads take about 15 minutes on two quiet cores. With few launches most
+intervals span the bound: ``undecided``. Exit status 1 if one lies below it or wasn't measured.
+"""
+
+import argparse
+import json
+import math
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from rosetta import datasets
+from rosetta.contenders import DEFAULT_CONTENDERS, frameworks, parse_contender
+from rosetta.environments import build
+from rosetta.paths import cache_folder, data_folder
+from rosetta.plan import Plan
+from rosetta.result import Result
+from rosetta.results import log_rates
+from rosetta.run import Observer, batch_order, conduct, create
+from rosetta.run_log import Event
+from rosetta.statistics import rate, ratio
+from rosetta.workers import clean_environment
+from rosetta.workloads import find_workload, workloads
+
+BOUND = 0.98
+SCRIPTS = Path(__file__).parent / "plain"
+
+
+class PlainScript:
+    """The process of one plain script; while it isn't asked anything it is stopped."""
+
+    def __init__(self, command: Sequence[str | Path], environment: Mapping[str, str], plan: Plan, log: Path):
+        """Start it, its errors going to the file ``log``, and wait until it has built its network."""
+        self._log = log
+        with log.open("wb") as errors:
+            # A group of its own in this session: if the benchmark is killed, the kernel hangs up on the stopped group.
+            self._process = subprocess.Popen(
+                command,
+                env=dict(environment),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                process_group=0,
+            )
+        os.sched_setaffinity(self._process.pid, plan.affinity)
+        self._answer("ready")
+        self._signal(signal.SIGSTOP)
+
+    def train(self, first: int, lead_in: int, steps: int) -> float:
+        """Let it run, train ``lead_in`` steps and then ``steps``, stop it again; return the latter's seconds."""
+        self._signal(signal.SIGCONT)
+        stdin: IO[str] = self._pipe(self._process.stdin)
+        with suppress(BrokenPipeError):
+            stdin.write(f"run {first} {lead_in} {steps}\n")
+            stdin.flush()
+        seconds = float(self._answer("seconds"))
+        self._signal(signal.SIGSTOP)
+        return seconds
+
+    def close(self) -> None:
+        """End the process."""
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+        self._pipe(self._process.stdout).close()
+        with suppress(BrokenPipeError):
+            self._pipe(self._process.stdin).close()
+
+    def _answer(self, word: str) -> str:
+        for line in self._pipe(self._process.stdout):
+            if line.startswith(word):
+                return line.removeprefix(word).strip()
+        self._process.wait()
+        raise SystemExit(f"A plain script ended: {self._log.read_text(errors='replace')[-2000:]}")
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
+
+    @staticmethod
+    def _pipe(pipe: IO[str] | None) -> IO[str]:
+        assert pipe is not None
+        return pipe
+
+
+class SideBySide(Observer):
+    """Watches a run and trains the plain scripts beside its workers, never while a chunk runs."""
+
+    def __init__(self, plan: Plan, folder: Path, console: Console):
+        self._plan = plan
+        self._folder = folder
+        self._console = console
+        self._scripts: dict[str, PlainScript] = {}
+        self._warm: dict[str, Event] = {}
+        self._positions: dict[str, int] = {}
+        self._before: dict[str, float] = {}
+        self._coin = random.Random(plan.seed)
+        self.chunks: list[dict[str, Any]] = []
+
+    def say(self, sentence: str) -> None:
+        """Print it."""
+        self._console.print(sentence, highlight=False, markup=False)
+
+    def state(self, workload: str, label: str, state: str) -> None:
+        """Perhaps train the plain script before the worker's chunk that is about to begin."""
+        if state.startswith("launch ") and self._coin.random() < 0.5:
+            self._before[label] = self._train(label)
+
+    def event(self, event: Event) -> None:
+        """Start a plain script when a worker is warm; train it after a worker's chunk unless it was before."""
+        match event["event"]:
+            case "warm":
+                self._start(event)
+            case "chunk":
+                label = event["label"]
+                plain_first = label in self._before
+                seconds = self._before.pop(label) if plain_first else self._train(label)
+                fields = {key: event[key] for key in ("workload", "label", "launch", "round", "steps", "seconds")}
+                self.chunks.append({**fields, "plain_seconds": seconds, "plain_first": plain_first})
+            case "failure":
+                self.say(f"{event['workload']}: {event['label']}: {event['stage']}: {event['reason']}")
+            case "launch":
+                self.close()
+                self.say(f"launch {event['launch'] + 1} of {self._plan.launches} done")
+
+    def close(self) -> None:
+        """End the plain scripts."""
+        for script in self._scripts.values():
+            script.close()
+        self._scripts.clear()
+
+    def _start(self, warm: Event) -> None:
+        label = warm["worker"]
+        if label in self._scripts:
+            self._scripts.pop(label).close()
+        contender = parse_contender(label, frameworks())
+        environment = build(contender)
+        log = self._folder / "workers" / f"plain {label}, {warm['workload']}, launch {warm['launch']}.log"
+        script = PlainScript(
+            [environment.python, "-s", SCRIPTS / f"{contender.framework.name}_plain.py", *self._arguments(warm)],
+            clean_environment(environment.home) | self._plan.environment | contender.environment,
+            self._plan,
+            log,
+        )
+        self._scripts[label] = script
+        self._warm[label] = warm
+        self._positions[label] = warm["trained_samples"] // find_workload(warm["workload"]).batch_size
+        script.train(0, 0, 1)
+        script.train(1, 0, self._positions[label] - 1)
+
+    def _arguments(self, warm: Event) -> list[str]:
+        workload = find_workload(warm["workload"])
+        given = Path(self._plan.data) if self._plan.data else None
+        data = datasets.prepare(workload.dataset, given, cache_folder() / "data")
+        order = self._folder / f"{workload.name}-order.npy"
+        if not order.exists():
+            samples = len(np.load(data.train_labels, mmap_mode="r"))
+            np.save(order, batch_order(samples, workload.batch_size, workload.epochs, self._plan.seed))
+        return [workload.name, str(data.train_inputs), str(data.train_labels), str(order)]
+
+    def _train(self, label: str) -> float:
+        warm, first = self._warm[label], self._positions[label]
+        self._positions[label] += warm["lead_in"] + warm["chunk_steps"]
+        return self._scripts[label].train(first, warm["lead_in"], warm["chunk_steps"])
+
+
+def report(plan: Plan, chunks: Sequence[dict[str, Any]], result: Result | None, console: Console) -> bool:
+    """Print the table; return whether every pair was measured and no interval lies below the bound."""
+    table = Table("contender", "workload", "rosetta", "plain", "ratio", "interval", f"≥ {BOUND}")
+    table.title, table.title_justify = f"samples/s, {plan.launches} launches × {plan.rounds} rounds", "left"
+    fine = True
+    reasons = {(w.workload, c.name): c.reason for w in result.results for c in w.contenders} if result else {}
+    for contender in plan.contenders:
+        for name in plan.workloads:
+            mine = [c for c in chunks if (c["label"], c["workload"]) == (contender, name)]
+            shown = contender.replace("[", r"\[")
+            if not mine:
+                table.add_row(shown, name, "", "", "", "", reasons.get((name, contender), "") or "not measured")
+                fine = False
+                continue
+            batch_size = find_workload(name).batch_size
+            ours = log_rates(mine, batch_size)
+            plain = log_rates(({**c, "seconds": c["plain_seconds"]} for c in mine), batch_size)
+            estimate = ratio(ours, plain, plan.confidence)
+            low, high = estimate.low or 0.0, estimate.high or math.inf
+            verdict = "yes" if low >= BOUND else "no" if high < BOUND else "undecided"
+            fine &= verdict != "no"
+            speeds = [f"{rate(rates, plan.confidence).value:,.0f}" for rates in (ours, plain)]
+            table.add_row(shown, name, *speeds, f"{estimate.value:.3f}", f"{low:.3f} – {high:.3f}", verdict)
+    console.print(table)
+    return fine
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--contender", action="append", choices=DEFAULT_CONTENDERS)
+    parser.add_argument("--workload", action="append", choices=list(workloads()))
+    parser.add_argument("--launches", type=int, default=6)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path, help="write the raw values there")
+    options = parser.parse_args()
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # the workers and the scripts both inherit it
+    data, console = data_folder(None), Console()
+    plan = Plan(
+        workloads=options.workload or list(workloads()),
+        contenders=options.contender or list(DEFAULT_CONTENDERS),
+        preset="quick",
+        launches=options.launches,
+        rounds=options.rounds,
+        test_samples=0,
+        data=str(data) if data else None,
+    )
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "run"
+        create(plan, folder)
+        side_by_side, result = SideBySide(plan, folder, console), None
+        try:
+            result = conduct(folder, side_by_side)
+        except KeyboardInterrupt:
+            console.print("interrupted; this is what there is:")
+        finally:
+            side_by_side.close()
+    if options.json:
+        raw = {"plan": plan.model_dump(by_alias=True), "chunks": side_by_side.chunks}
+        options.json.write_text(json.dumps(raw, indent=1) + "\n")
+    fine = report(plan, side_by_side.chunks, result, console)
+    sys.exit(0 if fine and result else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,433 @@
+"""The command line: every command is a thin layer over a documented Python call."""
+
+import sys
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.columns import Columns
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+from rich.syntax import Syntax
+from rich.table import Table
+
+from rosetta import __version__, datasets, doctor, environments, machine
+from rosetta.calibration import calibration_table, comparisons
+from rosetta.contenders import DEFAULT_CONTENDERS, frameworks, parse_contender
+from rosetta.errors import RosettaError, unknown
+from rosetta.paths import cache_folder, data_folder
+from rosetta.plan import PRESETS, Plan, find_preset, read_plan
+from rosetta.report.exports import to_csv, to_markdown
+from rosetta.report.terminal import compare_table, result_table
+from rosetta.result import Result
+from rosetta.run import conduct, create, new_folder, read_result, run_folders, write_report
+from rosetta.run_log import read_events
+from rosetta.watch import Watch
+from rosetta.workloads import find_workload, workloads
+
+RUNS = Path("runs")
+
+out = Console()
+err = Console(stderr=True)
+
+app = typer.Typer(
+    name="rosetta",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="""Runs the **same** neural network in every deep-learning framework, **proves** that it is the same, and
+measures them **side by side**.
+
+Start with `rosetta run`: two networks, six contenders, about six minutes on two cores. A *contender* is written like a
+requirement: `torch`, `torch[compile]`, `keras[jax]`, `torch==2.13.0`.""",
+)
+environment_app = typer.Typer(no_args_is_help=True, help="The contenders' virtual environments.")
+app.add_typer(environment_app, name="env")
+
+WorkloadsArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[WORKLOAD]...", help="Workloads; all if none is named.")
+]
+WithOption = Annotated[
+    list[str] | None,
+    typer.Option("--with", metavar="CONTENDER", help="A contender; repeat it. Default: the six current ones."),
+]
+DataOption = Annotated[
+    Path | None, typer.Option(help="Folder with the original data files; also ROSETTA_DATA.", show_default=False)
+]
+FrameworksOption = Annotated[
+    list[Path] | None, typer.Option("--frameworks", help="A folder with framework folders of your own; repeat it.")
+]
+SeedOption = Annotated[int, typer.Option(help="Seed of parameters, batches and the order within rounds.")]
+OutOption = Annotated[
+    Path | None, typer.Option(help="The run's new directory; default: one below runs/.", show_default=False)
+]
+
+
+@app.command()
+def run(
+    workload: WorkloadsArgument = None,
+    contender: WithOption = None,
+    preset: Annotated[str, typer.Option(help=" ".join(f"`{n}`: {p.meaning}." for n, p in PRESETS.items()))] = "quick",
+    launches: Annotated[
+        int | None, typer.Option(min=1, help="Sets of fresh processes; more narrow the intervals.")
+    ] = None,
+    rounds: Annotated[int | None, typer.Option(min=1, help="Chunks of every contender in each launch.")] = None,
+    data: DataOption = None,
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", help="The run's new directory.", show_default=False)
+    ] = None,
+    json: Annotated[str | None, typer.Option(help="Write result.json there too; - for standard output.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with an interrupted run.", show_default=False)] = None,
+    one_at_a_time: Annotated[
+        bool, typer.Option("--one-at-a-time", help="For memory that can't hold all workers.")
+    ] = False,
+    frameworks_folder: FrameworksOption = None,
+    seed: SeedOption = 1,
+) -> None:
+    """Prove and race contenders on workloads; show who is fastest, by how much, and how sure that is.
+
+    Examples: `rosetta run` · `rosetta run mnist_mlp --with torch --with jax` ·
+    `rosetta run --with torch==2.13.0 --with torch==2.12.0` · `rosetta run --resume runs/NAME`
+    """
+    if resume is not None:
+        folder = resume
+        plan = read_plan(folder / "plan.json")
+    else:
+        chosen = find_preset(preset)
+        plan = _plan(
+            workload,
+            contender,
+            data,
+            frameworks_folder,
+            kind="run",
+            preset=preset,
+            launches=launches or chosen.launches,
+            rounds=rounds or chosen.rounds,
+            test_samples=chosen.test_samples,
+            one_at_a_time=one_at_a_time,
+            seed=seed,
+        )
+        folder = out_folder or new_folder(RUNS, plan)
+        create(plan, folder)
+    result = _conduct(plan, folder)
+    quiet = json == "-"
+    if json is not None:
+        text = result.model_dump_json(by_alias=True, indent=1)
+        if quiet:
+            sys.stdout.write(text + "\n")
+        else:
+            _write(Path(json), text + "\n")
+    if not quiet:
+        _show_result(result, folder)
+    _exit_unless_all_ok(result)
+
+
+@app.command()
+def verify(
+    workload: WorkloadsArgument = None,
+    contender: WithOption = None,
+    data: DataOption = None,
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", help="The run's new directory.", show_default=False)
+    ] = None,
+    frameworks_folder: FrameworksOption = None,
+    seed: SeedOption = 1,
+) -> None:
+    """Prove that contenders compute the same network, without timing them."""
+    plan = _plan(
+        workload, contender, data, frameworks_folder, kind="verify", preset="smoke", launches=1, rounds=1,
+        test_samples=0, seed=seed,
+    )  # fmt: skip
+    folder = out_folder or new_folder(RUNS, plan)
+    create(plan, folder)
+    result = _conduct(plan, folder)
+    for proven in result.results:
+        out.print(_proof_table(proven.workload, result))
+    _exit_unless_all_ok(result)
+
+
+@app.command()
+def calibrate(
+    workload: Annotated[str, typer.Argument(help="A workload.")],
+    contender: Annotated[str, typer.Argument(help="A contender, raced against itself.")],
+    comparisons_wanted: Annotated[int, typer.Option("--comparisons", min=1, help="How many A/A comparisons.")] = 1,
+    launches: Annotated[int, typer.Option(min=2, help="Launches in each comparison.")] = 6,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds in each launch.")] = 12,
+    plant: Annotated[
+        list[float] | None, typer.Option(help="Also race a copy slowed by this fraction, e.g. 0.1; repeat it.")
+    ] = None,
+    data: DataOption = None,
+    out_folder: OutOption = None,
+    frameworks_folder: FrameworksOption = None,
+    seed: SeedOption = 1,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with an interrupted calibration.", show_default=False)
+    ] = None,
+) -> None:
+    """Race a contender against itself: how often would a difference be seen that isn't there?"""
+    if resume is not None:
+        folder, plan = resume, read_plan(resume / "plan.json")
+    else:
+        plan = _plan(
+            [workload], [contender], data, frameworks_folder, kind="calibrate", preset="smoke",
+            launches=launches * comparisons_wanted, rounds=rounds, test_samples=0, seed=seed,
+            planted_slowdowns=sorted(plant or []),
+        )  # fmt: skip
+        folder = out_folder or new_folder(RUNS, plan)
+        create(plan, folder)
+    result = _conduct(plan, folder)
+    out.print(calibration_table(plan, comparisons(plan, read_events(folder / "events.jsonl"), launches)))
+    out.print(f"record  {folder}", highlight=False)
+    _exit_unless_all_ok(result)
+
+
+@app.command("list")
+def list_(
+    what: Annotated[str, typer.Argument(help="workloads, contenders or runs", metavar="workloads|contenders|runs")],
+) -> None:
+    """List workloads, contenders or runs."""
+    tables = {"workloads": _workload_table, "contenders": _contender_table, "runs": _run_table}
+    if what not in tables:
+        raise unknown("list", what, tables)
+    out.print(tables[what]())
+
+
+@app.command()
+def show(
+    workload: Annotated[str, typer.Argument(help="A workload.")],
+    inside: Annotated[
+        list[str] | None, typer.Option("--in", metavar="FRAMEWORK", help="A framework; repeat it.")
+    ] = None,
+    frameworks_folder: FrameworksOption = None,
+) -> None:
+    """Show a workload's implementations side by side, e.g. `rosetta show cifar10_cnn --in torch --in jax`."""
+    name = find_workload(workload).name
+    known = frameworks(frameworks_folder or [])
+    wanted = inside or ["torch", "jax"]
+    panels = []
+    for text in wanted:
+        framework_name = text.partition("[")[0].partition("==")[0]
+        if framework_name not in known:
+            raise unknown("framework", framework_name, known)
+        path = known[framework_name].implementation(name)
+        if not path.exists():
+            raise RosettaError(f"{known[framework_name].title} has no implementation of {name}.")
+        source = path.read_text("utf-8")
+        if out.is_terminal:
+            width = max(60, out.width // len(wanted) - 2)
+            panels.append(
+                Panel(Syntax(source, "python", word_wrap=True), title=known[framework_name].title, width=width)
+            )
+        else:
+            print(f"# {known[framework_name].title}: {path.name}\n{source}")
+    if panels:
+        out.print(Columns(panels))
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's directory.")],
+    open_: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    csv_file: Annotated[
+        str | None, typer.Option("--csv", help="Write a CSV table there; - for standard output.")
+    ] = None,
+    markdown: Annotated[str | None, typer.Option(help="Write Markdown tables there; - for standard output.")] = None,
+) -> None:
+    """Make a run's result and page anew from its events, show the tables, export them."""
+    result = write_report(folder)
+    for target, text in ((csv_file, to_csv), (markdown, to_markdown)):
+        if target == "-":
+            sys.stdout.write(text(result))
+        elif target is not None:
+            _write(Path(target), text(result))
+    if "-" not in (csv_file, markdown):
+        _show_result(result, folder)
+    if open_:
+        webbrowser.open((folder / "report.html").resolve().as_uri())
+
+
+@app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="RUN", help="A run's directory.")],
+    second: Annotated[Path, typer.Argument(metavar="RUN", help="Another.")],
+) -> None:
+    """Compare the ratios of two runs; times of two runs mean nothing to each other."""
+    out.print(compare_table(read_result(first), read_result(second)))
+
+
+@app.command("doctor")
+def doctor_(data: DataOption = None) -> None:
+    """Look at the machine: cores, memory, governor, noise measured for a few seconds, environments, data."""
+    out.print(doctor.examine(data_folder(data)))
+
+
+@environment_app.command("list")
+def environment_list() -> None:
+    """List the environments that are built."""
+    table = Table("environment", "packages", "built in")
+    for environment in environments.existing():
+        table.add_row(environment.folder.name, ", ".join(environment.packages), f"{environment.build_seconds:.1f} s")
+    out.print(table)
+    out.print(f"in {environments.environments_folder()}", highlight=False)
+
+
+@environment_app.command("remove")
+def environment_remove(name: Annotated[str, typer.Argument(help="Its name in `rosetta env list`, or `all`.")]) -> None:
+    """Remove an environment; it is built again when it is needed."""
+    for found in [e.folder.name for e in environments.existing()] if name == "all" else [name]:
+        environments.remove(found)
+        out.print(f"removed {found}", highlight=False)
+
+
+def _plan(
+    names: Sequence[str] | None,
+    contenders: Sequence[str] | None,
+    data: Path | None,
+    frameworks_folders: Sequence[Path] | None,
+    **fields: object,
+) -> Plan:
+    known = frameworks(frameworks_folders or [])
+    folder = data_folder(data)
+    return Plan(
+        workloads=list(dict.fromkeys(find_workload(name).name for name in names or workloads())),
+        contenders=[parse_contender(text, known).name for text in contenders or DEFAULT_CONTENDERS],
+        data=str(folder) if folder else None,
+        frameworks=[str(path) for path in frameworks_folders or []],
+        device="cuda" if machine.has_nvidia_gpu() else "cpu",
+        **fields,  # type: ignore[arg-type]
+    )
+
+
+def _conduct(plan: Plan, folder: Path) -> Result:
+    try:
+        with Watch(plan, err) as watch:
+            return conduct(folder, watch)
+    except KeyboardInterrupt:
+        sentence = f"\nInterrupted. What was measured is in {folder}; go on with: rosetta run --resume {folder}"
+        err.print(sentence, markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(130) from None
+
+
+def _show_result(result: Result, folder: Path) -> None:
+    for workload in result.results:
+        out.print(result_table(workload, result.protocol))
+    out.print(f"page    {folder / 'report.html'}", highlight=False)
+    out.print(f"record  {folder}", highlight=False)
+    out.print(f"again   {result.protocol.command}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _exit_unless_all_ok(result: Result) -> None:
+    if any(contender.status != "ok" for workload in result.results for contender in workload.contenders):
+        err.print("Not all contenders finished; the reasons stand beside them.")
+        raise typer.Exit(1)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RosettaError(f"{path} can't be written: {error.strerror}.") from error
+
+
+def _proof_table(workload: str, result: Result) -> Table:
+    table = Table(
+        "contender", "logits", "loss", "worst gradient", "worst update", "dropout", "verdict",
+        title=f"{workload}: relative L2 error against the float64 reference", title_justify="left",
+    )  # fmt: skip
+    for contender in next(w for w in result.results if w.workload == workload).contenders:
+        proof = contender.equivalence
+        if proof is None:
+            reason = f"{contender.status}: {contender.reason}"
+            table.add_row(escape(contender.name), "", "", "", "", "", escape(reason), style="red")
+            continue
+        cells = [
+            ("—" if check.error is None else f"{check.error:.1e}") + (f" {check.tensor}" if named else "")
+            for check, named in ((proof.logits, 0), (proof.loss, 0), (proof.gradients, 1), (proof.update, 1))
+        ]
+        drop = "" if proof.dropout is None else "acts" if proof.dropout.passed else "differs"
+        verdict = "the same network" if proof.passed else contender.reason
+        table.add_row(escape(contender.name), *cells, drop, escape(verdict), style="" if proof.passed else "red")
+    return table
+
+
+def _workload_table() -> Table:
+    table = Table(
+        "workload", "data", "parameters", "MFLOP/sample", "optimiser", "batch", "epochs", "published", "source"
+    )
+    folder = data_folder(None)
+    for workload in workloads().values():
+        parameters = sum(value.size for value in workload.initial_parameters(0).values())
+        table.add_row(
+            workload.name,
+            f"{workload.dataset}: {datasets.available(workload.dataset, folder, cache_folder() / 'data')}",
+            f"{parameters:,}",
+            f"{workload.training_flops / 1e6:.1f}",
+            workload.optimizer.name,
+            str(workload.batch_size),
+            str(workload.epochs),
+            workload.reached,
+            workload.source,
+        )
+    return table
+
+
+def _contender_table() -> Table:
+    table = Table("contender", "meaning", "packages (CPU)", "workloads")
+    for framework in frameworks().values():
+        having = ", ".join(name for name in workloads() if framework.implementation(name).exists())
+        if not framework.groups:
+            table.add_row(framework.name, framework.about, " ".join(framework.packages["cpu"]), having)
+        for name, variant in framework.variants.items():
+            packages = [*framework.packages.get("cpu", []), *variant.packages.get("cpu", [])]
+            table.add_row(escape(f"{framework.name}[{name}]"), variant.meaning, " ".join(packages), having)
+    return table
+
+
+def _run_table() -> Table:
+    table = Table("run", "started", "workloads", "contenders", "complete")
+    for folder in run_folders(RUNS):
+        try:
+            result = read_result(folder)
+        except RosettaError as error:
+            table.add_row(str(folder), "", "", "", error.cause)
+            continue
+        names = {c.name: None for w in result.results for c in w.contenders}
+        table.add_row(
+            str(folder),
+            result.started,
+            ", ".join(w.workload for w in result.results),
+            escape(", ".join(names)),
+            "yes" if result.complete else f"no; rosetta run --resume {folder}",
+        )
+    return table
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"rosetta {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; a ``RosettaError`` is a message and exit code 2, Ctrl-C is 130."""
+    try:
+        app()
+    except RosettaError as error:
+        err.print(f"[red]error:[/red] {escape(error.cause)}", highlight=False, soft_wrap=True)
+        if error.remedy:
+            err.print(error.remedy, markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,178 @@
+"""Builds and caches the isolated virtual environment of a contender, with uv."""
+
+import ast
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import filelock
+import uv
+
+from rosetta.contenders import Contender
+from rosetta.errors import RosettaError
+from rosetta.paths import cache_folder
+from rosetta.workers import HOST_MARK
+
+_TIMEOUT_SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A built environment."""
+
+    folder: Path
+    packages: tuple[str, ...]
+    build_seconds: float
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        return self.folder / "bin" / "python"
+
+    @property
+    def home(self) -> Path:
+        """The home folder of its workers, so that frameworks neither read nor write the user's."""
+        return self.folder / "home"
+
+
+class EnvironmentFailure(RosettaError):
+    """An environment that can't be built; a result of the run, not its end."""
+
+
+def environments_folder() -> Path:
+    """Return the folder of all environments."""
+    return cache_folder() / "environments"
+
+
+def build(contender: Contender, device: str = "cpu") -> Environment:
+    """Return the contender's environment, building it unless it is there; safe among several processes.
+
+    Contenders with the same packages share one. Raises ``EnvironmentFailure`` with the installer's reason.
+    """
+    missing = contender.missing_programs
+    if missing:
+        raise EnvironmentFailure(
+            f"{contender.name} needs {', '.join(missing)}, which is not installed.",
+            f"Install it with your system's package manager, on Debian: apt-get install {' '.join(missing)}",
+        )
+    packages = contender.packages(device)
+    content = json.dumps([packages, sys.version_info[:2], device])
+    name = f"{contender.framework.name}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+    folder = environments_folder() / name
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(folder.with_suffix(".lock")):
+        if (folder / "rosetta.json").exists():
+            return _read(folder)
+        start = time.perf_counter()
+        try:
+            _uv("venv", "--quiet", "--clear", "--python", sys.executable, str(folder))
+            _install(contender, folder, packages)
+            (folder / "home").mkdir()
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        record = {"contender": contender.name, "packages": packages, "seconds": time.perf_counter() - start}
+        (folder / "rosetta.json").write_text(json.dumps(record))
+        return _read(folder)
+
+
+def existing() -> Iterator[Environment]:
+    """Yield the environments that are built."""
+    for record in sorted(environments_folder().glob("*/rosetta.json")):
+        yield _read(record.parent)
+
+
+def remove(name: str) -> None:
+    """Delete the environment of that folder name."""
+    names = [environment.folder.name for environment in existing()]
+    if name not in names:
+        raise RosettaError(f"There is no environment '{name}'.", "rosetta env list shows them.")
+    folder = environments_folder() / name
+    with filelock.FileLock(folder.with_suffix(".lock")):
+        shutil.rmtree(folder)
+
+
+def _read(folder: Path) -> Environment:
+    record = json.loads((folder / "rosetta.json").read_text())
+    return Environment(folder, tuple(record["packages"]), record["seconds"])
+
+
+def _install(contender: Contender, folder: Path, packages: list[str]) -> None:
+    command = ["pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), *_index_options(), *packages]
+    if contender.framework.install.torch_backend and not pip_settings().get("find-links"):
+        # PyTorch's own index has the small CPU builds; companies and closed networks often can't reach it.
+        try:
+            _uv(*command, "--torch-backend", "auto", retries=0)
+            return
+        except EnvironmentFailure as failure:
+            if not any(word in failure.cause.lower() for word in ("dns", "connect", "network", "fetch", "timed out")):
+                raise
+    _uv(*command)
+
+
+def _uv(*arguments: str, retries: int | None = None) -> None:
+    environment = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}
+    environment |= HOST_MARK
+    certificate = pip_settings().get("cert")
+    if certificate:
+        environment["SSL_CERT_FILE"] = certificate[-1]
+    if retries is not None:
+        environment["UV_HTTP_RETRIES"] = str(retries)
+    done = subprocess.run(
+        [uv.find_uv_bin(), "--no-config", *arguments],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_TIMEOUT_SECONDS,
+    )
+    if done.returncode:
+        said = " ".join(done.stderr.split())[-1500:] or f"exit status {done.returncode}"
+        remedy = "Check the version's number." if "no version of" in said else "Check the network and pip's settings."
+        if "No space left" in said:
+            remedy = "Free some disk space, or move the cache with ROSETTA_CACHE."
+        raise EnvironmentFailure(f"Its environment could not be built: {said}", remedy)
+
+
+@cache
+def pip_settings() -> dict[str, list[str]]:
+    """Return what pip is configured with, by option name; uv doesn't read it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "list"],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+    found: dict[str, list[str]] = {}
+    for line in done.stdout.splitlines():
+        key, _, value = line.partition("=")
+        section, _, name = key.rpartition(".")
+        if section in ("global", "install", ":env:") and value:
+            # pip prints the values as Python literals; one value may hold several words or lines.
+            found.setdefault(name.replace("_", "-"), []).extend(str(ast.literal_eval(value)).split())
+    return {name: list(dict.fromkeys(values)) for name, values in found.items()}
+
+
+def _index_options() -> list[str]:
+    settings = pip_settings()
+    options: list[str] = []
+    if settings.get("index-url"):
+        options += ["--default-index", settings["index-url"][-1]]
+    for url in settings.get("extra-index-url", []):
+        options += ["--extra-index-url", url]
+    for place in settings.get("find-links", []):
+        options += ["--find-links", place]
+    for host in settings.get("trusted-host", []):
+        options += ["--allow-insecure-host", host]
+    if settings.get("no-index", ["0"])[-1].lower() in ("1", "true", "yes"):
+        options.append("--no-index")
+    # pip takes the best version from all indexes; uv would stop at the first index that has the name.
+    return [*options, "--index-strategy", "unsafe-best-match"]

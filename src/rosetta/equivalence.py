@@ -1,0 +1,280 @@
+"""The proof that a contender computes the same network as the float64 reference."""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rosetta.contenders import Tolerances
+from rosetta.result import DropoutCheck, Equivalence, TensorError
+from rosetta.workers import Worker
+from rosetta.workloads.spec import Workload
+
+UPDATE_STEPS = 10
+_DROPOUT_DRAWS = 4
+_CANDIDATES = 5
+"""Times as many samples as the proof trains on are offered to the reference, which takes the steadiest."""
+_DROPOUT_SIGMAS = 6.0
+_DROPOUT_FLOOR = 0.03
+"""The smallest relative sd assumed for a distance, so that a few nearly equal draws don't make a knife's edge."""
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a worker computed from the canonical parameters on the first batches."""
+
+    logits: NDArray[Any]
+    loss: float | None
+    gradients: Arrays
+    update: Arrays
+    """Every parameter's change after ``UPDATE_STEPS`` optimiser steps, dropout off."""
+    first_update: tuple[Arrays, ...]
+    """Every parameter's change after one step with dropout on, for each of several draws."""
+    plain_first_update: Arrays
+    """The same with dropout off; only the reference has it."""
+    deviation: float | None = None
+    """For a reference that deviates: its worst parameter's change, relative to the canonical reference's."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a proof is made with: the same for every contender of a workload."""
+
+    workload: Workload
+    data: Mapping[str, Any]
+    """Paths of the arrays and the batches' order, as a worker wants them."""
+    parameters: Arrays
+    folder: Path
+    """A scratch folder for the arrays that travel between host and worker."""
+    seed: int
+    timeout: float
+
+
+def observe(worker: Worker, material: Material, draws: int = 1, plain: bool = False) -> Observation:
+    """Have a worker compute everything that the proof compares."""
+
+    def ask(verb: str, **message: Any) -> dict[str, Any]:
+        return worker.ask(verb, material.timeout, **message)
+
+    def fresh(dropout: bool, seed: int) -> dict[str, Any]:
+        return ask("open", workload=material.workload.to_worker(), data=dict(material.data), dropout=dropout, seed=seed)
+
+    def change(steps: int) -> Arrays:
+        ask("load_parameters", file=str(initial))
+        ask("train", first=0, steps=steps)
+        ask("parameters", file=str(answer))
+        after = _load(answer)
+        return {name: after[name].astype(np.float64) - value for name, value in material.parameters.items()}
+
+    material.folder.mkdir(parents=True, exist_ok=True)
+    initial = material.folder / f"initial-{worker.pid}.npz"
+    answer = material.folder / f"answer-{worker.pid}.npz"
+    logits_file = material.folder / f"logits-{worker.pid}.npy"
+    try:
+        np.savez(initial, allow_pickle=False, **material.parameters)
+        fresh(dropout=True, seed=material.seed)
+        ask("load_parameters", file=str(initial))
+        ask("predict", first=0, file=str(logits_file))
+        logits = np.load(logits_file, allow_pickle=False)
+        loss = ask("loss_and_gradients", first=0, file=str(answer))["loss"]
+        gradients = _load(answer)
+        first_update = tuple(change(steps=1) for _ in range(draws))
+        fresh(dropout=False, seed=material.seed)
+        update = change(steps=UPDATE_STEPS)
+        plain_first_update = change(steps=1) if plain else {}
+    finally:
+        for file in (initial, answer, logits_file):
+            file.unlink(missing_ok=True)
+    return Observation(logits, loss, gradients, update, first_update, plain_first_update)
+
+
+def steady_material(worker: Worker, material: Material, name: str) -> Material:
+    """Return the material with batches, chosen by the reference, whose gradients don't hang on rounding.
+
+    ``name`` names the file of their rows. Of the millions of ReLUs and maxima of a batch, some lie so near their kink that float32 rounding decides the
+    subgradient: one of them moves a convolution's gradient by about 1e-3, and none of it is anybody's fault.
+    """
+    batch_size = material.workload.batch_size
+    initial = material.folder / f"initial-{worker.pid}.npz"
+    rows = material.folder / f"{name}.npy"
+    np.savez(initial, allow_pickle=False, **material.parameters)
+    try:
+        worker.ask(
+            "open",
+            material.timeout,
+            workload=material.workload.to_worker(),
+            data=dict(material.data),
+            dropout=False,
+            seed=material.seed,
+        )
+        worker.ask("load_parameters", material.timeout, file=str(initial))
+        candidates = _CANDIDATES * UPDATE_STEPS * batch_size
+        worker.ask("steady_batches", material.timeout, candidates=candidates, steps=UPDATE_STEPS, file=str(rows))
+    finally:
+        initial.unlink()
+    return dataclasses.replace(material, data=dict(material.data) | {"order": str(rows)})
+
+
+def reference(
+    start: Callable[[], Worker],
+    material: Material,
+    sources: list[Path],
+    cache: Path,
+    variant: str = "",
+    canonical: tuple[Material, Observation] | None = None,
+) -> tuple[Material, Observation]:
+    """Return the proof's material and the reference's observation, computed once, cached by all they depend on.
+
+    ``start`` starts the reference's worker. For one that deviates on purpose give the ``variant`` that it runs and the
+    ``canonical`` reference, against which the deviation's size is measured.
+    """
+    cached = cache / f"{material.workload.name}-{_digest(material, sources, variant)}.npz"
+    if cached.exists():
+        packed = _load(cached)
+        rows = material.folder / f"{cached.stem}.npy"
+        np.save(rows, packed.pop("order"))
+        return dataclasses.replace(material, data=dict(material.data) | {"order": str(rows)}), _unpack(packed)
+    worker = start()
+    try:
+        steady = steady_material(worker, material, cached.stem)
+        observation = observe(worker, steady, draws=_DROPOUT_DRAWS, plain=True)
+        if canonical is not None:
+            there = observe(worker, canonical[0])
+            size = _worst(there.update, canonical[1].update, np.inf).error
+            observation = dataclasses.replace(observation, deviation=size)
+    finally:
+        worker.close()
+    cache.mkdir(parents=True, exist_ok=True)
+    partial = cached.with_suffix(f".{os.getpid()}.npz")
+    order = np.load(steady.data["order"], allow_pickle=False)
+    np.savez(partial, allow_pickle=False, order=order, **_pack(observation))
+    os.replace(partial, cached)
+    return steady, observation
+
+
+def compare(found: Observation, expected: Observation, tolerances: Tolerances, deviation: str = "") -> Equivalence:
+    """Hold an observation against the reference's; ``deviation`` says in words what that reference does differently."""
+    logits = _relative("logits", found.logits, expected.logits, tolerances.logits)
+    wanted_loss = np.asarray(expected.loss)
+    got_loss = np.asarray(np.nan if found.loss is None else found.loss)
+    loss = _relative("loss", got_loss, wanted_loss, tolerances.loss)
+    gradients = _worst(found.gradients, expected.gradients, tolerances.gradients)
+    update = _worst(found.update, expected.update, tolerances.update)
+    dropout = _compare_dropout(found, expected)
+    checks = (logits, loss, gradients, update)
+    passed = all(check.error is not None and check.error <= check.tolerance for check in checks)
+    return Equivalence(
+        passed=passed and (dropout is None or dropout.passed),
+        logits=logits,
+        loss=loss,
+        gradients=gradients,
+        update=update,
+        dropout=dropout,
+        deviation=deviation,
+        deviation_size=expected.deviation,
+    )
+
+
+def _relative(name: str, found: NDArray[Any], expected: NDArray[Any], tolerance: float) -> TensorError:
+    """‖found − expected‖₂ / ‖expected‖₂, in float64; absolute where the expected is all zero."""
+    if found.shape != expected.shape:
+        return TensorError(error=None, tolerance=tolerance, tensor=f"{name} has shape {found.shape}")
+    difference = float(np.linalg.norm(found.astype(np.float64) - expected))
+    size = float(np.linalg.norm(expected))
+    error = difference / size if size else difference
+    return TensorError(error=error if np.isfinite(error) else None, tolerance=tolerance, tensor=name)
+
+
+def _worst(found: Arrays, expected: Arrays, tolerance: float) -> TensorError:
+    if found.keys() != expected.keys():
+        odd = sorted(found.keys() ^ expected.keys())[0]
+        return TensorError(error=None, tolerance=tolerance, tensor=f"{odd} is missing or unknown")
+    errors = [_relative(name, found[name], expected[name], tolerance) for name in expected]
+    return max(errors, key=lambda e: np.inf if e.error is None else e.error)
+
+
+def _distances(observation: Observation, plain: Arrays) -> dict[str, list[float]]:
+    """How far each weight's first update with dropout is from the one without, relative, for each draw.
+
+    In a large tensor this hardly varies between draws, yet it grows with the dropout rates around it: one draw tells
+    whether dropout acts, and with the right rate.
+    """
+    weights = [name for name, value in plain.items() if value.ndim > 1]
+    return {
+        name: [
+            float(np.linalg.norm(draw[name] - plain[name]) / np.linalg.norm(plain[name]))
+            for draw in observation.first_update
+        ]
+        for name in weights
+    }
+
+
+def _compare_dropout(found: Observation, expected: Observation) -> DropoutCheck | None:
+    wanted = _distances(expected, expected.plain_first_update)
+    if max(max(draws) for draws in wanted.values()) == 0.0:
+        return None
+    got = _distances(found, expected.plain_first_update)
+    checks = []
+    for name, draws in wanted.items():
+        mean = float(np.mean(draws))
+        sd = max(float(np.std(draws, ddof=1)), _DROPOUT_FLOOR * mean)
+        distance = float(np.mean(got[name]))
+        sigmas = abs(distance - mean) / sd if np.isfinite(distance) else np.inf
+        finite = distance if np.isfinite(distance) else None
+        check = DropoutCheck(tensor=name, distance=finite, expected=mean, sd=sd, passed=sigmas <= _DROPOUT_SIGMAS)
+        checks.append((sigmas, check))
+    return max(checks, key=lambda pair: pair[0])[1]
+
+
+def _digest(material: Material, sources: list[Path], variant: str) -> str:
+    digest = hashlib.sha256(json.dumps([material.workload.to_worker(), material.seed, variant]).encode())
+    digest.update(f"{UPDATE_STEPS} {_DROPOUT_DRAWS} {_CANDIDATES}".encode())
+    for source in sources:
+        digest.update(source.read_bytes())
+    for value in material.parameters.values():
+        digest.update(value.tobytes())
+    digest.update(str(material.data["digest"]).encode())
+    return digest.hexdigest()[:24]
+
+
+def _load(path: Path) -> dict[str, NDArray[Any]]:
+    with np.load(path, allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def _pack(observation: Observation) -> dict[str, NDArray[Any]]:
+    packed = {"logits": observation.logits, "loss": np.asarray(observation.loss)}
+    if observation.deviation is not None:
+        packed["deviation"] = np.asarray(observation.deviation)
+    for prefix, arrays in (
+        ("gradients", observation.gradients),
+        ("update", observation.update),
+        ("plain", observation.plain_first_update),
+        *((f"draw{i}", draw) for i, draw in enumerate(observation.first_update)),
+    ):
+        packed |= {f"{prefix}/{name}": value for name, value in arrays.items()}
+    return packed
+
+
+def _unpack(packed: dict[str, NDArray[Any]]) -> Observation:
+    def part(prefix: str) -> Arrays:
+        return {name.partition("/")[2]: value for name, value in packed.items() if name.startswith(f"{prefix}/")}
+
+    return Observation(
+        logits=packed["logits"],
+        loss=float(packed["loss"]),
+        gradients=part("gradients"),
+        update=part("update"),
+        first_update=tuple(part(f"draw{i}") for i in range(_DROPOUT_DRAWS)),
+        plain_first_update=part("plain"),
+        deviation=float(packed["deviation"]) if "deviation" in packed else None,
+    )

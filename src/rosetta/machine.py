@@ -1,0 +1,89 @@
+"""What the machine is, what it can do at most, and how it drifts while a run is under way."""
+
+import contextlib
+import os
+import platform
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+_PEAK_SIZE = 2048
+_COPY_BYTES = 128 * 2**20
+_CANARY_SIZE = 384
+
+
+def affinity() -> list[int]:
+    """Return the processors that this process may use."""
+    return sorted(os.sched_getaffinity(0))
+
+
+def cpu_name() -> str:
+    """Return the processor's name as the kernel gives it."""
+    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def has_nvidia_gpu() -> bool:
+    """Whether an NVIDIA driver with a device is there."""
+    return Path("/dev/nvidiactl").exists() and any(Path("/dev").glob("nvidia[0-9]*"))
+
+
+def governor() -> str:
+    """Return the frequency governor of the first processor, or "unknown"."""
+    try:
+        return Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").read_text().strip()
+    except OSError:
+        return "unknown"
+
+
+def matmul_flops(seconds: float = 1.0) -> float:
+    """Measure the best float32 matrix product in NumPy, FLOP/s: 2·n³ over the fastest of several tries."""
+    a = np.random.default_rng(0).random((_PEAK_SIZE, _PEAK_SIZE), np.float32)
+    out = np.empty_like(a)
+    return 2 * _PEAK_SIZE**3 / _fastest(lambda: np.matmul(a, a, out=out), seconds)
+
+
+def copy_bytes_per_second(seconds: float = 0.5) -> float:
+    """Measure the best memory copy, bytes read plus bytes written per second."""
+    source = np.ones(_COPY_BYTES, np.uint8)
+    target = np.empty_like(source)
+    return 2 * _COPY_BYTES / _fastest(lambda: np.copyto(target, source), seconds)
+
+
+def _fastest(call, seconds: float) -> float:  # type: ignore[no-untyped-def]
+    best, end = float("inf"), time.perf_counter() + seconds
+    call()
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        call()
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+@dataclass
+class Canary:
+    """A small fixed piece of work that is timed all along the run: when it slows, the machine did."""
+
+    _matrix: np.ndarray = field(
+        default_factory=lambda: np.random.default_rng(0).random((_CANARY_SIZE, _CANARY_SIZE), np.float32)
+    )
+
+    def seconds(self) -> float:
+        """Time the work, in seconds; the first of two tries warms the caches."""
+        np.matmul(self._matrix, self._matrix)
+        start = time.perf_counter()
+        np.matmul(self._matrix, self._matrix)
+        return time.perf_counter() - start
+
+
+def busy_seconds() -> float:
+    """Return the processor time, in seconds, spent by all programs on the processors that this one may use."""
+    times = psutil.cpu_times(percpu=True)
+    wanted = set(affinity())
+    return sum(t.user + t.nice + t.system + t.irq + t.softirq for i, t in enumerate(times) if i in wanted)

@@ -1,0 +1,17 @@
+"""Where Rosetta keeps what can be made again: environments, decoded data, reference results."""
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+
+def cache_folder() -> Path:
+    """Return the cache: ``ROSETTA_CACHE``, or the platform's usual place."""
+    return Path(os.environ.get("ROSETTA_CACHE") or platformdirs.user_cache_dir("rosetta"))
+
+
+def data_folder(given: Path | None) -> Path | None:
+    """Return the data folder: the one given, else ``ROSETTA_DATA``, else none."""
+    named = os.environ.get("ROSETTA_DATA")
+    return given or (Path(named) if named else None)

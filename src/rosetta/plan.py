@@ -1,0 +1,113 @@
+"""The plan of a run: all that is needed to run it again, fixed before it starts and kept in ``plan.json``."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rosetta import __version__
+from rosetta.errors import RosettaError, unknown
+from rosetta.machine import affinity
+
+
+class Preset(BaseModel):
+    """How much is measured: launches of fresh processes, and rounds in each."""
+
+    model_config = ConfigDict(frozen=True)
+    launches: int
+    rounds: int
+    test_samples: int = Field(description="test samples whose classes are predicted after each launch")
+    meaning: str
+
+
+PRESETS = {
+    "smoke": Preset(launches=2, rounds=2, test_samples=256, meaning="does it work: the figures mean little"),
+    "quick": Preset(launches=4, rounds=3, test_samples=1000, meaning="some minutes on two cores"),
+    "full": Preset(launches=10, rounds=8, test_samples=10000, meaning="half an hour and more, narrow intervals"),
+}
+
+
+class Timeouts(BaseModel):
+    """Deadlines in seconds; a worker that misses one is killed and its contender has failed."""
+
+    model_config = ConfigDict(frozen=True)
+    importing: float = 300
+    proving: float = 600
+    building: float = 300
+    first_step: float = 600
+    chunk: float = 120
+
+
+class Plan(BaseModel):
+    """Everything that is fixed before a run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    schema_: Annotated[Literal["rosetta-plan/1"], Field(alias="schema")] = "rosetta-plan/1"
+    kind: Literal["run", "verify", "calibrate"] = "run"
+    rosetta_version: str = __version__
+    workloads: list[str]
+    contenders: list[str]
+    preset: str
+    launches: Annotated[int, Field(ge=1)]
+    rounds: Annotated[int, Field(ge=1)]
+    test_samples: Annotated[int, Field(ge=0)]
+    seed: int = 1
+    device: str = "cpu"
+    data: str | None = None
+    frameworks: list[str] = []
+    one_at_a_time: bool = False
+    confidence: float = 0.95
+    planted_slowdowns: list[float] = []
+    affinity: list[int] = Field(default_factory=affinity)
+    timeouts: Timeouts = Timeouts()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables set for every worker alike, before those that a framework's manifest adds."""
+        threads = str(len(self.affinity))
+        return {
+            "OMP_NUM_THREADS": threads,
+            "MKL_NUM_THREADS": threads,
+            "OPENBLAS_NUM_THREADS": threads,
+            "PYTHONHASHSEED": str(self.seed),
+            # Without these every step maps and unmaps its large arrays: 5-14 % slower, and less steady.
+            "MALLOC_MMAP_THRESHOLD_": str(2**30),
+            "MALLOC_TRIM_THRESHOLD_": str(2**30),
+        }
+
+    @property
+    def command(self) -> str:
+        """The command line that repeats this run."""
+        words = ["rosetta", self.kind, *self.workloads]
+        for contender in self.contenders:
+            words += ["--with", contender]
+        words += ["--preset", self.preset, "--launches", str(self.launches), "--rounds", str(self.rounds)]
+        words += ["--seed", str(self.seed)]
+        words += [word for folder in self.frameworks for word in ("--frameworks", folder)]
+        words += ["--data", self.data] if self.data else []
+        words += ["--one-at-a-time"] if self.one_at_a_time else []
+        return shlex.join(words)
+
+    def write(self, path: Path) -> None:
+        """Write the plan as JSON."""
+        path.write_text(self.model_dump_json(by_alias=True, indent=2) + "\n", encoding="utf-8")
+
+
+def read_plan(path: Path) -> Plan:
+    """Read a plan; raise ``RosettaError`` if there is none or it isn't one of this version."""
+    try:
+        return Plan.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        raise RosettaError(
+            f"{path.parent} isn't a run: it has no plan.json.", "rosetta list runs shows them."
+        ) from None
+    except ValidationError as error:
+        raise RosettaError(f"{path} isn't a plan of this version of Rosetta: {error.errors()[0]['msg']}.") from error
+
+
+def find_preset(name: str) -> Preset:
+    """Return the preset of that name; raise ``RosettaError`` with the nearest names if there is none."""
+    if name not in PRESETS:
+        raise unknown("preset", name, PRESETS)
+    return PRESETS[name]

@@ -1,0 +1,149 @@
+"""Writes a result as CSV, for further analysis, and as GitHub-flavoured Markdown, for pasting."""
+
+import csv
+import io
+import re
+
+from rosetta.report.summary import (
+    INTERVAL_METHOD,
+    NOTHING,
+    STATUS_WORDS,
+    data_words,
+    gibibytes,
+    is_reference,
+    is_synthetic,
+    load_words,
+    machine_words,
+    marked_name,
+    number,
+    percent,
+    printable,
+    proof_words,
+    ranked,
+    ranks,
+    ratio_meaning,
+    ratio_words,
+    reason_words,
+    unfinished,
+    unranked,
+    verdict,
+)
+from rosetta.result import ContenderResult, Result, WorkloadResult
+
+
+def _row(result: Result, workload: WorkloadResult, contender: ContenderResult, rank: int | None) -> dict[str, object]:
+    ratio, proof = contender.ratio, contender.equivalence
+    return {
+        "run": result.run,
+        "workload": workload.workload,
+        "data": workload.data,
+        "synthetic": is_synthetic(workload),
+        "device": result.machine.device,
+        "batch_size": workload.batch_size,
+        "contender": contender.name,
+        "framework": contender.framework,
+        "version": contender.version,
+        "precision": contender.precision,
+        "status": contender.status,
+        "reason": printable(contender.reason),
+        "rank": rank,
+        "samples_per_second": contender.samples_per_second,
+        "ratio_to": ratio.to if ratio else None,
+        "ratio": ratio.value if ratio else None,
+        "ratio_low": ratio.low if ratio else None,
+        "ratio_high": ratio.high if ratio else None,
+        "confidence": result.protocol.confidence,
+        "tie": ratio.tie if ratio else None,
+        "import_seconds": contender.import_seconds,
+        "build_seconds": contender.build_seconds,
+        "first_step_seconds": contender.first_step_seconds,
+        "fraction_of_peak": contender.fraction_of_peak,
+        "peak_memory_bytes": contender.peak_memory_bytes,
+        "loss": contender.loss,
+        "accuracy": contender.accuracy,
+        "trained_samples": contender.trained_samples,
+        "proof_passed": proof.passed if proof else None,
+        "logits_error": proof.logits.error if proof else None,
+        "loss_error": proof.loss.error if proof else None,
+        "gradients_error": proof.gradients.error if proof else None,
+        "gradients_worst_tensor": proof.gradients.tensor if proof else None,
+        "update_error": proof.update.error if proof else None,
+        "update_worst_tensor": proof.update.tensor if proof else None,
+        "deviation": proof.deviation if proof else None,
+        "chunks": len(contender.chunks),
+    }
+
+
+def to_csv(result: Result) -> str:
+    """Write one row per workload and contender, ranked ones first; empty cells are unknown, fractions are not %."""
+    rows = [
+        _row(result, workload, contender, rank)
+        for workload in result.results
+        for rank, contender in (
+            *zip(ranks(ranked(workload)), ranked(workload), strict=True),
+            *((None, contender) for contender in unranked(workload)),
+        )
+    ]
+    out = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return out.getvalue()
+
+
+def _escaped(text: str) -> str:
+    """Escape what GitHub reads as Markdown, HTML or a mention; a table's cell must stay on one line."""
+    one_line = " ".join(printable(text).split())
+    return re.sub(r"([\\`*_{}\[\]<>|~#&@])", r"\\\1", one_line).replace("\\@", "@\N{ZERO WIDTH NON-JOINER}")
+
+
+def _table(header: list[str], align: str, rows: list[list[str]]) -> list[str]:
+    rule = [{"l": ":--", "r": "--:"}[side] for side in align]
+    return [f"| {' | '.join(cells)} |" for cells in (header, rule, *([_escaped(c) for c in row] for row in rows))]
+
+
+def _workload(workload: WorkloadResult, result: Result) -> list[str]:
+    lines = [f"## {_escaped(workload.title)}", "", f"**{_escaped(data_words(workload))}**", ""]
+    lines += [_escaped(verdict(workload)), ""]
+    if order := ranked(workload):
+        header = ["contender", "version", "samples/s", "ratio (interval)", "import s", "build s", "first step s"]
+        header += ["of peak", "peak GiB", "loss", "test accuracy", "proof"]
+        rows = [
+            [
+                marked_name(c),
+                c.version or NOTHING,
+                number(c.samples_per_second),
+                ratio_words(c.ratio, is_reference(c)),
+                number(c.import_seconds, 2),
+                number(c.build_seconds, 2),
+                number(c.first_step_seconds, 2),
+                percent(c.fraction_of_peak, 0),
+                gibibytes(c.peak_memory_bytes),
+                number(c.loss),
+                percent(c.accuracy),
+                proof_words(c),
+            ]
+            for c in order
+        ]
+        lines += [*_table(header, "llrlrrrrrrrl", rows), "", _escaped(ratio_meaning(workload, result.protocol)), ""]
+    if others := unranked(workload):
+        rows = [[marked_name(c), c.version or NOTHING, STATUS_WORDS[c.status], reason_words(c)] for c in others]
+        lines += [*_table(["not ranked", "version", "", "why"], "llll", rows), ""]
+    return lines
+
+
+def to_markdown(result: Result) -> str:
+    """Write tables for a GitHub issue or README: every contender, the kind of data, the machine, and how to read it."""
+    lines = [f"# Rosetta run {_escaped(result.run)}", ""]
+    if warning := unfinished(result):
+        lines += [f"**{warning}**", ""]
+    lines += [f"{_escaped(result.started)}. Machine: {_escaped(machine_words(result.machine))}.", ""]
+    if load := load_words(result.machine):
+        lines += [f"While measuring, {_escaped('; '.join(load))}.", ""]
+    for workload in result.results:
+        lines += _workload(workload, result)
+    command = printable(result.protocol.command).replace("\n", " ")
+    fence = "`" * (1 + max((len(ticks) for ticks in re.findall("`+", command)), default=2))
+    lines += ["## How to read it", "", INTERVAL_METHOD, "", "Only ratios from one run mean anything.", ""]
+    return "\n".join([*lines, "To repeat it:", "", fence, command, fence, ""])

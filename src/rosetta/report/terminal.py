@@ -1,0 +1,379 @@
+"""The terminal's tables: one workload's result, the live view of a run, and two runs compared."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, JustifyMethod, RenderableType, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from rosetta import statistics
+from rosetta.errors import RosettaError
+from rosetta.report.summary import (
+    NOTHING,
+    STATUS_WORDS,
+    data_words,
+    duration,
+    error,
+    gibibytes,
+    is_reference,
+    is_synthetic,
+    is_tie,
+    machine_words,
+    marked_name,
+    number,
+    percent,
+    printable,
+    proof_count,
+    ranked,
+    ratio_meaning,
+    ratio_words,
+    reason_words,
+    unranked,
+    verdict,
+    worst_check,
+)
+from rosetta.result import ContenderResult, Protocol, Ratio, Result, WorkloadResult
+
+_REASON_LINES = 4
+
+
+def _plain_table() -> Table:
+    return Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim", show_edge=False)
+
+
+def _title(title: str, workload: WorkloadResult) -> Text:
+    loud = "bold reverse" if is_synthetic(workload) else "dim"
+    return Text.assemble((printable(title), "bold"), "  ", (f" {printable(data_words(workload))} ", loud))
+
+
+def _style(contender: ContenderResult) -> str:
+    return "bold cyan" if is_reference(contender) else "cyan" if is_tie(contender) else ""
+
+
+# ---------------------------------------------------------------- one workload
+
+
+@dataclass(frozen=True)
+class _Column:
+    header: str
+    cell: Callable[[ContenderResult], str]
+    dropped: int = 0
+    """0: never; else the column with the highest number goes first where the console is narrow."""
+    left: bool = False
+
+
+def _proof_cell(contender: ContenderResult) -> str:
+    if contender.equivalence is None:
+        return "not proven"
+    return f"{'yes' if contender.equivalence.passed else 'NO'} {error(worst_check(contender.equivalence)[1].error)}"
+
+
+_COLUMNS = (
+    _Column("contender", marked_name, left=True),
+    _Column("version", lambda c: c.version or NOTHING, 8, left=True),
+    _Column("samples\n/s", lambda c: number(c.samples_per_second)),
+    _Column("ratio to the fastest\n(interval)", lambda c: ratio_words(c.ratio, is_reference(c)), left=True),
+    _Column("import\ns", lambda c: number(c.import_seconds, 2), 3),
+    _Column("first\nstep s", lambda c: number(c.first_step_seconds, 2), 2),
+    _Column("% of\npeak", lambda c: percent(c.fraction_of_peak, 0).removesuffix(" %"), 7),
+    _Column("peak\nGiB", lambda c: gibibytes(c.peak_memory_bytes), 6),
+    _Column("loss", lambda c: number(c.loss), 5),
+    _Column("test\n%", lambda c: percent(c.accuracy).removesuffix(" %"), 4),
+    _Column("same net?\nworst err", _proof_cell, 1, left=True),
+)
+_FOLDED_NAME = 20
+
+
+class _RankedTable:
+    """The ranked contenders in as many columns as the console is wide; names fold before a column is dropped."""
+
+    def __init__(self, contenders: Sequence[ContenderResult]):
+        self._contenders = contenders
+
+    def _cells(self, column: _Column) -> list[str]:
+        return [printable(column.cell(contender)).replace("\n", " ") for contender in self._contenders]
+
+    def _width(self, column: _Column) -> int:
+        width = max(cell_len(text) for text in (*column.header.splitlines(), *self._cells(column)))
+        return min(width, _FOLDED_NAME) if column.cell is marked_name else width
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        columns = list(_COLUMNS)
+        while sum(self._width(column) + 1 for column in columns) > options.max_width:
+            least = max(columns, key=lambda column: column.dropped)
+            if not least.dropped:
+                break
+            columns.remove(least)
+        table = _plain_table()
+        for column in columns:
+            side: JustifyMethod = "left" if column.left else "right"
+            name = column.cell is marked_name
+            table.add_column(
+                column.header, justify=side, no_wrap=not name, overflow="fold", min_width=self._width(column)
+            )
+        for contender, cells in zip(
+            self._contenders, zip(*(self._cells(column) for column in columns), strict=True), strict=True
+        ):
+            table.add_row(*(Text(cell) for cell in cells), style=_style(contender))
+        yield table
+        missing = [column.header.replace("\n", " ") for column in _COLUMNS if column not in columns]
+        if "version" in missing:
+            missing.remove("version")
+            versions = ", ".join(f"{c.name} {c.version or NOTHING}" for c in self._contenders)
+            yield Text(printable(f"Versions: {versions}."), style="dim")
+        if missing:
+            yield Text(f"Left out for want of width: {', '.join(missing)}.", style="dim")
+
+
+def _reason(text: str) -> Text:
+    lines = [line for line in printable(text).splitlines() if line.strip()]
+    if len(lines) > _REASON_LINES:
+        lines = ["…", *lines[-_REASON_LINES:]]
+    return Text("\n".join(lines), overflow="fold")
+
+
+def _unranked_table(contenders: Sequence[ContenderResult]) -> Table:
+    table = _plain_table()
+    table.add_column("not ranked", overflow="fold", max_width=30)
+    table.add_column("", no_wrap=True)
+    table.add_column("why", overflow="fold")
+    for contender in contenders:
+        name = f"{marked_name(contender)} {contender.version or ''}".strip()
+        table.add_row(Text(printable(name)), Text(STATUS_WORDS[contender.status]), _reason(reason_words(contender)))
+    return table
+
+
+def result_table(workload: WorkloadResult, protocol: Protocol | None = None) -> RenderableType:
+    """Show one workload: verdict, ranked contenders, the others with their reasons, and how to read the ratios.
+
+    With the run's ``protocol`` the caption names the interval's confidence.
+    """
+    parts: list[RenderableType] = [_title(workload.title, workload), Text(printable(verdict(workload)))]
+    order, others = ranked(workload), unranked(workload)
+    if order:
+        parts += [Text(), _RankedTable(order)]
+    if others:
+        parts += [Text(), _unranked_table(others)]
+    caption = f"{ratio_meaning(workload, protocol)} {proof_count(workload)}. {data_words(workload)}."
+    return Group(*parts, Text(), Text(printable(caption), style="dim"))
+
+
+# ---------------------------------------------------------------- the live view
+
+
+@dataclass(frozen=True)
+class LiveRow:
+    """One contender while the run goes on; ``state`` is "measuring round 3/8, launch 2/4", "failed: …" and the like."""
+
+    contender: str
+    state: str
+    samples_per_second: float | None = None
+    ratio: Ratio | None = None
+
+
+@dataclass(frozen=True)
+class LiveWorkload:
+    """One workload while the run goes on; ``data`` as in ``WorkloadResult``."""
+
+    title: str
+    data: str
+    rows: Sequence[LiveRow] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True)
+class LiveHeader:
+    """The run's clock in seconds; ``estimated_seconds`` is the whole run's, where that can be told yet."""
+
+    phase: str
+    elapsed_seconds: float
+    estimated_seconds: float | None = None
+
+
+def live_view(header: LiveHeader, workloads: Sequence[LiveWorkload]) -> RenderableType:
+    """Show every contender's state and its figures so far; meant to be made anew for every redraw."""
+    total = f" of about {duration(header.estimated_seconds)}" if header.estimated_seconds is not None else ""
+    parts: list[RenderableType] = [
+        Text.assemble((printable(header.phase), "bold"), f"  {duration(header.elapsed_seconds)}{total}")
+    ]
+    for workload in workloads:
+        synthetic = "synthetic" in workload.data.lower()
+        data = "SYNTHETIC DATA" if synthetic else f"data: {workload.data}"
+        table = _plain_table()
+        # Fixed widths, because measuring every cell would cost more than drawing it.
+        names = max((cell_len(row.contender) for row in workload.rows), default=0)
+        table.add_column("contender", no_wrap=True, overflow="ellipsis", width=min(max(names, 9), 32))
+        table.add_column("samples/s", justify="right", no_wrap=True, width=9)
+        table.add_column("ratio so far", no_wrap=True, width=22)
+        table.add_column("state", no_wrap=True, overflow="ellipsis")
+        for row in workload.rows:
+            reference = row.ratio is not None and row.ratio.to == row.contender
+            state = printable(row.state).replace("\n", " ")
+            style = "bold cyan" if reference else "dim" if row.state in ("done", "waiting") else ""
+            table.add_row(
+                Text(printable(row.contender)),
+                Text(number(row.samples_per_second)),
+                Text(ratio_words(row.ratio, reference)),
+                Text(state, style="red" if state.startswith("failed") else ""),
+                style=style,
+            )
+        title = Text.assemble((printable(workload.title), "bold"), "  ")
+        title.append(f" {printable(data)} ", style="bold reverse" if synthetic else "dim")
+        parts += [Text(), title, table]
+    return Group(*parts)
+
+
+# ---------------------------------------------------------------- two runs
+
+
+def _refuse(cause: str) -> RosettaError:
+    return RosettaError(cause, "Repeat one of the runs with the other's settings, then compare those two.")
+
+
+def _pairs(a: Result, b: Result) -> list[tuple[WorkloadResult, WorkloadResult]]:
+    """Pair up the workloads of two runs; refuse what must not be compared."""
+    if a.schema_ != b.schema_:
+        raise RosettaError(
+            f"Run {a.run} is written as {a.schema_}, run {b.run} as {b.schema_}.",
+            "Make both results anew from their event logs with the same version of Rosetta.",
+        )
+    there = {workload.workload: workload for workload in b.results}
+    pairs = [(workload, there[workload.workload]) for workload in a.results if workload.workload in there]
+    if not pairs:
+        ours, theirs = ([w.workload for w in run.results] for run in (a, b))
+        raise _refuse(f"The runs have no workload in common: {', '.join(ours)} and {', '.join(theirs)}.")
+    for one, other in pairs:
+        for what, left, right in (
+            ("data", one.data, other.data),
+            ("batch size", one.batch_size, other.batch_size),
+            ("FLOP per sample", one.training_flops, other.training_flops),
+        ):
+            if left != right:
+                raise _refuse(f"The runs differ in the {what} of {one.workload}: {left} and {right}.")
+    return pairs
+
+
+def _differences(a: Result, b: Result) -> list[str]:
+    """List what may change ratios although neither run is at fault."""
+    found = []
+    for what, left, right in (
+        ("processor", a.machine.cpu, b.machine.cpu),
+        ("cores", a.machine.cores, b.machine.cores),
+        ("device", a.machine.device, b.machine.device),
+        ("memory", f"{a.machine.memory_bytes / 2**30:.0f} GiB", f"{b.machine.memory_bytes / 2**30:.0f} GiB"),
+        ("system", a.machine.host_platform, b.machine.host_platform),
+        ("threads", a.protocol.threads, b.protocol.threads),
+        ("one at a time", a.protocol.one_at_a_time, b.protocol.one_at_a_time),
+        ("confidence", a.protocol.confidence, b.protocol.confidence),
+        ("Rosetta", a.protocol.rosetta_version, b.protocol.rosetta_version),
+    ):
+        if left != right:
+            found.append(f"{what}: {left} / {right}")
+    ours, theirs = a.protocol.environment, b.protocol.environment
+    for name in sorted({name for name in (*ours, *theirs) if ours.get(name) != theirs.get(name)}):
+        found.append(f"{name}: {ours.get(name, 'not set')} / {theirs.get(name, 'not set')}")
+    return found
+
+
+def _change(before: Ratio, after: Ratio) -> Ratio:
+    """Divide two independent ratios; the interval is that of variance estimates recovered (MOVER), in logarithms.
+
+    Source: Donner and Zou, "Closed-form confidence intervals for functions of the normal mean and standard
+    deviation", Statistical Methods in Medical Research 21 (2012).
+    """
+    value = after.value / before.value
+    if before.low is None or before.high is None or after.low is None or after.high is None:
+        return Ratio(to=before.to, value=value, low=None, high=None, tie=False)
+    down = math.hypot(math.log(after.value / after.low), math.log(before.high / before.value))
+    up = math.hypot(math.log(after.high / after.value), math.log(before.value / before.low))
+    low, high = value * math.exp(-down), value * math.exp(up)
+    return Ratio(to=before.to, value=value, low=low, high=high, tie=low <= 1 <= high)
+
+
+def _log_rates(contender: ContenderResult) -> dict[tuple[int, int], float]:
+    """Return log steps/s: the batch size cancels in a ratio."""
+    return {(chunk.launch, chunk.round): math.log(chunk.steps / chunk.seconds) for chunk in contender.chunks}
+
+
+def _relative(contender: ContenderResult, reference: ContenderResult, confidence: float) -> Ratio | None:
+    """Return the ratio to another reference of the same run; None where the two have no round in common."""
+    if contender.ratio and contender.ratio.to == reference.name:
+        return contender.ratio
+    rates, reference_rates = _log_rates(contender), _log_rates(reference)
+    if not rates.keys() & reference_rates.keys():
+        return None
+    found = statistics.ratio(rates, reference_rates, confidence)
+    return Ratio(to=reference.name, value=found.value, low=found.low, high=found.high, tie=found.tie)
+
+
+def _state(workload: WorkloadResult, name: str) -> str:
+    if any(contender.name == name for contender in ranked(workload)):
+        return "ranked"
+    return next((STATUS_WORDS[c.status] for c in workload.contenders if c.name == name), "absent")
+
+
+def _compared(a: WorkloadResult, b: WorkloadResult, confidence: tuple[float, float]) -> RenderableType:
+    title = _title(a.title, a)
+    before, after = ({c.name: c for c in ranked(workload) if c.ratio} for workload in (a, b))
+    common = [name for name in before if name in after]
+    if not common:
+        return Group(title, Text("No contender was ranked in both runs, so there is nothing to compare."))
+    reference = common[0]
+    table = _plain_table()
+    table.add_column("contender", overflow="fold")
+    for header in ("version a / b", "ratio a", "ratio b", "b ÷ a (interval)"):
+        table.add_column(header, no_wrap=header != "version a / b", overflow="fold")
+    for name in common:
+        one, other = before[name], after[name]
+        old, new = (
+            _relative(one, before[reference], confidence[0]),
+            _relative(other, after[reference], confidence[1]),
+        )
+        change = _change(old, new) if old and new and name != reference else None
+        versions = [
+            f"{c.version or NOTHING}{'' if c.precision == 'float32' else f' {c.precision}'}" for c in (one, other)
+        ]
+        cells = (
+            name,
+            versions[0] if versions[0] == versions[1] else " / ".join(versions),
+            "reference" if name == reference else ratio_words(old).removesuffix(" tie"),
+            "reference" if name == reference else ratio_words(new).removesuffix(" tie"),
+            ratio_words(change).replace(" tie", " no change seen"),
+        )
+        moved = change is not None and not change.tie and change.low is not None
+        table.add_row(*(Text(printable(cell)) for cell in cells), style="bold cyan" if moved else "")
+    parts: list[RenderableType] = [title, table]
+    if left := [name for name in dict.fromkeys(c.name for w in (a, b) for c in w.contenders) if name not in common]:
+        states = ", ".join(f"{name} ({_state(a, name)} / {_state(b, name)})" for name in left)
+        parts.append(Text(printable(f"Not compared (a / b): {states}."), style="dim"))
+    caption = f"Ratios are relative to {reference} in each run. {data_words(a)}."
+    return Group(*parts, Text(printable(caption), style="dim"))
+
+
+def compare_table(a: Result, b: Result) -> RenderableType:
+    """Compare the ratios inside run ``a`` with those inside run ``b``, for the contenders ranked in both.
+
+    Raises ``RosettaError`` where the runs didn't measure the same thing: no workload in common, or other data, batch
+    size, network cost or schema. Warns where only the circumstances differ.
+    """
+    pairs = _pairs(a, b)
+    parts: list[RenderableType] = [
+        Text(printable(f"a: {a.run}, {machine_words(a.machine)}")),
+        Text(printable(f"b: {b.run}, {machine_words(b.machine)}")),
+    ]
+    for difference in _differences(a, b):
+        parts.append(Text(printable(f"Warning: the runs differ, {difference} (a / b)"), style="yellow"))
+    shared = {one.workload for one, _ in pairs}
+    for letter, run in (("a", a), ("b", b)):
+        for workload in run.results:
+            if workload.workload not in shared:
+                parts.append(Text(printable(f"Only in {letter}: {workload.workload}."), style="dim"))
+    for one, other in pairs:
+        parts += [Text(), _compared(one, other, (a.protocol.confidence, b.protocol.confidence))]
+    note = (
+        "Only ratios from one run mean anything, so samples/s of the two runs are not set against each other. "
+        "The last column's interval combines those of the two ratios as independent."
+    )
+    return Group(*parts, Text(), Text(note, style="dim"))

@@ -1,0 +1,266 @@
+"""Derives a run's result from its plan and its events; a pure function, so that a killed run still has a report."""
+
+import math
+import statistics as stdlib_statistics
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from rosetta.plan import Plan
+from rosetta.result import (
+    Accuracy,
+    Chunk,
+    ContenderResult,
+    Equivalence,
+    Machine,
+    Protocol,
+    Ratio,
+    Result,
+    Status,
+    WorkloadResult,
+)
+from rosetta.run_log import Event
+from rosetta.statistics import LogRates, rate, ratio
+from rosetta.workloads import find_workload
+from rosetta.workloads.spec import Workload
+
+
+class _Index:
+    """The events by kind, workload and label, so that 100,000 chunks are gone through once."""
+
+    def __init__(self, events: Sequence[Event]):
+        self.by_kind: dict[str, list[Event]] = {}
+        self._by_key: dict[tuple[str, str | None, str | None], list[Event]] = {}
+        for event in events:
+            self.by_kind.setdefault(event["event"], []).append(event)
+            key = (event["event"], event.get("workload"), event.get("label"))
+            self._by_key.setdefault(key, []).append(event)
+
+    def of(self, kind: str, label: str | None = None, workload: str | None = None) -> list[Event]:
+        """Return the events of a kind about that label and workload."""
+        return self._by_key.get((kind, workload, label), [])
+
+    def total(self, kind: str, field: str) -> float:
+        """Sum a field over all events of a kind."""
+        return float(sum(event[field] for event in self.by_kind.get(kind, [])))
+
+
+def derive(plan: Plan, run: str, events: Sequence[Event]) -> Result:
+    """Compute the result of what the events have so far."""
+    index = _Index(events)
+    sessions = index.by_kind["session"]
+    ends = index.by_kind.get("end", [])
+    return Result(
+        run=run,
+        started=sessions[0]["time"],
+        complete=bool(ends),
+        wall_seconds=sum(event["seconds"] for event in [*ends, *index.by_kind.get("interrupted", [])]),
+        useful_seconds=useful_seconds(index),
+        machine=_machine(index),
+        protocol=Protocol(
+            preset=plan.preset,
+            launches=plan.launches,
+            rounds={name: plan.rounds for name in plan.workloads},
+            seed=plan.seed,
+            one_at_a_time=plan.one_at_a_time,
+            threads=len(plan.affinity),
+            affinity=plan.affinity,
+            environment=plan.environment,
+            confidence=plan.confidence,
+            rosetta_version=plan.rosetta_version,
+            command=plan.command,
+        ),
+        results=[
+            _workload(plan, find_workload(name), index) for name in plan.workloads if index.of("data", None, name)
+        ],
+    )
+
+
+def useful_seconds(index: _Index) -> float:
+    """Add up what a run is for: chunks, imports, builds, first steps and proofs, in seconds."""
+    return (
+        index.total("chunk", "seconds")
+        + index.total("import", "wall_seconds")
+        + index.total("first_step", "build_seconds")
+        + index.total("first_step", "first_step_seconds")
+        + index.total("proofs", "seconds")
+    )
+
+
+def log_rates(chunks: Iterable[Event], batch_size: int) -> LogRates:
+    """Return log samples per second by (launch, round)."""
+    return {(c["launch"], c["round"]): math.log(c["steps"] * batch_size / c["seconds"]) for c in chunks}
+
+
+def _machine(index: _Index) -> Machine:
+    machine = index.by_kind["machine"][-1]
+    rounds = index.by_kind.get("round", [])
+    elapsed = sum(event["seconds"] for event in rounds)
+    host = sum(event["host_seconds"] for event in rounds)
+    others = sum(event["busy_seconds"] - event["worker_seconds"] for event in rounds) - host
+    canary = [math.log(event["canary_seconds"]) for event in rounds]
+    return Machine(
+        host_platform=machine["platform"],
+        cpu=machine["cpu"],
+        cores=machine["cores"],
+        memory_bytes=machine["memory_bytes"],
+        device=machine["device"],
+        matmul_flops=machine["matmul_flops"],
+        copy_bytes_per_second=machine["copy_bytes_per_second"],
+        canary_drift=stdlib_statistics.stdev(canary) if len(canary) > 1 else None,
+        background_load=max(0.0, others / elapsed) if elapsed else None,
+        host_load=host / elapsed if elapsed else None,
+    )
+
+
+def _workload(plan: Plan, workload: Workload, index: _Index) -> WorkloadResult:
+    data = index.of("data", None, workload.name)[-1]
+    peak = index.by_kind["machine"][-1]["matmul_flops"]
+    rates: dict[str, LogRates] = {}
+    results: list[ContenderResult] = []
+    for event in {event["label"]: event for event in index.by_kind.get("environment", [])}.values():
+        result = _contender(plan, workload, index, event)
+        if result.status == "ok" and result.chunks:
+            rates[result.name] = log_rates(index.of("chunk", result.name, workload.name), workload.batch_size)
+        results.append(result)
+    if rates:
+        speeds = {name: rate(r, plan.confidence).value for name, r in rates.items()}
+        fastest = max(speeds, key=lambda name: speeds[name])
+        results = [
+            result.model_copy(update=_speed(plan, workload, result.name, rates, speeds, fastest, peak))
+            if result.name in rates
+            else result
+            for result in results
+        ]
+    return WorkloadResult(
+        workload=workload.name,
+        title=workload.title,
+        source=workload.source,
+        data=data["kind"],
+        batch_size=workload.batch_size,
+        training_flops=workload.training_flops,
+        chance_accuracy=1 / data["classes"],
+        contenders=results,
+    )
+
+
+def _speed(
+    plan: Plan,
+    workload: Workload,
+    name: str,
+    rates: dict[str, LogRates],
+    speeds: dict[str, float],
+    fastest: str,
+    peak: float | None,
+) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "samples_per_second": speeds[name],
+        "fraction_of_peak": speeds[name] * workload.training_flops / peak if peak else None,
+    }
+    if name == fastest:
+        fields["ratio"] = Ratio(to=name, value=1.0, low=1.0, high=1.0, tie=False)
+    elif rates[name].keys() & rates[fastest].keys():
+        estimate = ratio(rates[name], rates[fastest], plan.confidence)
+        fields["ratio"] = Ratio(
+            to=fastest, value=estimate.value, low=estimate.low, high=estimate.high, tie=estimate.tie
+        )
+    return fields
+
+
+def _contender(plan: Plan, workload: Workload, index: _Index, environment: Event) -> ContenderResult:
+    label = environment["label"]
+    chunks = index.of("chunk", label, workload.name)
+    proofs = index.of("proof", label, workload.name)
+    failures = index.of("failure", label, workload.name)
+    imports = index.of("import", environment["worker"])
+    first_steps = index.of("first_step", environment["worker"], workload.name)
+    accuracies = index.of("accuracy", environment["worker"], workload.name)
+    status, reason = _status(environment, failures, proofs, bool(chunks))
+    packages = imports[0]["packages"] if imports else {}
+    last_round = [c["loss"] for c in chunks if c["round"] == plan.rounds - 1]
+    last_accuracies = list({event["launch"]: event for event in accuracies}.values())
+    return ContenderResult(
+        name=label,
+        framework=environment["framework"],
+        version=_version(packages, environment["distribution"]),
+        status=status,
+        reason=reason,
+        packages=packages,
+        precision=environment["precision"],
+        equivalence=Equivalence(**proofs[-1]["equivalence"]) if proofs else None,
+        import_seconds=_median(event["import_seconds"] for event in imports),
+        build_seconds=_median(event["build_seconds"] for event in first_steps),
+        first_step_seconds=_median(event["first_step_seconds"] for event in first_steps),
+        peak_memory_bytes=max((event["peak_bytes"] for event in accuracies), default=None),
+        loss=float(np.mean(last_round)) if last_round else None,
+        accuracy=_mean(event["correct"] / event["count"] for event in last_accuracies),
+        trained_samples=_rounded(_mean(event["trained_samples"] for event in last_accuracies)),
+        accuracies=[
+            Accuracy(
+                launch=event["launch"],
+                trained_samples=event["trained_samples"],
+                trained_seconds=event["trained_seconds"],
+                value=event["correct"] / event["count"],
+                test_samples=event["count"],
+            )
+            for event in accuracies
+        ],
+        chunks=[
+            Chunk.model_construct(
+                launch=event["launch"],
+                round=event["round"],
+                steps=event["steps"],
+                seconds=event["seconds"],
+                loss=event["loss"],
+                trained_samples=event["trained_samples"],
+                trained_seconds=event["trained_seconds"],
+            )
+            for event in chunks
+        ],
+    )
+
+
+def _status(environment: Event, failures: list[Event], proofs: list[Event], measured: bool) -> tuple[Status, str]:
+    if environment["reason"]:
+        return "unavailable", environment["reason"]
+    if failures:
+        return "failed", f"{failures[-1]['stage']}: {failures[-1]['reason']}"
+    if proofs and not proofs[-1]["passed"]:
+        return "not_equivalent", _why_not(Equivalence(**proofs[-1]["equivalence"]))
+    return ("ok", "") if measured or (proofs and not environment["measures"]) else ("pending", "")
+
+
+def _why_not(proof: Equivalence) -> str:
+    """Name the worst tensor of a proof that failed."""
+    checks = {"logits": proof.logits, "loss": proof.loss, "gradient": proof.gradients, "update": proof.update}
+    broken = {kind: c for kind, c in checks.items() if c.error is None or c.error > c.tolerance}
+    if broken:
+        kind, check = max(broken.items(), key=lambda i: math.inf if i[1].error is None else i[1].error / i[1].tolerance)
+        size = "not a finite number" if check.error is None else f"{check.error:.1e}"
+        return f"not the same network: {kind} of {check.tensor}: error {size}, tolerance {check.tolerance:.0e}"
+    assert proof.dropout is not None
+    drop = proof.dropout
+    return (
+        "not the same network: dropout in training moves "
+        f"{drop.tensor} by {drop.distance}, the reference by {drop.expected:.3f} ± {drop.sd:.3f}"
+    )
+
+
+def _version(packages: dict[str, str], distribution: str) -> str | None:
+    by_name = {name.lower().replace("_", "-"): version for name, version in packages.items()}
+    return by_name.get(distribution.lower().replace("_", "-"))
+
+
+def _median(values: Iterable[float]) -> float | None:
+    found = list(values)
+    return stdlib_statistics.median(found) if found else None
+
+
+def _mean(values: Iterable[float]) -> float | None:
+    found = list(values)
+    return stdlib_statistics.fmean(found) if found else None
+
+
+def _rounded(value: float | None) -> int | None:
+    return None if value is None else round(value)

@@ -1,0 +1,65 @@
+"""Pure functions on chunk times: paired log ratios, intervals over launches, ties.
+
+Part of the difference between two processes belongs to the process (memory layout), so chunks of one launch are not
+independent tries. The unit is therefore the launch: paired log ratios are averaged within each, and Student's t over
+the launch means gives the interval. With few launches the t quantile is wide, as it should be.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import t as student_t
+
+LogRates = Mapping[tuple[int, int], float]
+"""Natural log of samples per second, by (launch, round)."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A positive quantity with its interval; ``low`` and ``high`` are None where one launch can't tell."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+    @property
+    def tie(self) -> bool:
+        """Whether 1 can't be excluded; without an interval it can't."""
+        return self.low is None or self.high is None or self.low <= 1.0 <= self.high
+
+
+def mean_of_logs(by_launch: Mapping[int, list[float]], confidence: float) -> Estimate:
+    """Estimate exp(μ) from logs grouped by launch: launch means first, Student's t over them.
+
+    ``confidence`` is the interval's coverage, e.g. 0.95. Raises ``ValueError`` when there is no value at all.
+    """
+    means = np.array([float(np.mean(logs)) for logs in by_launch.values() if logs])
+    if means.size == 0:
+        raise ValueError("no values")
+    center = float(means.mean())
+    if means.size == 1:
+        return Estimate(math.exp(center), None, None)
+    error = float(means.std(ddof=1)) / math.sqrt(means.size)
+    half = float(student_t.ppf(0.5 + confidence / 2, means.size - 1)) * error
+    return Estimate(math.exp(center), math.exp(center - half), math.exp(center + half))
+
+
+def ratio(a: LogRates, b: LogRates, confidence: float) -> Estimate:
+    """Estimate how many times as fast a is as b, from the rounds that both finished.
+
+    Pairing by round cancels the machine's drift, which hits both chunks of a round alike.
+    """
+    paired: dict[int, list[float]] = {}
+    for key in a.keys() & b.keys():
+        paired.setdefault(key[0], []).append(a[key] - b[key])
+    return mean_of_logs(paired, confidence)
+
+
+def rate(a: LogRates, confidence: float) -> Estimate:
+    """Estimate samples per second: the geometric mean over launches of each launch's geometric mean."""
+    grouped: dict[int, list[float]] = {}
+    for (launch, _), value in a.items():
+        grouped.setdefault(launch, []).append(value)
+    return mean_of_logs(grouped, confidence)

@@ -1,0 +1,1 @@
+"""What runs inside a contender's environment: NumPy and the standard library, Python 3.8 and newer."""

@@ -1,0 +1,56 @@
+"""The verbs in JAX."""
+
+import jax
+import numpy as np
+from flax import nnx
+
+from rosetta_worker.layouts import images_to_channels_last
+
+from . import im2col
+from . import parameters as layout
+
+
+class Trainer:
+    """An ``nnx.Module`` and an ``nnx.Optimizer``, bound to one compiled training step."""
+
+    def __init__(self, implementation, workload, variants, device, dropout, seed):
+        jax.config.update("jax_default_device", jax.devices(device)[0])
+        jax.config.update("jax_default_matmul_precision", "highest")
+        self.implementation = implementation
+        self.specs = workload["parameters"]
+        self.network = implementation.Network(nnx.Rngs(seed))
+        for _, module in nnx.iter_modules(self.network):
+            if isinstance(module, nnx.Dropout) and not dropout:
+                module.rate = 0.0
+            if isinstance(module, nnx.Conv) and "im2col" in variants:
+                module.conv_general_dilated = im2col.convolution
+        self.optimizer = implementation.make_optimizer(self.network)
+        self.step = implementation.compile_train_step(self.network, self.optimizer)
+
+        self.evaluated = nnx.view(self.network, raise_if_not_found=False, deterministic=True, use_running_average=True)
+        self.logits = nnx.jit(lambda model, images: model(images))
+        self.gradients = nnx.jit(nnx.value_and_grad(implementation.loss_function))
+
+    def load_parameters(self, parameters):
+        layout.load(self.network, parameters, self.specs)
+        # The step is compiled for these objects: they keep their places and take the new ones' values.
+        nnx.update(self.optimizer, nnx.state(self.implementation.make_optimizer(self.network)))
+
+    def parameters(self):
+        return layout.canonical(nnx.state(self.network), self.specs)
+
+    def predict(self, inputs):
+        return np.asarray(self.logits(self.evaluated, images_to_channels_last(inputs)))
+
+    def loss_and_gradients(self, inputs, labels):
+        images, labels = images_to_channels_last(inputs), labels.astype(np.int32)
+        loss, gradients = self.gradients(self.evaluated, images, labels)
+        return float(loss), layout.canonical(nnx.state(gradients), self.specs)
+
+    def prepare(self, inputs, labels):
+        return list(zip(images_to_channels_last(inputs), labels.astype(np.int32)))
+
+    def train(self, batches):
+        losses = self.implementation.train(self.step, batches)
+        jax.block_until_ready(nnx.state(self.network))
+        return np.array(jax.device_get(losses))

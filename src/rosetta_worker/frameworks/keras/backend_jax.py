@@ -1,0 +1,21 @@
+"""What Keras leaves to the user of its JAX back end: the device, true float32, gradients without an update."""
+
+import jax
+
+
+def use(device):
+    """Run everything from here on on this device."""
+    jax.config.update("jax_platforms", "cpu" if device == "cpu" else device + ",cpu")  # the first one is the default
+    jax.devices(device)  # raises if there is none
+    jax.config.update("jax_default_matmul_precision", "highest")
+
+
+def loss_and_gradients(model, images, labels):
+    """Return the loss and its gradients for the model's trainable variables, dropout off."""
+    state = [variable.value for variable in model.non_trainable_variables]
+
+    def loss_function(weights):
+        logits, _ = model.stateless_call(weights, state, images, training=False)
+        return model.compute_loss(y=labels, y_pred=logits, training=False)
+
+    return jax.value_and_grad(loss_function)([variable.value for variable in model.trainable_variables])

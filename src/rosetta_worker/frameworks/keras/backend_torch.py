@@ -1,0 +1,24 @@
+"""What Keras leaves to the user of its PyTorch back end: the device, true float32, gradients without an update."""
+
+import keras
+import torch
+
+
+def use(device):
+    """Run everything from here on on this device; left alone, Keras takes a GPU wherever there is one."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise RuntimeError("PyTorch sees no GPU")
+    keras.device("cuda:0" if device == "cuda" else "cpu").__enter__()
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+
+
+def loss_and_gradients(model, images, labels):
+    """Return the loss and its gradients for the model's trainable variables, dropout off."""
+    model.zero_grad()
+    logits = model(images, training=False)
+    loss = model.compute_loss(y=keras.ops.convert_to_tensor(labels), y_pred=logits, training=False)
+    loss.backward()
+    gradients = [variable.value.grad.clone() for variable in model.trainable_variables]
+    model.zero_grad()
+    return loss.detach(), gradients

@@ -1,0 +1,44 @@
+"""The worker's loop: receive a message, let the session answer it, send the reply."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import time
+import traceback
+
+from rosetta_worker.protocol import Channel
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def main(commands: int, replies: int) -> int:
+    """Serve until the host closes the channel; a verb that raises is a reply with its error, not the worker's end."""
+    _die_with_the_host()
+    channel = Channel(commands, replies)
+    from rosetta_worker.session import Session
+
+    session = Session()
+    channel.send({"ok": True, "python": sys.version.split()[0], "pid": os.getpid()})
+    while True:
+        message = channel.receive()
+        if message is None:
+            return 0
+        try:
+            reply = getattr(session, message["verb"])(message)
+            reply["ok"] = True
+            reply["process_seconds"] = time.process_time()
+        except Exception as error:
+            traceback.print_exc()
+            reply = {"ok": False, "error": "{}: {}".format(type(error).__name__, error)}
+        channel.send(reply)
+
+
+def _die_with_the_host() -> None:
+    """Have the kernel end this process when the host's ends, even if it is stopped and the host was killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() == 1:
+            sys.exit("the host ended before its worker started")

@@ -1,0 +1,61 @@
+"""The verbs in plain NumPy, float32, and the faults that the variants plant in them."""
+
+import os
+import time
+
+import numpy as np
+
+from . import faults
+
+faults.commit(os.environ.get("FAKE_AT_IMPORT"))
+
+RATE = 0.2
+
+
+class Trainer:
+    """The parameters are a dict of canonical arrays."""
+
+    def __init__(self, implementation, workload, variants, device, dropout, seed):
+        self.network = implementation
+        self.variants = variants
+        self.random = np.random.default_rng(seed)
+        self.rate = RATE if dropout else 0.0
+        self.calls = 0
+
+    def load_parameters(self, parameters):
+        self.values = {name: value.copy() for name, value in parameters.items()}
+        self.mean_square = {name: np.zeros_like(value) for name, value in parameters.items()}
+
+    def parameters(self):
+        lost = "dense2.bias" if "loses_tensor" in self.variants else None
+        return {name: value for name, value in self.values.items() if name != lost}
+
+    def predict(self, inputs):
+        return self.network.forward(self.values, inputs, self.masks(0.0, len(inputs)))[1]
+
+    def loss_and_gradients(self, inputs, labels):
+        return self.network.loss_and_gradients(self.values, inputs, labels, self.masks(0.0, len(inputs)))
+
+    def prepare(self, inputs, labels):
+        return list(zip(inputs, labels))
+
+    def train(self, batches):
+        self.calls += 1
+        if self.calls >= 4 or "early" in self.variants:
+            for variant in sorted(self.variants):
+                faults.commit(variant)
+        losses = []
+        for inputs, labels in batches:
+            masks = self.masks(self.rate, len(inputs))
+            loss, gradients = self.network.loss_and_gradients(self.values, inputs, labels, masks)
+            self.network.update(self.values, gradients, self.mean_square)
+            losses.append(loss)
+            if "slow" in self.variants:
+                time.sleep(0.02)
+        return np.array(losses) * (np.nan if "not_a_number" in self.variants and self.calls >= 4 else 1)
+
+    def masks(self, rate, count):
+        if not rate:
+            return {"dense1": np.float32(1), "dense2": np.float32(1)}
+        kept = self.random.random((2, count, 512), dtype=np.float32) >= rate
+        return dict(zip(("dense1", "dense2"), kept.astype(np.float32) / np.float32(1 - rate)))

@@ -1,0 +1,93 @@
+"""What the proof's tests share: a workload's data, reference and one live worker that proves copies of PyTorch."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rosetta import datasets
+from rosetta.contenders import Contender, Tolerances, frameworks
+from rosetta.environments import Environment, build
+from rosetta.equivalence import Material, Observation, compare, observe, reference
+from rosetta.machine import affinity
+from rosetta.paths import cache_folder
+from rosetta.result import Equivalence
+from rosetta.run import batch_order
+from rosetta.workers import Worker
+from rosetta.workloads import find_workload
+
+TIMEOUT = 300.0
+SEED = 1
+
+
+def start_worker(contender: Contender, environment: Environment, folder: Path) -> Worker:
+    variables = {"OMP_NUM_THREADS": str(len(affinity())), **contender.environment}
+    return Worker(environment.python, environment.home, variables, folder / f"{contender.name}.log", affinity())
+
+
+@dataclass
+class Bench:
+    """One workload's proof, ready to be held against any copy of the PyTorch folder."""
+
+    folder: Path
+    material: Material
+    expected: Observation
+    worker: Worker
+    torch: Path
+
+    def copy_torch(self, name: str) -> Path:
+        """Copy the PyTorch folder; its name must be new, for the worker imports it under that."""
+        copy = self.folder / name
+        shutil.copytree(self.torch, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        return copy
+
+    def observe(self, framework: Path, variants: tuple[str, ...] = ()) -> Observation:
+        self.worker.ask("import_framework", TIMEOUT, folder=str(framework), device="cpu", variants=list(variants))
+        return observe(self.worker, self.material)
+
+    def prove(self, framework: Path, variants: tuple[str, ...] = ()) -> Equivalence:
+        return compare(self.observe(framework, variants), self.expected, Tolerances())
+
+
+@contextmanager
+def open_bench(workload_name: str, data: Path | None) -> Iterator[Bench]:
+    """Prepare a workload's proof; without ``data`` on the synthetic images, or an earlier download."""
+    known = frameworks()
+    workload = find_workload(workload_name)
+    prepared = datasets.prepare(workload.dataset, data, cache_folder() / "data", download=False)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        order = folder / "order.npy"
+        samples = len(np.load(prepared.train_labels, mmap_mode="r", allow_pickle=False))
+        np.save(order, batch_order(samples, workload.batch_size, workload.epochs, SEED))
+        paths = {
+            "train_inputs": str(prepared.train_inputs),
+            "train_labels": str(prepared.train_labels),
+            "test_inputs": str(prepared.test_inputs),
+            "test_labels": str(prepared.test_labels),
+            "scale": prepared.scale,
+            "order": str(order),
+            "digest": prepared.digest,
+        }
+        parameters = workload.initial_parameters(SEED)
+        material = Material(workload, paths, parameters, folder, SEED, TIMEOUT)
+
+        def start_reference() -> Worker:
+            numpy = Contender(known["numpy"])
+            worker = start_worker(numpy, build(numpy), folder)
+            folder_name = str(numpy.framework.folder)
+            worker.ask("import_framework", TIMEOUT, folder=folder_name, device="cpu", variants=[])
+            return worker
+
+        sources = sorted(known["numpy"].folder.glob("*.py"))
+        steady, expected = reference(start_reference, material, sources, cache_folder() / "reference")
+        torch = Contender(known["torch"])
+        worker = start_worker(torch, build(torch), folder)
+        try:
+            yield Bench(folder, steady, expected, worker, torch.framework.folder)
+        finally:
+            worker.close()
