@@ -1,6 +1,6 @@
 """Measures what the harness costs: samples/s of an ordinary ``rosetta run`` over those of plain scripts.
 
-    python benchmarks/harness_cost.py [--contender torch] [--workload mnist_mlp] [--launches 6] [--rounds 3] [--json FILE]
+    python benchmarks/harness_cost.py [--contender torch] [--workload mnist_mlp] [--launches 6] [--rounds 3] [--json F]
 
 It conducts a real run. Beside each worker it starts the script of that framework from ``plain/``, which imports nothing
 of Rosetta, in the same environment, with the same variables, processors, arrays and batch order, and trains it for as
@@ -15,7 +15,6 @@ intervals span the bound: ``undecided``. Exit status 1 if one lies below it or w
 
 import argparse
 import json
-import math
 import os
 import random
 import signal
@@ -204,11 +203,13 @@ def report(plan: Plan, chunks: Sequence[dict[str, Any]], result: Result | None, 
             ours = log_rates(mine, batch_size)
             plain = log_rates(({**c, "seconds": c["plain_seconds"]} for c in mine), batch_size)
             estimate = ratio(ours, plain, plan.confidence)
-            low, high = estimate.low or 0.0, estimate.high or math.inf
-            verdict = "yes" if low >= BOUND else "no" if high < BOUND else "undecided"
+            interval, verdict = "needs 2 launches", "undecided"
+            if estimate.low is not None and estimate.high is not None:
+                interval = f"{estimate.low:.3f} – {estimate.high:.3f}"
+                verdict = "yes" if estimate.low >= BOUND else "no" if estimate.high < BOUND else "undecided"
             fine &= verdict != "no"
             speeds = [f"{rate(rates, plan.confidence).value:,.0f}" for rates in (ours, plain)]
-            table.add_row(shown, name, *speeds, f"{estimate.value:.3f}", f"{low:.3f} – {high:.3f}", verdict)
+            table.add_row(shown, name, *speeds, f"{estimate.value:.3f}", interval, verdict)
     console.print(table)
     return fine
 

@@ -100,8 +100,9 @@ def observe(worker: Worker, material: Material, draws: int = 1, plain: bool = Fa
 def steady_material(worker: Worker, material: Material, name: str) -> Material:
     """Return the material with batches, chosen by the reference, whose gradients don't hang on rounding.
 
-    ``name`` names the file of their rows. Of the millions of ReLUs and maxima of a batch, some lie so near their kink that float32 rounding decides the
-    subgradient: one of them moves a convolution's gradient by about 1e-3, and none of it is anybody's fault.
+    ``name`` names the file of their rows. Of the millions of ReLUs and maxima of a batch, some lie so near their kink
+    that float32 rounding decides the subgradient: one of them moves a convolution's gradient by about 1e-4 to 1e-3,
+    ten steps amplify that to 1e-2, and none of it is anybody's fault (docs/proof.md).
     """
     batch_size = material.workload.batch_size
     initial = material.folder / f"initial-{worker.pid}.npz"

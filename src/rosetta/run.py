@@ -32,7 +32,7 @@ from rosetta.workers import HOST, end_orphans
 from rosetta.workloads import find_workload
 from rosetta.workloads.spec import Workload
 
-_BUILDERS_AT_ONCE = 2
+BUILDERS_AT_ONCE = 2
 
 
 class Observer:
@@ -197,7 +197,7 @@ def _build(
 
     start = time.perf_counter()
     found: dict[str, Environment | str] = {}
-    with ThreadPoolExecutor(_BUILDERS_AT_ONCE) as pool:
+    with ThreadPoolExecutor(BUILDERS_AT_ONCE) as pool:
         for contender in contenders:
             observer.state("", contender.name, "installing")
         futures = {contender.name: pool.submit(attempt, contender) for contender in contenders}
