@@ -142,7 +142,7 @@ def main() -> None:
         rendering = time.perf_counter() - start
 
         start = time.perf_counter()
-        command = [sys.executable, "-c", "from rosetta.cli import main; main()", "report", folder]
+        command = [sys.executable, "-c", "from rosetta.cli import main; main()", "report", str(folder)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         whole = time.perf_counter() - start
         sizes = ", ".join(f"{f.name} {f.stat().st_size / 2**20:.1f} MiB" for f in sorted(folder.glob("*.*")))

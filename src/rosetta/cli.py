@@ -1,5 +1,6 @@
 """The command line: every command is a thin layer over a documented Python call."""
 
+import math
 import sys
 import webbrowser
 from collections.abc import Sequence
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from packaging.requirements import Requirement
 from rich.columns import Columns
 from rich.console import Console
 from rich.markup import escape
@@ -47,12 +49,35 @@ requirement: `torch`, `torch[compile]`, `keras[jax]`, `torch==2.13.0`.""",
 environment_app = typer.Typer(no_args_is_help=True, help="The contenders' virtual environments.")
 app.add_typer(environment_app, name="env")
 
+
+def _complete_workload(start: str) -> list[str]:
+    return [name for name in workloads() if name.startswith(start)]
+
+
+def _complete_framework(start: str) -> list[str]:
+    return [name for name in frameworks() if name.startswith(start)]
+
+
+def _complete_contender(start: str) -> list[str]:
+    names = []
+    for framework in frameworks().values():
+        names += [] if framework.groups else [framework.name]
+        names += [f"{framework.name}[{variant}]" for variant in framework.variants]
+    return [name for name in names if name.startswith(start)]
+
+
 WorkloadsArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="[WORKLOAD]...", help="Workloads; all if none is named.")
+    list[str] | None,
+    typer.Argument(metavar="[WORKLOAD]...", help="Workloads; all if none is named.", autocompletion=_complete_workload),
 ]
 WithOption = Annotated[
     list[str] | None,
-    typer.Option("--with", metavar="CONTENDER", help="A contender; repeat it. Default: the six current ones."),
+    typer.Option(
+        "--with",
+        metavar="CONTENDER",
+        help="A contender; repeat it. Default: the six current ones.",
+        autocompletion=_complete_contender,
+    ),
 ]
 DataOption = Annotated[
     Path | None, typer.Option(help="Folder with the original data files; also ROSETTA_DATA.", show_default=False)
@@ -151,8 +176,10 @@ def verify(
 
 @app.command()
 def calibrate(
-    workload: Annotated[str, typer.Argument(help="A workload.")],
-    contender: Annotated[str, typer.Argument(help="A contender, raced against itself.")],
+    workload: Annotated[str, typer.Argument(help="A workload.", autocompletion=_complete_workload)],
+    contender: Annotated[
+        str, typer.Argument(help="A contender, raced against itself.", autocompletion=_complete_contender)
+    ],
     comparisons_wanted: Annotated[int, typer.Option("--comparisons", min=1, help="How many A/A comparisons.")] = 1,
     launches: Annotated[int, typer.Option(min=2, help="Launches in each comparison.")] = 6,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds in each launch.")] = 12,
@@ -197,9 +224,10 @@ def list_(
 
 @app.command()
 def show(
-    workload: Annotated[str, typer.Argument(help="A workload.")],
+    workload: Annotated[str, typer.Argument(help="A workload.", autocompletion=_complete_workload)],
     inside: Annotated[
-        list[str] | None, typer.Option("--in", metavar="FRAMEWORK", help="A framework; repeat it.")
+        list[str] | None,
+        typer.Option("--in", metavar="FRAMEWORK", help="A framework; repeat it.", autocompletion=_complete_framework),
     ] = None,
     frameworks_folder: FrameworksOption = None,
 ) -> None:
@@ -354,35 +382,29 @@ def _proof_table(workload: str, result: Result) -> Table:
 
 
 def _workload_table() -> Table:
-    table = Table(
-        "workload", "data", "parameters", "MFLOP/sample", "optimiser", "batch", "epochs", "published", "source"
-    )
     folder = data_folder(None)
+    table = Table.grid(padding=(0, 2))
     for workload in workloads().values():
-        parameters = sum(value.size for value in workload.initial_parameters(0).values())
-        table.add_row(
-            workload.name,
-            f"{workload.dataset}: {datasets.available(workload.dataset, folder, cache_folder() / 'data')}",
-            f"{parameters:,}",
-            f"{workload.training_flops / 1e6:.1f}",
-            workload.optimizer.name,
-            str(workload.batch_size),
-            str(workload.epochs),
-            workload.reached,
-            workload.source,
-        )
+        parameters = sum(math.prod(parameter.shape) for parameter in workload.parameters)
+        values = ", ".join(f"{name} {value:g}" for name, value in workload.optimizer.hyperparameters.items())
+        table.add_row(f"[bold]{workload.name}", f"[bold]{workload.title}")
+        table.add_row("", f"source     {workload.source}")
+        table.add_row("", f"data       {datasets.available(workload.dataset, folder, cache_folder() / 'data')}")
+        table.add_row("", f"size       {parameters:,} parameters, {workload.training_flops / 1e6:.1f} MFLOP a sample")
+        table.add_row("", f"training   {workload.optimizer.name}, {values}; batch {workload.batch_size}")
+        table.add_row("", f"published  {workload.reached}")
     return table
 
 
 def _contender_table() -> Table:
-    table = Table("contender", "meaning", "packages (CPU)", "workloads")
+    table = Table("contender", "version", "meaning")
+    table.columns[0].no_wrap = True
     for framework in frameworks().values():
-        having = ", ".join(name for name in workloads() if framework.implementation(name).exists())
-        if not framework.groups:
-            table.add_row(framework.name, framework.about, " ".join(framework.packages["cpu"]), having)
-        for name, variant in framework.variants.items():
-            packages = [*framework.packages.get("cpu", []), *variant.packages.get("cpu", [])]
-            table.add_row(escape(f"{framework.name}[{name}]"), variant.meaning, " ".join(packages), having)
+        rows = [] if framework.groups else [(framework.name, framework.about)]
+        rows += [(f"{framework.name}[{name}]", variant.meaning) for name, variant in framework.variants.items()]
+        pins = {Requirement(line).name: line.partition("==")[2] for line in framework.packages["cpu"]}
+        for name, meaning in rows:
+            table.add_row(escape(name), pins.get(framework.distribution, ""), escape(meaning))
     return table
 
 

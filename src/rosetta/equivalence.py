@@ -18,12 +18,11 @@ from rosetta.workers import Worker
 from rosetta.workloads.spec import Workload
 
 UPDATE_STEPS = 10
-_DROPOUT_DRAWS = 4
+_DROPOUT_DRAWS = 8
 _CANDIDATES = 5
 """Times as many samples as the proof trains on are offered to the reference, which takes the steadiest."""
 _DROPOUT_SIGMAS = 6.0
-_DROPOUT_FLOOR = 0.03
-"""The smallest relative sd assumed for a distance, so that a few nearly equal draws don't make a knife's edge."""
+_TINY = 1e-30
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -37,10 +36,8 @@ class Observation:
     gradients: Arrays
     update: Arrays
     """Every parameter's change after ``UPDATE_STEPS`` optimiser steps, dropout off."""
-    first_update: tuple[Arrays, ...]
-    """Every parameter's change after one step with dropout on, for each of several draws."""
-    plain_first_update: Arrays
-    """The same with dropout off; only the reference has it."""
+    dropout_distances: Arrays
+    """By weight: how far its change in one step with dropout is from that without, relative L2, for several draws."""
     deviation: float | None = None
     """For a reference that deviates: its worst parameter's change, relative to the canonical reference's."""
 
@@ -59,7 +56,7 @@ class Material:
     timeout: float
 
 
-def observe(worker: Worker, material: Material, draws: int = 1, plain: bool = False) -> Observation:
+def observe(worker: Worker, material: Material) -> Observation:
     """Have a worker compute everything that the proof compares."""
 
     def ask(verb: str, **message: Any) -> dict[str, Any]:
@@ -73,7 +70,7 @@ def observe(worker: Worker, material: Material, draws: int = 1, plain: bool = Fa
         ask("train", first=0, steps=steps)
         ask("parameters", file=str(answer))
         after = _load(answer)
-        return {name: after[name].astype(np.float64) - value for name, value in material.parameters.items()}
+        return _changes(after, material.parameters)
 
     material.folder.mkdir(parents=True, exist_ok=True)
     initial = material.folder / f"initial-{worker.pid}.npz"
@@ -81,20 +78,21 @@ def observe(worker: Worker, material: Material, draws: int = 1, plain: bool = Fa
     logits_file = material.folder / f"logits-{worker.pid}.npy"
     try:
         np.savez(initial, allow_pickle=False, **material.parameters)
+        fresh(dropout=False, seed=material.seed)
+        update = change(steps=UPDATE_STEPS)
+        plain = change(steps=1)
         fresh(dropout=True, seed=material.seed)
         ask("load_parameters", file=str(initial))
         ask("predict", first=0, file=str(logits_file))
         logits = np.load(logits_file, allow_pickle=False)
         loss = ask("loss_and_gradients", first=0, file=str(answer))["loss"]
         gradients = _load(answer)
-        first_update = tuple(change(steps=1) for _ in range(draws))
-        fresh(dropout=False, seed=material.seed)
-        update = change(steps=UPDATE_STEPS)
-        plain_first_update = change(steps=1) if plain else {}
+        draws = [_distances(change(steps=1), plain) for _ in range(_DROPOUT_DRAWS)]
+        distances = {name: np.array([draw[name] for draw in draws]) for name in draws[0]}
     finally:
         for file in (initial, answer, logits_file):
             file.unlink(missing_ok=True)
-    return Observation(logits, loss, gradients, update, first_update, plain_first_update)
+    return Observation(logits, loss, gradients, update, distances)
 
 
 def steady_material(worker: Worker, material: Material, name: str) -> Material:
@@ -147,7 +145,7 @@ def reference(
     worker = start()
     try:
         steady = steady_material(worker, material, cached.stem)
-        observation = observe(worker, steady, draws=_DROPOUT_DRAWS, plain=True)
+        observation = observe(worker, steady)
         if canonical is not None:
             there = observe(worker, canonical[0])
             size = _worst(there.update, canonical[1].update, np.inf).error
@@ -170,7 +168,7 @@ def compare(found: Observation, expected: Observation, tolerances: Tolerances, d
     loss = _relative("loss", got_loss, wanted_loss, tolerances.loss)
     gradients = _worst(found.gradients, expected.gradients, tolerances.gradients)
     update = _worst(found.update, expected.update, tolerances.update)
-    dropout = _compare_dropout(found, expected)
+    dropout = _compare_dropout(found.dropout_distances, expected.dropout_distances, tolerances)
     checks = (logits, loss, gradients, update)
     passed = all(check.error is not None and check.error <= check.tolerance for check in checks)
     return Equivalence(
@@ -203,34 +201,39 @@ def _worst(found: Arrays, expected: Arrays, tolerance: float) -> TensorError:
     return max(errors, key=lambda e: np.inf if e.error is None else e.error)
 
 
-def _distances(observation: Observation, plain: Arrays) -> dict[str, list[float]]:
-    """How far each weight's first update with dropout is from the one without, relative, for each draw.
-
-    In a large tensor this hardly varies between draws, yet it grows with the dropout rates around it: one draw tells
-    whether dropout acts, and with the right rate.
-    """
-    weights = [name for name, value in plain.items() if value.ndim > 1]
+def _changes(after: Arrays, before: Arrays) -> Arrays:
+    """Subtract; a parameter that is unknown or has another shape stays as it is, for ``compare`` to find it."""
     return {
-        name: [
-            float(np.linalg.norm(draw[name] - plain[name]) / np.linalg.norm(plain[name]))
-            for draw in observation.first_update
-        ]
-        for name in weights
+        name: value.astype(np.float64) - before[name] if name in before and value.shape == before[name].shape else value
+        for name, value in after.items()
     }
 
 
-def _compare_dropout(found: Observation, expected: Observation) -> DropoutCheck | None:
-    wanted = _distances(expected, expected.plain_first_update)
-    if max(max(draws) for draws in wanted.values()) == 0.0:
+def _distances(change: Arrays, plain: Arrays) -> dict[str, float]:
+    """How far each weight's change is from the one without dropout, ‖change − plain‖₂ / ‖plain‖₂."""
+    return {
+        name: float(np.linalg.norm(change[name] - value) / max(float(np.linalg.norm(value)), _TINY))
+        for name, value in plain.items()
+        if value.ndim > 1
+    }
+
+
+def _compare_dropout(found: Arrays, expected: Arrays, tolerances: Tolerances) -> DropoutCheck | None:
+    """Compare mean distances: they grow with the dropout rates around a weight and scatter little between draws.
+
+    They may differ by six standard errors, and by what gradients as wrong as the tolerance allows add to them.
+    """
+    if not any(np.any(draws) for draws in expected.values()) and not any(np.any(draws) for draws in found.values()):
         return None
-    got = _distances(found, expected.plain_first_update)
     checks = []
-    for name, draws in wanted.items():
-        mean = float(np.mean(draws))
-        sd = max(float(np.std(draws, ddof=1)), _DROPOUT_FLOOR * mean)
-        distance = float(np.mean(got[name]))
-        sigmas = abs(distance - mean) / sd if np.isfinite(distance) else np.inf
+    for name, draws in expected.items():
+        got = found.get(name, np.full_like(draws, np.nan))
+        mean, distance = float(np.mean(draws)), float(np.mean(got))
+        rounding = float(np.hypot(mean, tolerances.gradients)) - mean
+        sd = float(np.sqrt((np.var(got, ddof=1) + np.var(draws, ddof=1)) / len(draws)))
+        sigmas = (abs(distance - mean) - rounding) / max(sd, _TINY) if np.isfinite(distance) else np.inf
         finite = distance if np.isfinite(distance) else None
+        sd = sd if np.isfinite(sd) else 0.0
         check = DropoutCheck(tensor=name, distance=finite, expected=mean, sd=sd, passed=sigmas <= _DROPOUT_SIGMAS)
         checks.append((sigmas, check))
     return max(checks, key=lambda pair: pair[0])[1]
@@ -259,8 +262,7 @@ def _pack(observation: Observation) -> dict[str, NDArray[Any]]:
     for prefix, arrays in (
         ("gradients", observation.gradients),
         ("update", observation.update),
-        ("plain", observation.plain_first_update),
-        *((f"draw{i}", draw) for i, draw in enumerate(observation.first_update)),
+        ("dropout", observation.dropout_distances),
     ):
         packed |= {f"{prefix}/{name}": value for name, value in arrays.items()}
     return packed
@@ -275,7 +277,6 @@ def _unpack(packed: dict[str, NDArray[Any]]) -> Observation:
         loss=float(packed["loss"]),
         gradients=part("gradients"),
         update=part("update"),
-        first_update=tuple(part(f"draw{i}") for i in range(_DROPOUT_DRAWS)),
-        plain_first_update=part("plain"),
+        dropout_distances=part("dropout"),
         deviation=float(packed["deviation"]) if "deviation" in packed else None,
     )

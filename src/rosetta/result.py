@@ -56,9 +56,9 @@ class DropoutCheck(_Model):
     """Whether dropout acts as it should: how far it moves a weight's first update from the one without dropout."""
 
     tensor: str = Field(description="the weight that agrees least with the reference")
-    distance: float | None = Field(description="relative L2; null: not a finite number")
+    distance: float | None = Field(description="relative L2, mean over draws; null: not a finite number")
     expected: float = Field(description="the reference's mean over draws")
-    sd: float = Field(description="the reference's scatter over draws")
+    sd: float = Field(description="standard error of the difference of the two means")
     passed: bool
 
 

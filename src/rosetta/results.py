@@ -207,7 +207,7 @@ def _contender(plan: Plan, workload: Workload, index: _Index, environment: Event
             for event in accuracies
         ],
         chunks=[
-            Chunk.model_construct(
+            Chunk(
                 launch=event["launch"],
                 round=event["round"],
                 steps=event["steps"],

@@ -257,10 +257,11 @@ def chunk_figure(workload: WorkloadResult) -> tuple[Figure | None, int]:
     traces: list[dict[str, Any]] = []
     left_out = 0
     for index, contender in enumerate(contenders):
+        by_launch: dict[int, list[Chunk]] = {launch: [] for launch in launches}
+        for chunk in sorted(contender.chunks, key=lambda chunk: chunk.round):
+            by_launch[chunk.launch].append(chunk)
         drawn: list[Chunk] = []
-        for launch in launches:
-            of_launch = [chunk for chunk in contender.chunks if chunk.launch == launch]
-            of_launch.sort(key=lambda chunk: chunk.round)
+        for of_launch in by_launch.values():
             drawn += _extremes(of_launch, _DRAWN_POINTS // (len(contenders) * len(launches)))
         left_out += len(contender.chunks) - len(drawn)
         traces.append(

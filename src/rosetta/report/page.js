@@ -40,7 +40,7 @@ function draw(drawing) {
     hoverlabel: { bgcolor: resolve("@raised"), bordercolor: grid, font: { color: ink } },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: resolve("@quiet"), activecolor: ink },
   });
-  const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"] };
+  const config = { responsive: true, displayModeBar: false };
   return Plotly.react(plot, data, layout, config);
 }
 
