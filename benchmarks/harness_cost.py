@@ -188,6 +188,8 @@ class SideBySide(Observer):
 def report(plan: Plan, chunks: Sequence[dict[str, Any]], result: Result | None, console: Console) -> bool:
     """Print the table; return whether every pair was measured and no interval lies below the bound."""
     table = Table("contender", "workload", "rosetta", "plain", "ratio", "interval", f"≥ {BOUND}")
+    for column in table.columns:
+        column.no_wrap = True
     table.title, table.title_justify = f"samples/s, {plan.launches} launches × {plan.rounds} rounds", "left"
     fine = True
     reasons = {(w.workload, c.name): c.reason for w in result.results for c in w.contenders} if result else {}
@@ -203,7 +205,7 @@ def report(plan: Plan, chunks: Sequence[dict[str, Any]], result: Result | None, 
             ours = log_rates(mine, batch_size)
             plain = log_rates(({**c, "seconds": c["plain_seconds"]} for c in mine), batch_size)
             estimate = ratio(ours, plain, plan.confidence)
-            interval, verdict = "needs 2 launches", "undecided"
+            interval, verdict = "–", "undecided"
             if estimate.low is not None and estimate.high is not None:
                 interval = f"{estimate.low:.3f} – {estimate.high:.3f}"
                 verdict = "yes" if estimate.low >= BOUND else "no" if estimate.high < BOUND else "undecided"

@@ -26,11 +26,14 @@ class Comparison:
 def comparisons(plan: Plan, events: Sequence[Event], launches_each: int) -> list[Comparison]:
     """Cut a calibration run into comparisons of ``launches_each`` launches; planted slowdowns have their own.
 
-    A complete comparison holds every chunk of its launches; an unfinished last one is left out.
+    A complete comparison holds every chunk of its launches; an unfinished last one is left out. A run whose
+    contender couldn't be measured throughout has none.
     """
     batch_size = find_workload(plan.workloads[0]).batch_size
     chunks = [event for event in events if event["event"] == "chunk"]
     labels = [event["label"] for event in events if event["event"] == "environment"]
+    if any(event["event"] in ("environment", "failure") and event["reason"] for event in events):
+        return []
     done = {event["launch"] for event in events if event["event"] == "launch"}
     found = []
     for first in range(0, plan.launches - launches_each + 1, launches_each):

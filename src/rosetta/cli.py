@@ -322,8 +322,8 @@ def _plan(
     return Plan(
         workloads=list(dict.fromkeys(find_workload(name).name for name in names or workloads())),
         contenders=[parse_contender(text, known).name for text in contenders or DEFAULT_CONTENDERS],
-        data=str(folder) if folder else None,
-        frameworks=[str(path) for path in frameworks_folders or []],
+        data=str(folder.absolute()) if folder else None,
+        frameworks=[str(path.absolute()) for path in frameworks_folders or []],
         device="cuda" if machine.has_nvidia_gpu() else "cpu",
         **fields,  # type: ignore[arg-type]
     )

@@ -1,7 +1,6 @@
 """The loop that lets one worker run at a time: launches, rounds, chunks, and what happens when one fails."""
 
 import dataclasses
-import math
 import random
 import re
 import time
@@ -278,15 +277,17 @@ class Conductor:
     def _warm_up(self, course: Course, launch: int, entrant: Entrant, seat: _Seat) -> None:
         """Train untimed until the step time is known, and fix the chunk's length in steps for the whole run."""
         worker, wanted = self._workers[entrant.worker], entrant.contender.chunk_seconds
-        steps, step_seconds, seconds = 1, math.inf, 0.0
-        while seconds < min(_WARM_UP_SECONDS, wanted):
+        steps, calls = 1, []
+        while True:
             reply = worker.ask("train", self._plan.timeouts.first_step, first=seat.position, steps=steps)
-            seconds = reply["seconds"]
-            step_seconds = min(step_seconds, seconds / steps)
+            calls.append((steps, reply["seconds"]))
             seat.position += steps
-            seat.trained_seconds += seconds
+            seat.trained_seconds += reply["seconds"]
             seat.cpu_seconds = reply["process_seconds"]
-            steps = min(4 * steps, max(1, round(1.2 * _WARM_UP_SECONDS / step_seconds)))
+            step_seconds = _step_seconds(calls)
+            if reply["seconds"] >= min(_WARM_UP_SECONDS, wanted):
+                break
+            steps = min(4 * steps, max(steps + 1, round(1.2 * _WARM_UP_SECONDS / step_seconds)))
         key = (course.workload.name, entrant.worker)
         if key not in self._chunk_steps:
             self._chunk_steps[key] = max(_FEWEST_STEPS, round(wanted / step_seconds))
@@ -419,3 +420,11 @@ class Conductor:
         for worker in self._workers.values():
             worker.close()
         self._workers.clear()
+
+
+def _step_seconds(calls: Sequence[tuple[int, float]]) -> float:
+    """Estimate a step's time, in seconds, from calls of several lengths (steps, seconds), without their fixed cost."""
+    (few, short), (many, long) = calls[0], calls[-1]
+    if many == few or long <= short:
+        return long / many
+    return (long - short) / (many - few)

@@ -70,7 +70,7 @@ def observe(worker: Worker, material: Material) -> Observation:
         ask("train", first=0, steps=steps)
         ask("parameters", file=str(answer))
         after = _load(answer)
-        return _changes(after, material.parameters)
+        return {name: after[name].astype(np.float64) - value for name, value in material.parameters.items()}
 
     material.folder.mkdir(parents=True, exist_ok=True)
     initial = material.folder / f"initial-{worker.pid}.npz"
@@ -199,14 +199,6 @@ def _worst(found: Arrays, expected: Arrays, tolerance: float) -> TensorError:
         return TensorError(error=None, tolerance=tolerance, tensor=f"{odd} is missing or unknown")
     errors = [_relative(name, found[name], expected[name], tolerance) for name in expected]
     return max(errors, key=lambda e: np.inf if e.error is None else e.error)
-
-
-def _changes(after: Arrays, before: Arrays) -> Arrays:
-    """Subtract; a parameter that is unknown or has another shape stays as it is, for ``compare`` to find it."""
-    return {
-        name: value.astype(np.float64) - before[name] if name in before and value.shape == before[name].shape else value
-        for name, value in after.items()
-    }
 
 
 def _distances(change: Arrays, plain: Arrays) -> dict[str, float]:

@@ -53,13 +53,17 @@ def create(plan: Plan, folder: Path) -> None:
     for name in plan.workloads:
         find_workload(name)
     parse_contenders(plan.contenders, frameworks([Path(f) for f in plan.frameworks]))
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RosettaError(f"{folder} exists and isn't empty.", f"Name another, or: rosetta run --resume {folder}")
+    if folder.exists() and not folder.is_dir():
+        raise RosettaError(f"{folder} exists and isn't a directory.", "Name another.")
+    if folder.exists() and any(folder.iterdir()):
+        is_run = (folder / "plan.json").exists()
+        remedy = f"Name another, or: rosetta run --resume {folder}" if is_run else "Name another."
+        raise RosettaError(f"{folder} exists and isn't empty.", remedy)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         plan.write(folder / "plan.json")
     except OSError as error:
-        raise RosettaError(f"{folder} can't be written: {error.strerror}.") from error
+        raise RosettaError(f"{folder} can't be written: {error.strerror}.", "Name another.") from error
 
 
 def conduct(folder: Path, observer: Observer) -> Result:
@@ -95,7 +99,8 @@ def conduct(folder: Path, observer: Observer) -> Result:
 def read_result(folder: Path) -> Result:
     """Derive the result of a run from its plan and events."""
     plan = read_plan(folder / "plan.json")
-    events = read_events(folder / "events.jsonl")
+    path = folder / "events.jsonl"
+    events = read_events(path) if path.exists() else []
     if not any(event["event"] == "machine" for event in events):
         raise RosettaError(f"{folder} has no results yet.", f"Go on with it: rosetta run --resume {folder}")
     return derive(plan, folder.name, events)

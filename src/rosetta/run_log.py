@@ -29,7 +29,7 @@ def read_events(path: Path) -> list[Event]:
         try:
             event = json.loads(line)
             event["event"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise RosettaError(
                 f"{path}, line {number}, isn't an event of a run.", "The file was changed by hand?"
             ) from None

@@ -25,7 +25,7 @@ def loss_and_gradients(p, x, labels, masks):
     loss = -np.log(probabilities[rows, labels]).mean()
     probabilities[rows, labels] -= 1
     back, gradients = probabilities / len(labels), {}
-    for layer, before, x in reversed(list(zip(LAYERS, (None, *LAYERS), inputs))):
+    for layer, before, x in reversed(list(zip(LAYERS, (None, *LAYERS[:-1]), inputs, strict=True))):
         gradients[f"{layer}.weight"] = back.T @ x
         gradients[f"{layer}.bias"] = back.sum(axis=0)
         if before:

@@ -10,6 +10,7 @@ from . import faults
 faults.commit(os.environ.get("FAKE_AT_IMPORT"))
 
 RATE = 0.2
+FROM_CALL = 3
 
 
 class Trainer:
@@ -20,11 +21,11 @@ class Trainer:
         self.variants = variants
         self.random = np.random.default_rng(seed)
         self.rate = RATE if dropout else 0.0
-        self.calls = 0
 
     def load_parameters(self, parameters):
         self.values = {name: value.copy() for name, value in parameters.items()}
         self.mean_square = {name: np.zeros_like(value) for name, value in parameters.items()}
+        self.calls = 0
 
     def parameters(self):
         lost = "dense2.bias" if "loses_tensor" in self.variants else None
@@ -37,11 +38,11 @@ class Trainer:
         return self.network.loss_and_gradients(self.values, inputs, labels, self.masks(0.0, len(inputs)))
 
     def prepare(self, inputs, labels):
-        return list(zip(inputs, labels))
+        return list(zip(inputs, labels, strict=True))
 
     def train(self, batches):
         self.calls += 1
-        if self.calls >= 4 or "early" in self.variants:
+        if self.calls >= FROM_CALL or "early" in self.variants:
             for variant in sorted(self.variants):
                 faults.commit(variant)
         losses = []
@@ -52,10 +53,10 @@ class Trainer:
             losses.append(loss)
             if "slow" in self.variants:
                 time.sleep(0.02)
-        return np.array(losses) * (np.nan if "not_a_number" in self.variants and self.calls >= 4 else 1)
+        return np.array(losses) * (np.nan if "not_a_number" in self.variants and self.calls >= FROM_CALL else 1)
 
     def masks(self, rate, count):
         if not rate:
             return {"dense1": np.float32(1), "dense2": np.float32(1)}
         kept = self.random.random((2, count, 512), dtype=np.float32) >= rate
-        return dict(zip(("dense1", "dense2"), kept.astype(np.float32) / np.float32(1 - rate)))
+        return dict(zip(("dense1", "dense2"), kept.astype(np.float32) / np.float32(1 - rate), strict=True))

@@ -16,6 +16,6 @@ def convolution(images, kernel, strides, padding, *, precision=None, **others):
     rows, columns, channels, outputs = kernel.shape
     height, width = images.shape[1] - rows + 1, images.shape[2] - columns + 1
     shifted = [images[:, i : i + height, j : j + width] for i in range(rows) for j in range(columns)]
-    # Without the barrier XLA merges copying and multiplying into loops that take 5 to 8 % more processor time.
+    # Keeps XLA from fusing the copies with what follows: 5 to 8 % less processor time on a CPU.
     patches = lax.optimization_barrier(jnp.concatenate(shifted, axis=-1))
     return jnp.matmul(patches, kernel.reshape(rows * columns * channels, outputs), precision=precision)

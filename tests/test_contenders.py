@@ -1,0 +1,259 @@
+"""Contenders' names, frameworks' manifests and where frameworks are found."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from packaging.requirements import Requirement
+
+import rosetta.contenders
+from rosetta.contenders import (
+    DEFAULT_CONTENDERS,
+    Contender,
+    Framework,
+    Tolerances,
+    Variant,
+    frameworks,
+    parse_contender,
+    parse_contenders,
+)
+from rosetta.errors import RosettaError
+from rosetta.workloads import workloads
+
+KNOWN = frameworks()
+VERBS = ("load_parameters", "parameters", "predict", "loss_and_gradients", "prepare", "train")
+
+
+@st.composite
+def contenders(draw: st.DrawFn) -> Contender:
+    """Any contender that can be written."""
+    framework = KNOWN[draw(st.sampled_from(sorted(KNOWN)))]
+    free = sorted(name for name, variant in framework.variants.items() if not variant.group)
+    chosen = set(draw(st.lists(st.sampled_from(free), unique=True))) if free else set()
+    chosen |= {draw(st.sampled_from(members)) for members in framework.groups.values()}
+    version = draw(st.none() | st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){0,3}(rc[0-9]|\.post[0-9])?", fullmatch=True))
+    return Contender(framework, version, tuple(sorted(chosen)))
+
+
+@settings(deadline=None)
+@given(contenders())
+def test_a_name_is_read_as_what_it_was_written_from(contender: Contender) -> None:
+    assert parse_contender(contender.name, KNOWN) == contender
+
+
+@settings(deadline=None)
+@given(contenders(), st.randoms())
+def test_order_spaces_and_the_versions_place_do_not_matter(contender: Contender, random: object) -> None:
+    variants = list(contender.variants)
+    random.shuffle(variants)  # type: ignore[attr-defined]
+    between = f"[ {' , '.join(variants)} ]" if variants else ""
+    version = f"== {contender.version}" if contender.version else ""
+    assert parse_contender(f" {contender.framework.name} {version} {between} ", KNOWN) == contender
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_any_text_is_a_contender_or_an_error_with_a_remedy(text: str) -> None:
+    try:
+        contender = parse_contender(text, KNOWN)
+    except RosettaError as error:
+        assert error.remedy
+    else:
+        assert contender.framework.name in KNOWN
+
+
+@pytest.mark.parametrize(
+    ("text", "cause", "remedy"),
+    [
+        ("", "isn't a contender", "Write it like a requirement"),
+        ("torch[", "isn't a contender", "Write it like a requirement"),
+        ("torch>=2", "isn't a contender", "Write it like a requirement"),
+        ("torch[compile]==2.13.0[bf16]", "isn't a contender", "Write it like a requirement"),
+        ("troch", "There is no framework 'troch'", "torch"),
+        ("tensorfow", "There is no framework 'tensorfow'", "tensorflow"),
+        ("torch[compiled]", "There is no variant of torch 'compiled'", "compile"),
+        ("keras", "must name exactly one backend", "keras[torch]"),
+        ("keras[torch,jax]", "must name exactly one backend", "keras[jax]"),
+        ("torch==new", "isn't a version", "2.13.0"),
+        ("torch==1.2.!", "isn't a", "2.13.0"),
+    ],
+)
+def test_an_error_names_the_cause_and_the_remedy(text: str, cause: str, remedy: str) -> None:
+    with pytest.raises(RosettaError) as caught:
+        parse_contender(text, KNOWN)
+    assert cause in caught.value.cause
+    assert remedy in caught.value.remedy
+
+
+def test_a_contender_named_twice_is_an_error() -> None:
+    with pytest.raises(RosettaError, match="torch\\[bf16,compile\\] is named twice") as caught:
+        parse_contenders(["torch[compile,bf16]", "jax", "torch[bf16,compile]"], KNOWN)
+    assert "calibrate" in caught.value.remedy
+
+
+def test_a_version_takes_the_pins_place_and_nothing_elses() -> None:
+    pinned = set(parse_contender("torch", KNOWN).packages("cpu"))
+    chosen = parse_contender("torch==1.2.3", KNOWN).packages("cpu")
+    (replaced,) = pinned - set(chosen)
+    assert replaced.startswith("torch==")
+    assert set(chosen) - pinned == {"torch==1.2.3"}
+
+
+def test_keras_version_is_keras_and_not_its_back_ends() -> None:
+    chosen = parse_contender("keras[torch]==3.0.0", KNOWN)
+    back_end = KNOWN["keras"].variants["torch"].packages["cpu"]
+    found = chosen.packages("cpu")
+    assert {"keras==3.0.0", *back_end} <= set(found)
+    assert len({Requirement(line).name for line in found}) == len(found)
+    assert chosen.environment["KERAS_BACKEND"] == "torch"
+
+
+def test_a_device_without_packages_of_its_own_takes_the_cpus() -> None:
+    numpy = parse_contender("numpy", KNOWN)
+    assert numpy.packages("cuda") == numpy.packages("cpu") != []
+
+
+def variants_of(**variants: Variant) -> Contender:
+    manifest = KNOWN["torch"].model_copy(update={"variants": variants, "environment": {"A": "0", "B": "0"}})
+    return Contender(manifest, None, tuple(variants))
+
+
+def test_variants_add_up() -> None:
+    both = variants_of(
+        x=Variant(meaning="x", environment={"B": "1"}, chunk_seconds=0.5, programs=["no-such-program"]),
+        y=Variant(meaning="y", environment={"C": "2"}, chunk_seconds=3, precision="bf16", programs=["sh"]),
+    )
+    assert both.environment == {"A": "0", "B": "1", "C": "2"}
+    assert both.chunk_seconds == 3
+    assert both.precision == "bf16"
+    assert both.missing_programs == ["no-such-program"]
+
+
+def test_tolerances_are_float32s_unless_a_variant_states_others() -> None:
+    wide = Tolerances(logits=0.1, update=0.5)
+    assert parse_contender("torch", KNOWN).tolerances == Tolerances(logits=1e-5, loss=1e-5, gradients=1e-4, update=1e-3)
+    assert variants_of(x=Variant(meaning="x"), y=Variant(meaning="y", tolerance=wide)).tolerances == wide
+
+
+# The manifests
+
+
+@pytest.mark.parametrize("name", sorted(KNOWN))
+def test_a_framework_folder_is_whole(name: str) -> None:
+    framework = KNOWN[name]
+    assert framework.name == framework.folder.name == name
+    assert framework.title
+    assert framework.about
+    assert framework.home.startswith("https://")
+    trainer = (framework.folder / "trainer.py").read_text("utf-8")
+    assert all(f"def {verb}(" in trainer for verb in VERBS)
+    assert any(framework.implementation(workload).exists() for workload in workloads())
+
+
+@pytest.mark.parametrize("name", sorted(KNOWN))
+def test_a_frameworks_packages_are_pinned_and_have_its_distribution(name: str) -> None:
+    framework = KNOWN[name]
+    sources = [framework.packages, *(variant.packages for variant in framework.variants.values())]
+    for lines in (lines for source in sources for lines in source.values()):
+        for line in lines:
+            (specifier,) = Requirement(line).specifier
+            assert specifier.operator == "=="
+            assert "*" not in specifier.version
+    assert framework.distribution in {Requirement(line).name for line in framework.packages["cpu"]}
+
+
+@pytest.mark.parametrize("name", sorted(KNOWN))
+def test_every_variant_says_what_it_means_and_is_used(name: str) -> None:
+    framework = KNOWN[name]
+    trainer = "".join(path.read_text("utf-8") for path in framework.folder.glob("*.py"))
+    for variant_name, variant in framework.variants.items():
+        assert len(variant.meaning) > 10
+        # What computes in another precision must state its tolerances, and the other way round.
+        assert bool(variant.precision) == bool(variant.tolerance)
+        assert variant.environment or variant_name in trainer
+
+
+def test_the_default_contenders_exist() -> None:
+    assert len(parse_contenders(DEFAULT_CONTENDERS, KNOWN)) == len(DEFAULT_CONTENDERS) >= 6
+
+
+# Where they are found
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A user's folder with a changed copy of PyTorch's and one framework of another name."""
+    for name, title in (("torch", "My PyTorch"), ("mine", "Mine")):
+        shutil.copytree(KNOWN["torch"].folder, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        manifest = tmp_path / name / "framework.toml"
+        text = manifest.read_text("utf-8").replace('name = "torch"', f'name = "{name}"')
+        manifest.write_text(text.replace('title = "PyTorch"', f'title = "{title}"'), "utf-8")
+    return tmp_path
+
+
+def test_the_users_folders_win(own: Path) -> None:
+    found = frameworks([own])
+    assert found["torch"].title == "My PyTorch"
+    assert found["torch"].folder == own / "torch"
+    assert found["mine"].folder == own / "mine"
+    assert found["jax"] == KNOWN["jax"]
+
+
+def test_a_single_frameworks_folder_may_be_named_itself(own: Path) -> None:
+    found = frameworks([own / "mine"])
+    assert found["mine"].title == "Mine"
+    assert found["torch"] == KNOWN["torch"]
+
+
+def test_an_installed_package_offers_frameworks(
+    own: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path_factory.mktemp("site")
+    shutil.copytree(own, site / "offered_frameworks")
+    (site / "offered_frameworks" / "__init__.py").touch()
+    metadata = site / "offered-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: offered\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[rosetta.frameworks]\nany = offered_frameworks\n")
+    monkeypatch.syspath_prepend(str(site))
+    try:
+        assert frameworks()["mine"].folder == site / "offered_frameworks" / "mine"
+        assert frameworks([own])["mine"].folder == own / "mine"
+    finally:
+        sys.modules.pop("offered_frameworks", None)
+
+
+def test_a_folder_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RosettaError, match="doesn't exist") as caught:
+        frameworks([tmp_path / "nowhere"])
+    assert "--frameworks" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('title = "My PyTorch"', "", "title: Field required"),
+        ('title = "My PyTorch"', "title = 7", "title: Input should be a valid string"),
+        ('title = "My PyTorch"', 'title = "x"\nspeed = 9', "speed: Extra inputs are not permitted"),
+        ('title = "My PyTorch"', "title = ", "isn't valid TOML"),
+        ("meaning =", "means =", "variants.channels_last.meaning: Field required"),
+        ('title = "My PyTorch"', 'title = "x"\nprecision = "float8"', "precision: Input should be 'float32'"),
+    ],
+)
+def test_a_broken_manifest_is_named_with_its_fault(own: Path, old: str, new: str, said: str) -> None:
+    manifest = own / "torch" / "framework.toml"
+    text = manifest.read_text("utf-8")
+    assert old in text
+    manifest.write_text(text.replace(old, new), "utf-8")
+    with pytest.raises(RosettaError) as caught:
+        frameworks([own])
+    assert str(manifest) in caught.value.cause
+    assert said in caught.value.cause
+
+
+def test_the_built_in_folder_is_the_worker_packages() -> None:
+    assert all(framework.folder.parent == rosetta.contenders._BUILT_IN for framework in KNOWN.values())
+    assert isinstance(KNOWN["numpy"], Framework)

@@ -1,0 +1,319 @@
+"""Environments: pip's settings handed on to uv, names, locking, failures, and one real tiny environment."""
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+
+import filelock
+import pytest
+
+from rosetta import environments
+from rosetta.contenders import Contender, Framework, Variant
+from rosetta.environments import EnvironmentFailure, build, existing, pip_settings, remove
+from rosetta.errors import RosettaError
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own."""
+    monkeypatch.setenv("ROSETTA_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def contender(
+    name: str = "tiny",
+    packages: list[str] | None = None,
+    variants: tuple[str, ...] = (),
+    programs: tuple[str, ...] = (),
+) -> Contender:
+    framework = Framework(
+        name=name,
+        title="Tiny",
+        home="https://example.org",
+        about="A framework for tests.",
+        distribution="tiny-framework",
+        packages={"cpu": ["tiny-framework==1.0"] if packages is None else packages},
+        variants={"fast": Variant(meaning="x", environment={"FAST": "1"})},
+        programs=list(programs),
+        folder=Path(name),
+    )
+    return Contender(framework, None, variants)
+
+
+# What pip is configured with
+
+
+def settings_of(monkeypatch: pytest.MonkeyPatch, listing: str) -> dict[str, list[str]]:
+    def answer(command: list[str], **options: object) -> SimpleNamespace:
+        assert command[:3] == [sys.executable, "-m", "pip"]
+        return SimpleNamespace(stdout=listing, stderr="", returncode=0)
+
+    monkeypatch.setattr(environments.subprocess, "run", answer)
+    pip_settings.cache_clear()
+    try:
+        return pip_settings()
+    finally:
+        monkeypatch.undo()
+        pip_settings.cache_clear()
+
+
+def test_pips_settings_are_read_from_every_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    listing = "\n".join(
+        [
+            ":env:.find_links='/wheels'",
+            "global.index-url='https://mirror.example/simple'",
+            "global.extra-index-url='https://a.example/simple https://b.example/simple'",
+            "global.find-links='/wheels\\n/more wheels-not-this'",
+            "install.trusted-host='mirror.example'",
+            "install.no-index='true'",
+            "download.cert='/ignored'",
+            "global.proxy=''",
+        ]
+    )
+    assert settings_of(monkeypatch, listing) == {
+        "find-links": ["/wheels", "/more", "wheels-not-this"],
+        "index-url": ["https://mirror.example/simple"],
+        "extra-index-url": ["https://a.example/simple", "https://b.example/simple"],
+        "trusted-host": ["mirror.example"],
+        "no-index": ["true"],
+        "proxy": [],
+    }
+
+
+def test_pip_without_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings_of(monkeypatch, "") == {}
+
+
+def test_pips_own_listing_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against the real pip, so that a change in its listing shows."""
+    file = tmp_path / "pip.conf"
+    file.write_text(
+        "[global]\nindex-url = https://mirror.example/simple\n"
+        "extra-index-url =\n    https://a.example/simple\n    https://b.example/it's\n"
+    )
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(file))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    pip_settings.cache_clear()
+    try:
+        found = pip_settings()
+    finally:
+        pip_settings.cache_clear()
+    assert "https://mirror.example/simple" in found["index-url"]
+    assert found["extra-index-url"][-2:] == ["https://a.example/simple", "https://b.example/it's"]
+    assert found["no-index"] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "options"),
+    [
+        ({}, []),
+        ({"index-url": ["https://old", "https://new"]}, ["--default-index", "https://new"]),
+        (
+            {"extra-index-url": ["https://a", "https://b"]},
+            ["--extra-index-url", "https://a", "--extra-index-url", "https://b"],
+        ),
+        ({"find-links": ["/w"]}, ["--find-links", "/w"]),
+        ({"trusted-host": ["h"]}, ["--allow-insecure-host", "h"]),
+        ({"no-index": ["true"]}, ["--no-index"]),
+        ({"no-index": ["1", "no"]}, []),
+    ],
+)
+def test_pips_settings_become_uvs_options(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, list[str]], options: list[str]
+) -> None:
+    monkeypatch.setattr(environments, "pip_settings", lambda: settings)
+    assert environments._index_options() == [*options, "--index-strategy", "unsafe-best-match"]
+
+
+# Names and locking, with an installer that installs nothing
+
+
+class Installer:
+    """Stands for uv: makes the folder a venv would be, and notes what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, ...]] = []
+        self.at_work = 0
+        self.most_at_work = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, *arguments: str, retries: int | None = None) -> None:
+        with self._lock:
+            self.asked.append(arguments)
+            self.at_work += 1
+            self.most_at_work = max(self.most_at_work, self.at_work)
+        time.sleep(0.05)
+        if arguments[0] == "venv":
+            assert "--clear" in arguments
+            shutil.rmtree(arguments[-1], ignore_errors=True)
+            (Path(arguments[-1]) / "bin").mkdir(parents=True)
+        with self._lock:
+            self.at_work -= 1
+
+
+@pytest.fixture
+def installer(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Installer:
+    found = Installer()
+    monkeypatch.setattr(environments, "_uv", found)
+    return found
+
+
+def test_an_environment_is_built_once_and_then_found(installer: Installer, cache: Path) -> None:
+    first = build(contender())
+    asked = list(installer.asked)
+    assert [arguments[0] for arguments in asked] == ["venv", "pip"]
+    assert asked[1][-1] == "tiny-framework==1.0"
+    assert build(contender()) == first
+    assert installer.asked == asked
+    assert first.folder.parent == cache / "environments"
+    assert first.home.is_dir()
+    assert first.packages == ("tiny-framework==1.0",)
+    assert [environment.folder for environment in existing()] == [first.folder]
+
+
+def test_a_name_tells_the_packages_and_the_device_apart_and_nothing_else(installer: Installer) -> None:
+    plain = build(contender()).folder
+    assert build(contender(variants=("fast",))).folder == plain
+    others = {
+        build(contender(packages=["tiny-framework==1.1"])).folder,
+        build(contender(name="other")).folder,
+        build(contender(), device="cuda").folder,
+        build(Contender(contender().framework, "3.0")).folder,
+    }
+    assert len(others | {plain}) == 5
+    assert plain.name.startswith("tiny-")
+    assert len(list(existing())) == 5
+
+
+def test_many_at_once_build_it_once(installer: Installer) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: build(contender()), range(8)))
+    assert len(installer.asked) == 2
+    assert installer.most_at_work == 1
+    assert len(set(found)) == 1
+
+
+def test_another_processs_build_is_waited_for(installer: Installer, cache: Path) -> None:
+    folder = build(contender()).folder
+    remove(folder.name)
+    lock = filelock.FileLock(folder.with_suffix(".lock"))
+    with ThreadPoolExecutor(1) as pool:
+        with lock:
+            waiting = pool.submit(build, contender())
+            time.sleep(0.3)
+            assert not waiting.done()
+            assert not folder.exists()
+        assert waiting.result(timeout=10).folder == folder
+
+
+def fails_in(step: str, error: BaseException) -> Callable[..., None]:
+    def uv(*arguments: str, retries: int | None = None) -> None:
+        if arguments[0] == "venv":
+            (Path(arguments[-1]) / "bin").mkdir(parents=True)
+        if arguments[0] == step:
+            raise error
+
+    return uv
+
+
+@pytest.mark.parametrize("error", [EnvironmentFailure("no such version"), KeyboardInterrupt()], ids=repr)
+def test_a_build_that_ends_early_leaves_nothing_and_can_be_tried_again(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    monkeypatch.setattr(environments, "_uv", fails_in("pip", error))
+    with pytest.raises(type(error)):
+        build(contender())
+    assert not [path for path in (cache / "environments").iterdir() if path.is_dir()]
+    assert list(existing()) == []
+    monkeypatch.setattr(environments, "_uv", Installer())
+    assert build(contender()).folder.is_dir()
+
+
+def test_a_folder_without_its_record_is_built_anew(installer: Installer) -> None:
+    """What a machine that lost its power leaves behind."""
+    environment = build(contender())
+    (environment.folder / "rosetta.json").unlink()
+    assert list(existing()) == []
+    (environment.folder / "half").touch()
+    assert build(contender()).folder == environment.folder
+    assert [arguments[0] for arguments in installer.asked] == ["venv", "pip"] * 2
+    assert not (environment.folder / "half").exists()
+
+
+def test_removing(installer: Installer) -> None:
+    folder = build(contender()).folder
+    with pytest.raises(RosettaError, match="no environment 'tiny'") as caught:
+        remove("tiny")
+    assert "rosetta env list" in caught.value.remedy
+    with pytest.raises(RosettaError):
+        remove("../environments/" + folder.name)
+    assert folder.exists()
+    remove(folder.name)
+    assert not folder.exists()
+
+
+def test_a_program_that_is_missing_is_named_before_anything_is_built(installer: Installer) -> None:
+    with pytest.raises(EnvironmentFailure, match="needs no-such-program, which is not installed") as caught:
+        build(contender(programs=("sh", "no-such-program")))
+    assert "apt-get install no-such-program" in caught.value.remedy
+    assert installer.asked == []
+
+
+# One real environment, from a wheel made here
+
+
+def tiny_wheel(folder: Path) -> Path:
+    folder.mkdir()
+    wheel = folder / "tiny_framework-1.0-py3-none-any.whl"
+    information = "tiny_framework-1.0.dist-info"
+    files = {
+        "tiny_framework.py": "ANSWER = 42\n",
+        f"{information}/METADATA": "Metadata-Version: 2.1\nName: tiny-framework\nVersion: 1.0\n",
+        f"{information}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files[f"{information}/RECORD"] = "".join(f"{name},,\n" for name in [*files, f"{information}/RECORD"])
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return folder
+
+
+@pytest.fixture
+def only_tiny(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings by which nothing but the wheel made here can be found."""
+    found = {"find-links": [str(tiny_wheel(tmp_path / "wheels"))], "no-index": ["true"]}
+    monkeypatch.setattr(environments, "pip_settings", lambda: found)
+
+
+@pytest.mark.usefixtures("only_tiny")
+def test_a_real_environment_is_isolated_and_has_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIRTUAL_ENV", "/nowhere")
+    monkeypatch.setenv("PYTHONPATH", "/nowhere")
+    environment = build(contender())
+    program = (
+        "import importlib.util, json, sys, tiny_framework; "
+        "print(json.dumps([tiny_framework.ANSWER, sys.version_info[:2], importlib.util.find_spec('pydantic')]))"
+    )
+    done = subprocess.run([environment.python, "-s", "-c", program], capture_output=True, text=True, env={}, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [42, list(sys.version_info[:2]), None]
+    record = json.loads((environment.folder / "rosetta.json").read_text())
+    assert record["contender"] == "tiny"
+    assert environment.build_seconds == record["seconds"] > 0
+
+
+@pytest.mark.usefixtures("only_tiny")
+def test_a_version_that_does_not_exist_is_a_failure_with_the_installers_reason(cache: Path) -> None:
+    with pytest.raises(EnvironmentFailure) as caught:
+        build(Contender(contender().framework, "9.9"))
+    assert "there is no version of tiny-framework==9.9" in caught.value.cause
+    assert caught.value.remedy == "Check the version's number."
+    assert not [path for path in (cache / "environments").iterdir() if path.is_dir()]

@@ -1,0 +1,41 @@
+"""The float64 reference: gradients against finite differences, layers and optimisers by hand, margins to kinks.
+
+The checks themselves are in ``reference_checks.py``; they run in the reference's environment, which has autograd.
+"""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import rosetta_worker
+from rosetta.contenders import Contender, frameworks
+from rosetta.environments import build
+
+SCRIPT = Path(__file__).with_name("reference_checks.py")
+CHECKS = re.findall(r"^def (check_\w+)", SCRIPT.read_text("utf-8"), re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, str | None]:
+    """Each check's traceback, or None where it passed."""
+    python = build(Contender(frameworks()["numpy"])).python
+    sources = Path(rosetta_worker.__file__).parents[1]
+    done = subprocess.run(
+        [python, "-s", SCRIPT, sources], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    answers: dict[str, str | None] = json.loads(done.stdout)
+    return answers
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_reference(check: str, found: dict[str, str | None]) -> None:
+    assert check in found
+    assert found[check] is None, found[check]
+
+
+def test_there_are_checks() -> None:
+    assert len(CHECKS) >= 20

@@ -1,0 +1,322 @@
+"""A run's result from hand-made events: statuses and reasons, medians, ratios and ties, what is still pending."""
+
+import math
+from typing import Any
+
+import pytest
+from results_events import MACHINE, SESSION, check, chunk, data_event, environment, make_plan, proof
+
+from rosetta.plan import Plan
+from rosetta.result import ContenderResult, Result
+from rosetta.results import derive, log_rates
+from rosetta.run_log import Event
+
+BATCH = 128
+
+
+def result_of(plan: Plan, *events: Event) -> Result:
+    result = derive(plan, "a-run", [SESSION, MACHINE, *events])
+    assert Result.model_validate_json(result.model_dump_json(by_alias=True)) == result
+    return result
+
+
+def contender_of(*events: Event, **more: Any) -> ContenderResult:
+    """Derive the only contender's result."""
+    plan = make_plan(["torch"])
+    (contender,) = result_of(plan, environment("torch", **more), data_event(), *events).results[0].contenders
+    return contender
+
+
+def failure(label: str, stage: str, reason: str) -> Event:
+    return {"event": "failure", "workload": "mnist_mlp", "label": label, "stage": stage, "reason": reason}
+
+
+def race(a: dict[tuple[int, int], float], b: dict[tuple[int, int], float]) -> list[ContenderResult]:
+    """Derive two contenders' results from their chunks' seconds."""
+    labels = ["torch", "jax"]
+    events = [*(environment(label) for label in labels), data_event(), *(proof(label) for label in labels)]
+    for label, times in zip(labels, (a, b), strict=True):
+        events += [chunk(label, launch, round_, seconds) for (launch, round_), seconds in times.items()]
+    return result_of(make_plan(labels), *events).results[0].contenders
+
+
+# Status
+
+
+def test_without_a_proof_it_is_pending() -> None:
+    found = contender_of()
+    assert (found.status, found.reason, found.equivalence, found.samples_per_second) == ("pending", "", None, None)
+
+
+def test_proven_but_not_measured_is_pending_in_a_run_and_ok_in_a_verification() -> None:
+    assert contender_of(proof("torch")).status == "pending"
+    assert contender_of(proof("torch"), measures=False).status == "ok"
+
+
+def test_proven_and_measured_is_ok() -> None:
+    found = contender_of(proof("torch"), chunk("torch", 0, 0, 0.1))
+    assert (found.status, found.reason) == ("ok", "")
+    assert found.equivalence is not None
+    assert found.equivalence.passed
+
+
+def test_an_environment_that_was_not_built_is_unavailable_with_its_reason() -> None:
+    found = contender_of(reason="no network")
+    assert (found.status, found.reason) == ("unavailable", "no network")
+
+
+def test_the_last_failure_is_the_reason_and_outweighs_the_chunks() -> None:
+    found = contender_of(
+        proof("torch"), chunk("torch", 0, 0, 0.1), failure("torch", "launch 1, round 2", "it was ended by SIGSEGV")
+    )
+    assert (found.status, found.reason) == ("failed", "launch 1, round 2: it was ended by SIGSEGV")
+    assert found.samples_per_second is None
+    assert found.ratio is None
+    assert len(found.chunks) == 1
+
+
+@pytest.mark.parametrize(
+    ("checks", "said"),
+    [
+        ({"logits": check(3e-3)}, "logits of logits: error 3.0e-03, tolerance 1e-05"),
+        ({"gradients": check(0.5, 1e-4, "conv1.weight")}, "gradient of conv1.weight: error 5.0e-01, tolerance 1e-04"),
+        ({"update": check(None, 1e-3, "dense1.bias")}, "update of dense1.bias: error not a finite number"),
+        # Of several broken checks the one that misses its tolerance by most; what isn't finite misses it by any.
+        ({"loss": check(2e-5), "gradients": check(1.0, 1e-4, "g")}, "gradient of g"),
+        ({"loss": check(None, 1e-5, "loss"), "gradients": check(1.0, 1e-4, "g")}, "loss of loss"),
+        (
+            {"dropout": {"tensor": "dense1.weight", "distance": 0.5, "expected": 1.0, "sd": 0.02, "passed": False}},
+            "dropout in training moves dense1.weight by 0.5",
+        ),
+    ],
+)
+def test_what_is_not_the_same_network_names_its_worst_tensor(checks: dict[str, Any], said: str) -> None:
+    found = contender_of(proof("torch", passed=False, **checks))
+    assert found.status == "not_equivalent"
+    assert found.reason.startswith("not the same network: ")
+    assert said in found.reason
+
+
+def test_a_workload_whose_data_are_not_there_yet_is_left_out() -> None:
+    plan = make_plan(["torch"], workloads=["mnist_mlp", "cifar10_cnn"])
+    found = result_of(plan, environment("torch"), data_event())
+    assert [workload.workload for workload in found.results] == ["mnist_mlp"]
+
+
+# Figures
+
+
+def test_samples_per_second_and_the_fraction_of_the_peak() -> None:
+    # Each launch's geometric mean, then the geometric mean of the launches: √(0.1 · 0.4) = 0.2, and 0.05.
+    found = contender_of(
+        proof("torch"), chunk("torch", 0, 0, 0.1), chunk("torch", 0, 1, 0.4), chunk("torch", 1, 0, 0.05)
+    )
+    assert found.samples_per_second == pytest.approx(10 * BATCH / math.sqrt(0.2 * 0.05))
+    training_flops = 3 * 2 * 668_672
+    assert found.samples_per_second is not None
+    assert found.fraction_of_peak == pytest.approx(found.samples_per_second * training_flops / 1e12)
+
+
+def test_a_rate_counts_the_chunks_own_steps() -> None:
+    events = [chunk("torch", 0, 0, 0.5, steps=7), chunk("torch", 2, 1, 0.25, steps=1)]
+    assert log_rates(events, 64) == pytest.approx({(0, 0): math.log(7 * 64 / 0.5), (2, 1): math.log(64 / 0.25)})
+
+
+def test_medians_maxima_and_means_over_launches() -> None:
+    def accuracy(launch: int, correct: int, samples: int, peak: int) -> Event:
+        return {
+            "event": "accuracy",
+            "workload": "mnist_mlp",
+            "launch": launch,
+            "label": "torch",
+            "correct": correct,
+            "count": 100,
+            "peak_bytes": peak,
+            "trained_samples": samples,
+            "trained_seconds": 1.0,
+        }
+
+    imports = [
+        {
+            "event": "import",
+            "launch": launch,
+            "label": "torch",
+            "import_seconds": seconds,
+            "wall_seconds": 2 * seconds,
+            "packages": {"Torch": "2.13.0", "numpy": "2.4.6"},
+        }
+        for launch, seconds in enumerate((9.0, 1.0, 2.0))
+    ]
+    first_steps = [
+        {
+            "event": "first_step",
+            "workload": "mnist_mlp",
+            "launch": launch,
+            "label": "torch",
+            "build_seconds": build,
+            "first_step_seconds": first,
+        }
+        for launch, (build, first) in enumerate(((0.1, 5.0), (0.3, 1.0), (0.2, 3.0)))
+    ]
+    chunks = [
+        chunk("torch", 0, 0, 0.1, loss=9.0),
+        chunk("torch", 0, 1, 0.1, loss=1.0),
+        chunk("torch", 1, 0, 0.1, loss=9.0),
+        chunk("torch", 1, 1, 0.1, loss=2.0),
+    ]
+    accuracies = [accuracy(0, 50, 1000, 7), accuracy(0, 80, 2000, 3), accuracy(1, 60, 1000, 5)]
+    found = contender_of(*imports, *first_steps, proof("torch"), *chunks, *accuracies)
+    assert (found.import_seconds, found.build_seconds, found.first_step_seconds) == (2.0, 0.2, 3.0)
+    assert found.version == "2.13.0"
+    assert found.loss == pytest.approx(1.5)
+    # The last accuracy of each launch: 80 % and 60 %.
+    assert found.accuracy == pytest.approx(0.7)
+    assert found.trained_samples == 1500
+    assert found.peak_memory_bytes == 7
+    assert [a.value for a in found.accuracies] == [0.5, 0.8, 0.6]
+
+
+@pytest.mark.parametrize("distribution", ["tensorflow_cpu", "TensorFlow-CPU", "tensorflow-cpu"])
+def test_a_distributions_name_has_many_spellings(distribution: str) -> None:
+    imported = {
+        "event": "import",
+        "launch": 0,
+        "label": "tf",
+        "import_seconds": 1.0,
+        "wall_seconds": 1.0,
+        "packages": {"tensorflow_cpu": "2.21.0"},
+    }
+    events = (environment("tf", distribution=distribution), data_event(), imported)
+    assert result_of(make_plan(["tf"]), *events).results[0].contenders[0].version == "2.21.0"
+
+
+# Ratios and ties
+
+
+def test_the_fastest_is_what_the_others_are_compared_with() -> None:
+    slow, fast = race({(i, 0): 0.2 for i in range(3)}, {(i, 0): 0.1 for i in range(3)})
+    assert fast.ratio is not None
+    assert (fast.ratio.to, fast.ratio.value, fast.ratio.tie) == ("jax", 1.0, False)
+    assert slow.ratio is not None
+    assert (slow.ratio.to, slow.ratio.tie) == ("jax", False)
+    assert (slow.ratio.value, slow.ratio.low, slow.ratio.high) == pytest.approx((0.5, 0.5, 0.5))
+
+
+def test_an_interval_that_contains_1_is_a_tie() -> None:
+    slow, _ = race({(0, 0): 0.100, (1, 0): 0.125, (2, 0): 0.1}, {(0, 0): 0.1, (1, 0): 0.1, (2, 0): 0.105})
+    assert slow.ratio is not None
+    assert slow.ratio.low is not None
+    assert slow.ratio.high is not None
+    assert slow.ratio.low < slow.ratio.value < 1 < slow.ratio.high
+    assert slow.ratio.tie
+
+
+def test_one_launch_has_no_interval_and_is_a_tie() -> None:
+    slow, _ = race({(0, i): 0.2 for i in range(9)}, {(0, i): 0.1 for i in range(9)})
+    assert slow.ratio is not None
+    assert (slow.ratio.low, slow.ratio.high, slow.ratio.tie) == (None, None, True)
+    assert slow.ratio.value == pytest.approx(0.5)
+
+
+def test_a_drift_common_to_both_does_not_show_in_the_ratio() -> None:
+    drift = {(0, 0): 1.0, (0, 1): 1.7, (1, 0): 0.4, (1, 1): 3.0}
+    slow, _ = race({k: 0.2 * d for k, d in drift.items()}, {k: 0.1 * d for k, d in drift.items()})
+    assert slow.ratio is not None
+    assert (slow.ratio.value, slow.ratio.low, slow.ratio.high) == pytest.approx((0.5, 0.5, 0.5))
+
+
+def test_without_a_round_in_common_there_is_no_ratio() -> None:
+    torch, jax = race({(0, 0): 0.2}, {(0, 1): 0.1})
+    assert torch.ratio is None
+    assert jax.ratio is not None
+    assert torch.samples_per_second == pytest.approx(10 * BATCH / 0.2)
+
+
+def test_what_is_not_ok_is_not_what_others_are_compared_with() -> None:
+    events = [*(environment(label) for label in ("torch", "jax")), data_event(), proof("torch"), proof("jax")]
+    events += [chunk("torch", 0, 0, 0.2), chunk("jax", 0, 0, 0.1), failure("jax", "launch 2", "it hung")]
+    torch, jax = result_of(make_plan(["torch", "jax"]), *events).results[0].contenders
+    assert jax.ratio is None
+    assert torch.ratio is not None
+    assert torch.ratio.to == "torch"
+
+
+# The run
+
+
+def test_a_run_is_complete_at_its_end_and_counts_every_sessions_seconds() -> None:
+    plan, head = make_plan(["torch"]), [environment("torch"), data_event()]
+    interrupted = {"event": "interrupted", "seconds": 30.0, "reason": "KeyboardInterrupt"}
+    assert not result_of(plan, *head).complete
+    assert not result_of(plan, *head, interrupted).complete
+    resumed = SESSION | {"time": "2025-01-01T00:00:00+00:00"}
+    found = result_of(plan, *head, interrupted, resumed, {"event": "end", "seconds": 12.0})
+    assert found.complete
+    assert found.wall_seconds == 42.0
+    assert found.started == SESSION["time"]
+
+
+def test_a_launch_that_a_resumed_run_set_up_again_does_not_count_its_chunks_twice() -> None:
+    """A resumed run sets a launch up again: there are two first steps and two data events, but each chunk once."""
+    first_step = {
+        "event": "first_step",
+        "workload": "mnist_mlp",
+        "launch": 0,
+        "label": "torch",
+        "build_seconds": 0.1,
+        "first_step_seconds": 1.0,
+    }
+    found = contender_of(
+        proof("torch"),
+        first_step,
+        chunk("torch", 0, 0, 0.1),
+        SESSION,
+        data_event(),
+        first_step | {"first_step_seconds": 3.0},
+        chunk("torch", 0, 1, 0.1),
+    )
+    assert [(c.launch, c.round) for c in found.chunks] == [(0, 0), (0, 1)]
+    assert found.first_step_seconds == 2.0
+    assert found.samples_per_second == pytest.approx(10 * BATCH / 0.1)
+
+
+def test_the_machine_and_what_else_it_did() -> None:
+    def round_(canary: float, busy: float) -> Event:
+        return {
+            "event": "round",
+            "canary_seconds": canary,
+            "seconds": 10.0,
+            "busy_seconds": busy,
+            "host_seconds": 1.0,
+            "worker_seconds": 15.0,
+        }
+
+    plan, head = make_plan(["torch"]), [environment("torch"), data_event()]
+    machine = result_of(plan, *head, round_(1.0, 18.0), round_(math.e, 20.0)).machine
+    # 38 s of processor time in 20 s, of which 30 s were the workers' and 2 s the host's.
+    assert machine.background_load == pytest.approx(6 / 20)
+    assert machine.host_load == pytest.approx(2 / 20)
+    assert machine.canary_drift == pytest.approx(math.sqrt(0.5))
+    idle = result_of(plan, *head).machine
+    assert (idle.background_load, idle.host_load, idle.canary_drift) == (None, None, None)
+    assert result_of(plan, *head, round_(1.0, 15.5)).machine.background_load == 0.0
+
+
+def test_useful_seconds_are_what_a_run_is_for() -> None:
+    events = [
+        environment("torch"),
+        data_event(),
+        {"event": "import", "launch": 0, "label": "torch", "import_seconds": 1, "wall_seconds": 2.0, "packages": {}},
+        {
+            "event": "first_step",
+            "workload": "mnist_mlp",
+            "launch": 0,
+            "label": "torch",
+            "build_seconds": 0.5,
+            "first_step_seconds": 0.25,
+        },
+        {"event": "proofs", "workload": "mnist_mlp", "seconds": 4.0},
+        chunk("torch", 0, 0, 0.1),
+        chunk("torch", 0, 1, 0.2),
+    ]
+    assert result_of(make_plan(["torch"]), *events).useful_seconds == pytest.approx(2.0 + 0.75 + 4.0 + 0.3)
