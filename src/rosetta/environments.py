@@ -97,6 +97,7 @@ def remove(name: str) -> None:
         raise RosettaError(f"There is no environment '{name}'.", "rosetta env list shows them.")
     folder = environments_folder() / name
     with filelock.FileLock(folder.with_suffix(".lock")):
+        (folder / "rosetta.json").unlink()  # first, so that one deleted half is never taken for a built one
         shutil.rmtree(folder)
 
 
