@@ -87,7 +87,8 @@ FrameworksOption = Annotated[
 ]
 SeedOption = Annotated[int, typer.Option(help="Seed of parameters, batches and the order within rounds.")]
 OutOption = Annotated[
-    Path | None, typer.Option(help="The run's new directory; default: one below runs/.", show_default=False)
+    Path | None,
+    typer.Option("--out", help="The run's new directory; default: one below runs/.", show_default=False),
 ]
 
 
@@ -101,9 +102,7 @@ def run(
     ] = None,
     rounds: Annotated[int | None, typer.Option(min=1, help="Chunks of every contender in each launch.")] = None,
     data: DataOption = None,
-    out_folder: Annotated[
-        Path | None, typer.Option("--out", help="The run's new directory.", show_default=False)
-    ] = None,
+    out_folder: OutOption = None,
     json: Annotated[str | None, typer.Option(help="Write result.json there too; - for standard output.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with an interrupted run.", show_default=False)] = None,
     one_at_a_time: Annotated[
@@ -155,9 +154,7 @@ def verify(
     workload: WorkloadsArgument = None,
     contender: WithOption = None,
     data: DataOption = None,
-    out_folder: Annotated[
-        Path | None, typer.Option("--out", help="The run's new directory.", show_default=False)
-    ] = None,
+    out_folder: OutOption = None,
     frameworks_folder: FrameworksOption = None,
     seed: SeedOption = 1,
 ) -> None:

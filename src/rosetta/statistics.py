@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 
 LogRates = Mapping[tuple[int, int], float]
 """Natural log of samples per second, by (launch, round)."""
@@ -42,7 +42,7 @@ def mean_of_logs(by_launch: Mapping[int, list[float]], confidence: float) -> Est
     if means.size == 1:
         return Estimate(math.exp(center), None, None)
     error = float(means.std(ddof=1)) / math.sqrt(means.size)
-    half = float(student_t.ppf(0.5 + confidence / 2, means.size - 1)) * error
+    half = float(stdtrit(means.size - 1, 0.5 + confidence / 2)) * error
     return Estimate(math.exp(center), math.exp(center - half), math.exp(center + half))
 
 

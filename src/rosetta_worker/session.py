@@ -74,14 +74,15 @@ class Session:
     def predict(self, message: Message) -> Message:
         """Write the logits of one training batch to an ``.npy`` file."""
         inputs, _ = self._batches.training(message["first"], 1)
-        np.save(message["file"], np.asarray(self._trainer.predict(inputs[0])))
+        logits = np.asarray(self._trainer.predict(inputs[0]), dtype=np.float64)
+        np.save(message["file"], logits, allow_pickle=False)
         return {}
 
     def loss_and_gradients(self, message: Message) -> Message:
         """Write the gradients on one training batch to an ``.npz`` file and return the loss."""
         inputs, labels = self._batches.training(message["first"], 1)
         loss, gradients = self._trainer.loss_and_gradients(inputs[0], labels[0])
-        np.savez(message["file"], **gradients)
+        np.savez(message["file"], **self._complete(gradients))
         return {"loss": _finite(float(loss))}
 
     def train(self, message: Message) -> Message:
