@@ -162,7 +162,8 @@ def test_a_frameworks_packages_are_pinned_and_have_its_distribution(name: str) -
             (specifier,) = Requirement(line).specifier
             assert specifier.operator == "=="
             assert "*" not in specifier.version
-    assert framework.distribution in {Requirement(line).name for line in framework.packages["cpu"]}
+    for device, lines in framework.packages.items():
+        assert framework.distribution_on(device) in {Requirement(line).name for line in lines}
 
 
 @pytest.mark.parametrize("name", sorted(KNOWN))
@@ -257,3 +258,10 @@ def test_a_broken_manifest_is_named_with_its_fault(own: Path, old: str, new: str
 def test_the_built_in_folder_is_the_worker_packages() -> None:
     assert all(framework.folder.parent == rosetta.contenders._BUILT_IN for framework in KNOWN.values())
     assert isinstance(KNOWN["numpy"], Framework)
+
+
+def test_a_version_replaces_the_pin_and_keeps_the_extras_of_that_device() -> None:
+    tensorflow = parse_contender("tensorflow==2.20.0", frameworks())
+    assert "tensorflow-cpu==2.20.0" in tensorflow.packages("cpu")
+    assert "tensorflow[and-cuda]==2.20.0" in tensorflow.packages("cuda")
+    assert not any(line.startswith("tensorflow") and "2.21" in line for line in tensorflow.packages("cuda"))

@@ -401,7 +401,7 @@ def _contender_table() -> Table:
         rows += [(f"{framework.name}[{name}]", variant.meaning) for name, variant in framework.variants.items()]
         pins = {Requirement(line).name: line.partition("==")[2] for line in framework.packages["cpu"]}
         for name, meaning in rows:
-            table.add_row(escape(name), pins.get(framework.distribution, ""), escape(meaning))
+            table.add_row(escape(name), pins.get(framework.distribution_on("cpu"), ""), escape(meaning))
     return table
 
 

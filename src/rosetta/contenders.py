@@ -10,7 +10,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Literal
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -72,7 +73,7 @@ class Framework(_Manifest):
     title: str
     home: str
     about: str
-    distribution: str = Field(description="the distribution whose version is the contender's")
+    distribution: str | dict[str, str] = Field(description="whose version is the contender's; by device if they differ")
     precision: Literal["float32", "float64"] = "float32"
     chunk_seconds: float = 0.1
     packages: dict[str, list[str]]
@@ -91,6 +92,12 @@ class Framework(_Manifest):
             if variant.group:
                 found.setdefault(variant.group, []).append(name)
         return found
+
+    def distribution_on(self, device: str) -> str:
+        """The distribution whose version is the contender's, on a device."""
+        if isinstance(self.distribution, str):
+            return self.distribution
+        return self.distribution.get(device, self.distribution["cpu"])
 
     def implementation(self, workload: str) -> Path:
         """Where the implementation of a workload is, whether it exists or not."""
@@ -121,9 +128,12 @@ class Contender:
             wanted += source.get(device, source.get("cpu", []))
         if self.version is None:
             return sorted(set(wanted))
-        own = self.framework.distribution.lower()
+        own = self.framework.distribution_on(device).lower()
+        named = [Requirement(line) for line in wanted if Requirement(line).name.lower() == own]
+        for requirement in named:
+            requirement.specifier = SpecifierSet(f"=={self.version}")
         others = [line for line in wanted if Requirement(line).name.lower() != own]
-        return sorted({*others, f"{self.framework.distribution}=={self.version}"})
+        return sorted({*others, *map(str, named)})
 
     @property
     def environment(self) -> dict[str, str]:
@@ -214,8 +224,8 @@ def parse_contender(text: str, known: dict[str, Framework]) -> Contender:
     if version is not None:
         try:
             Version(version)
-            Requirement(f"{framework.distribution}=={version}")
-        except (InvalidVersion, InvalidRequirement):
+            SpecifierSet(f"=={version}")
+        except (InvalidVersion, InvalidSpecifier):
             raise RosettaError(f"'{version}' isn't a version, in '{text}'.", "Write, say, torch==2.13.0.") from None
     return Contender(framework, version, tuple(sorted(variants)))
 

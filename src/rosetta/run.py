@@ -261,7 +261,7 @@ def _register(
                 label=label,
                 worker=worker,
                 framework=contender.framework.name,
-                distribution=contender.framework.distribution,
+                distribution=contender.framework.distribution_on(plan.device),
                 precision=contender.precision,
                 reason=reason,
                 measures=plan.kind != "verify",
