@@ -15,6 +15,7 @@ import numpy as np
 from rosetta.contenders import Contender
 from rosetta.environments import Environment
 from rosetta.equivalence import Material, Observation, compare, observe, reference
+from rosetta.errors import RosettaError
 from rosetta.machine import Canary, busy_seconds
 from rosetta.plan import Plan
 from rosetta.run_log import RunLog
@@ -94,6 +95,7 @@ class Conductor:
         }
         self._chunk_steps = {(e["workload"], e["worker"]): e["chunk_steps"] for e in log.events if e["event"] == "warm"}
         self._evaluated = {(e["workload"], e["launch"], e["label"]) for e in log.events if e["event"] == "accuracy"}
+        self._launched = {e["launch"] for e in log.events if e["event"] == "launch"}
         self._references: dict[tuple[str, str], tuple[Material, Observation]] = {}
 
     def conduct(self) -> None:
@@ -107,7 +109,8 @@ class Conductor:
                             self._prove(course, group)
                         self._run_launch(course, launch, group)
                     self._close_workers()
-                self._log.append("launch", launch=launch)
+                if launch not in self._launched:
+                    self._log.append("launch", launch=launch)
         finally:
             self._close_workers()
 
@@ -196,9 +199,12 @@ class Conductor:
                 return worker
 
             sources = sorted(framework.folder.glob("*.py"))
-            self._references[key] = reference(
-                start_worker, course.material, sources, self._reference_cache, variant, canonical
-            )
+            try:
+                self._references[key] = reference(
+                    start_worker, course.material, sources, self._reference_cache, variant, canonical
+                )
+            except WorkerFailure as failure:
+                raise RosettaError(f"The reference for {key[0]} can't be computed: {failure}") from failure
             self._log.append("reference", workload=key[0], variant=variant, seconds=time.perf_counter() - start)
         return self._references[key]
 

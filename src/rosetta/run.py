@@ -5,6 +5,7 @@ import fcntl
 import os
 import platform
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -337,6 +338,9 @@ def _locked(folder: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
     """Let SIGTERM end a run as Ctrl-C does, with the workers gone and the log closed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may say what a signal does; whoever calls from another has it in hand
+        return
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
