@@ -23,8 +23,8 @@ class Comparison:
     measured_seconds: float
 
 
-def comparisons(plan: Plan, events: Sequence[Event], launches_each: int) -> list[Comparison]:
-    """Cut a calibration run into comparisons of ``launches_each`` launches; planted slowdowns have their own.
+def comparisons(plan: Plan, events: Sequence[Event]) -> list[Comparison]:
+    """Cut a calibration run into its comparisons of several launches each; planted slowdowns have their own.
 
     A complete comparison holds every chunk of its launches; an unfinished last one is left out. A run whose
     contender couldn't be measured throughout has none.
@@ -36,8 +36,8 @@ def comparisons(plan: Plan, events: Sequence[Event], launches_each: int) -> list
         return []
     done = {event["launch"] for event in events if event["event"] == "launch"}
     found = []
-    for first in range(0, plan.launches - launches_each + 1, launches_each):
-        wanted = range(first, first + launches_each)
+    for first in range(0, plan.launches, plan.comparison_launches):
+        wanted = range(first, first + plan.comparison_launches)
         if not done.issuperset(wanted):
             continue
         mine = [event for event in chunks if event["launch"] in wanted]

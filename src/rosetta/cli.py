@@ -1,6 +1,5 @@
 """The command line: every command is a thin layer over a documented Python call."""
 
-import math
 import sys
 import webbrowser
 from collections.abc import Sequence
@@ -8,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from packaging.requirements import Requirement
 from rich.columns import Columns
 from rich.console import Console
 from rich.markup import escape
@@ -16,16 +14,17 @@ from rich.panel import Panel
 from rich.syntax import Syntax
 from rich.table import Table
 
-from rosetta import __version__, datasets, doctor, environments, machine
+from rosetta import __version__, doctor, environments, machine
 from rosetta.calibration import calibration_table, comparisons
 from rosetta.contenders import DEFAULT_CONTENDERS, frameworks, parse_contender
 from rosetta.errors import RosettaError, unknown
-from rosetta.paths import cache_folder, data_folder
+from rosetta.listings import contender_table, proof_table, run_table, workload_table
+from rosetta.paths import data_folder
 from rosetta.plan import PRESETS, Plan, find_preset, read_plan
 from rosetta.report.exports import to_csv, to_markdown
 from rosetta.report.terminal import compare_table, result_table
 from rosetta.result import Result
-from rosetta.run import conduct, create, new_folder, read_result, run_folders, write_report
+from rosetta.run import conduct, create, new_folder, read_result, write_report
 from rosetta.run_log import read_events
 from rosetta.watch import Watch
 from rosetta.workloads import find_workload, workloads
@@ -104,7 +103,9 @@ def run(
     data: DataOption = None,
     out_folder: OutOption = None,
     json: Annotated[str | None, typer.Option(help="Write result.json there too; - for standard output.")] = None,
-    resume: Annotated[Path | None, typer.Option(help="Go on with an interrupted run.", show_default=False)] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with an interrupted run, of whatever kind.", show_default=False)
+    ] = None,
     one_at_a_time: Annotated[
         bool, typer.Option("--one-at-a-time", help="For memory that can't hold all workers.")
     ] = False,
@@ -137,15 +138,14 @@ def run(
         folder = out_folder or new_folder(RUNS, plan)
         create(plan, folder)
     result = _conduct(plan, folder)
-    quiet = json == "-"
     if json is not None:
-        text = result.model_dump_json(by_alias=True, indent=1)
-        if quiet:
-            sys.stdout.write(text + "\n")
+        text = result.model_dump_json(by_alias=True, indent=1) + "\n"
+        if json == "-":
+            sys.stdout.write(text)
         else:
-            _write(Path(json), text + "\n")
-    if not quiet:
-        _show_result(result, folder)
+            _write(Path(json), text)
+    if json != "-":
+        _show(plan, result, folder)
     _exit_unless_all_ok(result)
 
 
@@ -166,8 +166,7 @@ def verify(
     folder = out_folder or new_folder(RUNS, plan)
     create(plan, folder)
     result = _conduct(plan, folder)
-    for proven in result.results:
-        out.print(_proof_table(proven.workload, result))
+    _show(plan, result, folder)
     _exit_unless_all_ok(result)
 
 
@@ -187,24 +186,17 @@ def calibrate(
     out_folder: OutOption = None,
     frameworks_folder: FrameworksOption = None,
     seed: SeedOption = 1,
-    resume: Annotated[
-        Path | None, typer.Option(help="Go on with an interrupted calibration.", show_default=False)
-    ] = None,
 ) -> None:
     """Race a contender against itself: how often would a difference be seen that isn't there?"""
-    if resume is not None:
-        folder, plan = resume, read_plan(resume / "plan.json")
-    else:
-        plan = _plan(
-            [workload], [contender], data, frameworks_folder, kind="calibrate", preset="smoke",
-            launches=launches * comparisons_wanted, rounds=rounds, test_samples=0, seed=seed,
-            planted_slowdowns=sorted(plant or []),
-        )  # fmt: skip
-        folder = out_folder or new_folder(RUNS, plan)
-        create(plan, folder)
+    plan = _plan(
+        [workload], [contender], data, frameworks_folder, kind="calibrate", preset="smoke",
+        launches=launches * comparisons_wanted, comparison_launches=launches, rounds=rounds, test_samples=0, seed=seed,
+        planted_slowdowns=sorted(plant or []),
+    )  # fmt: skip
+    folder = out_folder or new_folder(RUNS, plan)
+    create(plan, folder)
     result = _conduct(plan, folder)
-    out.print(calibration_table(plan, comparisons(plan, read_events(folder / "events.jsonl"), launches)))
-    out.print(f"record  {folder}", highlight=False)
+    _show(plan, result, folder)
     _exit_unless_all_ok(result)
 
 
@@ -213,7 +205,7 @@ def list_(
     what: Annotated[str, typer.Argument(help="workloads, contenders or runs", metavar="workloads|contenders|runs")],
 ) -> None:
     """List workloads, contenders or runs."""
-    tables = {"workloads": _workload_table, "contenders": _contender_table, "runs": _run_table}
+    tables = {"workloads": workload_table, "contenders": contender_table, "runs": lambda: run_table(RUNS)}
     if what not in tables:
         raise unknown("list", what, tables)
     out.print(tables[what]())
@@ -269,7 +261,7 @@ def report(
         elif target is not None:
             _write(Path(target), text(result))
     if "-" not in (csv_file, markdown):
-        _show_result(result, folder)
+        _show(read_plan(folder / "plan.json"), result, folder)
     if open_:
         webbrowser.open((folder / "report.html").resolve().as_uri())
 
@@ -336,12 +328,20 @@ def _conduct(plan: Plan, folder: Path) -> Result:
         raise typer.Exit(130) from None
 
 
-def _show_result(result: Result, folder: Path) -> None:
-    for workload in result.results:
-        out.print(result_table(workload, result.protocol))
-    out.print(f"page    {folder / 'report.html'}", highlight=False)
-    out.print(f"record  {folder}", highlight=False)
-    out.print(f"again   {result.protocol.command}", highlight=False, markup=False, soft_wrap=True)
+def _show(plan: Plan, result: Result, folder: Path) -> None:
+    """Print what a run of its kind found out."""
+    match plan.kind:
+        case "run":
+            for workload in result.results:
+                out.print(result_table(workload, result.protocol))
+            out.print(f"page    {folder / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
+        case "verify":
+            for workload in result.results:
+                out.print(proof_table(workload))
+        case "calibrate":
+            out.print(calibration_table(plan, comparisons(plan, read_events(folder / "events.jsonl"))))
+    out.print(f"record  {folder}", highlight=False, markup=False, soft_wrap=True)
+    out.print(f"again   {plan.command}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _exit_unless_all_ok(result: Result) -> None:
@@ -355,73 +355,6 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise RosettaError(f"{path} can't be written: {error.strerror}.") from error
-
-
-def _proof_table(workload: str, result: Result) -> Table:
-    table = Table(
-        "contender", "logits", "loss", "worst gradient", "worst update", "dropout", "verdict",
-        title=f"{workload}: relative L2 error against the float64 reference", title_justify="left",
-    )  # fmt: skip
-    for contender in next(w for w in result.results if w.workload == workload).contenders:
-        proof = contender.equivalence
-        if proof is None:
-            reason = f"{contender.status}: {contender.reason}"
-            table.add_row(escape(contender.name), "", "", "", "", "", escape(reason), style="red")
-            continue
-        cells = [
-            ("—" if check.error is None else f"{check.error:.1e}") + (f" {check.tensor}" if named else "")
-            for check, named in ((proof.logits, 0), (proof.loss, 0), (proof.gradients, 1), (proof.update, 1))
-        ]
-        drop = "" if proof.dropout is None else "acts" if proof.dropout.passed else "differs"
-        verdict = "the same network" if proof.passed else contender.reason
-        table.add_row(escape(contender.name), *cells, drop, escape(verdict), style="" if proof.passed else "red")
-    return table
-
-
-def _workload_table() -> Table:
-    folder = data_folder(None)
-    table = Table.grid(padding=(0, 2))
-    for workload in workloads().values():
-        parameters = sum(math.prod(parameter.shape) for parameter in workload.parameters)
-        values = ", ".join(f"{name} {value:g}" for name, value in workload.optimizer.hyperparameters.items())
-        table.add_row(f"[bold]{workload.name}", f"[bold]{workload.title}")
-        table.add_row("", f"source     {workload.source}")
-        table.add_row("", f"data       {datasets.available(workload.dataset, folder, cache_folder() / 'data')}")
-        table.add_row("", f"size       {parameters:,} parameters, {workload.training_flops / 1e6:.1f} MFLOP a sample")
-        table.add_row("", f"training   {workload.optimizer.name}, {values}; batch {workload.batch_size}")
-        table.add_row("", f"published  {workload.reached}")
-    return table
-
-
-def _contender_table() -> Table:
-    table = Table("contender", "version", "meaning")
-    table.columns[0].no_wrap = True
-    for framework in frameworks().values():
-        rows = [] if framework.groups else [(framework.name, framework.about)]
-        rows += [(f"{framework.name}[{name}]", variant.meaning) for name, variant in framework.variants.items()]
-        pins = {Requirement(line).name: line.partition("==")[2] for line in framework.packages["cpu"]}
-        for name, meaning in rows:
-            table.add_row(escape(name), pins.get(framework.distribution_on("cpu"), ""), escape(meaning))
-    return table
-
-
-def _run_table() -> Table:
-    table = Table("run", "started", "workloads", "contenders", "complete")
-    for folder in run_folders(RUNS):
-        try:
-            result = read_result(folder)
-        except RosettaError as error:
-            table.add_row(str(folder), "", "", "", error.cause)
-            continue
-        names = {c.name: None for w in result.results for c in w.contenders}
-        table.add_row(
-            str(folder),
-            result.started,
-            ", ".join(w.workload for w in result.results),
-            escape(", ".join(names)),
-            "yes" if result.complete else f"no; rosetta run --resume {folder}",
-        )
-    return table
 
 
 def _version(wanted: bool) -> None:

@@ -58,7 +58,8 @@ class Plan(BaseModel):
     frameworks: list[str] = []
     one_at_a_time: bool = False
     confidence: float = 0.95
-    planted_slowdowns: list[float] = []
+    planted_slowdowns: Annotated[list[float], Field(description="of a calibration, as fractions")] = []
+    comparison_launches: Annotated[int, Field(ge=1, description="of a calibration: launches in each comparison")] = 1
     affinity: list[int] = Field(default_factory=affinity)
     timeouts: Timeouts = Timeouts()
 
@@ -80,9 +81,14 @@ class Plan(BaseModel):
     def command(self) -> str:
         """The command line that repeats this run."""
         words = ["rosetta", self.kind, *self.workloads]
-        for contender in self.contenders:
-            words += ["--with", contender]
-        words += ["--preset", self.preset, "--launches", str(self.launches), "--rounds", str(self.rounds)]
+        if self.kind == "calibrate":
+            words += [*self.contenders, "--comparisons", str(self.launches // self.comparison_launches)]
+            words += ["--launches", str(self.comparison_launches), "--rounds", str(self.rounds)]
+            words += [word for slowdown in self.planted_slowdowns for word in ("--plant", str(slowdown))]
+        else:
+            words += [word for contender in self.contenders for word in ("--with", contender)]
+        if self.kind == "run":
+            words += ["--preset", self.preset, "--launches", str(self.launches), "--rounds", str(self.rounds)]
         words += ["--seed", str(self.seed)]
         words += [word for folder in self.frameworks for word in ("--frameworks", folder)]
         words += ["--data", self.data] if self.data else []

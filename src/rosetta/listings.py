@@ -1,0 +1,86 @@
+"""The tables of `rosetta list` and `rosetta verify`: workloads, contenders, runs, proofs."""
+
+import math
+
+from packaging.requirements import Requirement
+from rich.markup import escape
+from rich.table import Table
+
+from rosetta import datasets
+from rosetta.contenders import frameworks
+from rosetta.errors import RosettaError
+from rosetta.paths import cache_folder, data_folder
+from rosetta.result import WorkloadResult
+from rosetta.run import read_result, run_folders
+from rosetta.workloads import workloads
+
+
+def proof_table(workload: WorkloadResult) -> Table:
+    """Tabulate every contender's errors against the reference on one workload."""
+    table = Table(
+        "contender", "logits", "loss", "worst gradient", "worst update", "dropout", "verdict",
+        title=f"{workload.workload}: relative L2 error against the float64 reference", title_justify="left",
+    )  # fmt: skip
+    for contender in workload.contenders:
+        proof = contender.equivalence
+        if proof is None:
+            reason = f"{contender.status}: {contender.reason}"
+            table.add_row(escape(contender.name), "", "", "", "", "", escape(reason), style="red")
+            continue
+        cells = [
+            ("—" if check.error is None else f"{check.error:.1e}") + (f" {check.tensor}" if named else "")
+            for check, named in ((proof.logits, 0), (proof.loss, 0), (proof.gradients, 1), (proof.update, 1))
+        ]
+        drop = "" if proof.dropout is None else "acts" if proof.dropout.passed else "differs"
+        verdict = "the same network" if proof.passed else contender.reason
+        table.add_row(escape(contender.name), *cells, drop, escape(verdict), style="" if proof.passed else "red")
+    return table
+
+
+def workload_table() -> Table:
+    """List every workload with its source, data, size, optimiser and published result."""
+    folder = data_folder(None)
+    table = Table.grid(padding=(0, 2))
+    for workload in workloads().values():
+        parameters = sum(math.prod(parameter.shape) for parameter in workload.parameters)
+        values = ", ".join(f"{name} {value:g}" for name, value in workload.optimizer.hyperparameters.items())
+        table.add_row(f"[bold]{workload.name}", f"[bold]{workload.title}")
+        table.add_row("", f"source     {workload.source}")
+        table.add_row("", f"data       {datasets.available(workload.dataset, folder, cache_folder() / 'data')}")
+        table.add_row("", f"size       {parameters:,} parameters, {workload.training_flops / 1e6:.1f} MFLOP a sample")
+        table.add_row("", f"training   {workload.optimizer.name}, {values}; batch {workload.batch_size}")
+        table.add_row("", f"published  {workload.reached}")
+    return table
+
+
+def contender_table() -> Table:
+    """List every framework and variant with its pinned version and meaning."""
+    table = Table("contender", "version", "meaning")
+    table.columns[0].no_wrap = True
+    for framework in frameworks().values():
+        rows = [] if framework.groups else [(framework.name, framework.about)]
+        rows += [(f"{framework.name}[{name}]", variant.meaning) for name, variant in framework.variants.items()]
+        pins = {Requirement(line).name: line.partition("==")[2] for line in framework.packages["cpu"]}
+        for name, meaning in rows:
+            table.add_row(escape(name), pins.get(framework.distribution_on("cpu"), ""), escape(meaning))
+    return table
+
+
+def run_table(root: Path) -> Table:
+    """List the runs below a folder and how to go on with unfinished ones."""
+    table = Table("run", "started", "workloads", "contenders", "complete")
+    for folder in run_folders(root):
+        try:
+            result = read_result(folder)
+        except RosettaError as error:
+            table.add_row(escape(str(folder)), "", "", "", escape(error.cause))
+            continue
+        names = {c.name: None for w in result.results for c in w.contenders}
+        table.add_row(
+            str(folder),
+            result.started,
+            ", ".join(w.workload for w in result.results),
+            escape(", ".join(names)),
+            "yes" if result.complete else f"no; rosetta run --resume {folder}",
+        )
+    return table
