@@ -2,7 +2,7 @@
 
 import sys
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -205,7 +205,11 @@ def list_(
     what: Annotated[str, typer.Argument(help="workloads, contenders or runs", metavar="workloads|contenders|runs")],
 ) -> None:
     """List workloads, contenders or runs."""
-    tables = {"workloads": workload_table, "contenders": contender_table, "runs": lambda: run_table(RUNS)}
+    tables: dict[str, Callable[[], Table]] = {
+        "workloads": workload_table,
+        "contenders": contender_table,
+        "runs": lambda: run_table(RUNS),
+    }
     if what not in tables:
         raise unknown("list", what, tables)
     out.print(tables[what]())

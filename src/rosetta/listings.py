@@ -1,6 +1,7 @@
 """The tables of `rosetta list` and `rosetta verify`: workloads, contenders, runs, proofs."""
 
 import math
+from pathlib import Path
 
 from packaging.requirements import Requirement
 from rich.markup import escape

@@ -18,13 +18,15 @@ import numpy as np
 import psutil
 
 from rosetta import datasets, machine
-from rosetta.conductor import Conductor, Course, Entrant
+from rosetta.conductor import Conductor
 from rosetta.contenders import Contender, Framework, frameworks, parse_contender, parse_contenders
 from rosetta.environments import Environment, EnvironmentFailure, build
 from rosetta.equivalence import Material
 from rosetta.errors import RosettaError
 from rosetta.paths import cache_folder
 from rosetta.plan import Plan, read_plan
+from rosetta.prover import Prover
+from rosetta.race import Course, Entrant, Race
 from rosetta.report.page import render_page
 from rosetta.result import Result
 from rosetta.results import derive
@@ -155,20 +157,14 @@ def _carry_out(plan: Plan, folder: Path, log: RunLog, observer: Observer) -> Non
     scratch.mkdir(exist_ok=True)
     courses = [_course(plan, workload, scratch, log, observer) for workload in workloads]
     _register(plan, entrants, contenders, environments, workloads, log)
-    conductor = Conductor(
-        plan,
-        log,
-        folder,
-        entrants,
-        Entrant("numpy", numpy, numpy_environment, "numpy"),
-        courses,
-        cache_folder() / "reference",
-        observer.state,
-    )
+    race = Race(plan, log, folder, entrants, observer.state)
+    prover = Prover(race, Entrant("numpy", numpy, numpy_environment, "numpy"), cache_folder() / "reference")
     if plan.kind == "verify":
-        conductor.prove()
+        with contextlib.closing(prover):
+            for course in courses:
+                prover.prove(course, entrants)
     else:
-        conductor.conduct()
+        Conductor(race, prover, courses).conduct()
     for file in scratch.iterdir():
         file.unlink()
     scratch.rmdir()

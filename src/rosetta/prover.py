@@ -1,0 +1,125 @@
+"""Proves every entrant before it is measured, and has the reference computed that it is held against."""
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from rosetta.contenders import Contender
+from rosetta.equivalence import Material, Observation, compare, observe, reference
+from rosetta.errors import RosettaError
+from rosetta.race import Course, Entrant, Race
+from rosetta.workers import Worker, WorkerFailure
+
+_PROVERS_AT_ONCE = 2
+
+
+class Prover:
+    """Holds the workers that prove; a proof that the log has isn't made again."""
+
+    def __init__(self, race: Race, numpy: Entrant, reference_cache: Path):
+        """``numpy`` is the reference; its results are kept in ``reference_cache``, by all they depend on."""
+        self._race = race
+        self._numpy = numpy
+        self._reference_cache = reference_cache
+        self._workers: dict[str, Worker] = {}
+        self._references: dict[tuple[str, str], tuple[Material, Observation]] = {}
+        self._proofs: dict[tuple[str, str], bool] = {
+            (e["workload"], e["label"]): e["passed"] for e in race.log.events if e["event"] == "proof"
+        }
+
+    def passed(self, course: Course, entrant: Entrant) -> bool:
+        """Whether the entrant was proven to compute the same network on that workload."""
+        return self._proofs.get((course.workload.name, entrant.label), False)
+
+    def close(self) -> None:
+        """End the workers."""
+        for worker in self._workers.values():
+            worker.close()
+        self._workers.clear()
+
+    def prove(self, course: Course, group: Sequence[Entrant]) -> None:
+        """Prove one entrant of each worker; two at a time, for nothing is timed here."""
+        name = course.workload.name
+        provers = {e.worker: e for e in group if (name, e.label) not in self._proofs and self._race.runs(course, e)}
+        if not provers:
+            return
+        for entrant in provers.values():
+            self._race.tell(name, entrant.label, "proving")
+        start = time.perf_counter()
+        for entrant in provers.values():
+            self._reference(course, entrant)
+        pairs = [(e, worker) for e in provers.values() if (worker := self._worker_for_proof(course, e))]
+        with ThreadPoolExecutor(_PROVERS_AT_ONCE) as pool:
+            futures = [(e, pool.submit(self._prove_one, course, e, worker)) for e, worker in pairs]
+            try:
+                for entrant, future in futures:
+                    try:
+                        fields = future.result()
+                    except WorkerFailure as failure:
+                        self._race.fail(course, entrant, "proof", str(failure))
+                        continue
+                    for twin in (e for e in group if e.worker == entrant.worker):
+                        self._race.log.append("proof", workload=name, label=twin.label, **fields)
+                        self._proofs[name, twin.label] = fields["passed"]
+                        self._race.tell(name, twin.label, "proven" if fields["passed"] else "not the same network")
+            except BaseException:
+                # Leaving the pool waits for the proofs under way; they end with their workers.
+                pool.shutdown(wait=False, cancel_futures=True)
+                self.close()
+                raise
+        self._race.log.append("proofs", workload=name, seconds=time.perf_counter() - start)
+
+    def _prove_one(self, course: Course, entrant: Entrant, worker: Worker) -> dict[str, Any]:
+        start = time.perf_counter()
+        material, expected = self._reference(course, entrant)
+        deviation = entrant.contender.framework.deviations.get(course.workload.name)
+        self._race.import_framework(worker, entrant)
+        found = observe(worker, material)
+        words = deviation.words if deviation else ""
+        result = compare(found, expected, entrant.contender.tolerances, words)
+        seconds = time.perf_counter() - start
+        return {"passed": result.passed, "equivalence": result.model_dump(), "seconds": seconds}
+
+    def _worker_for_proof(self, course: Course, entrant: Entrant) -> Worker | None:
+        key = entrant.worker
+        try:
+            if key not in self._workers or not self._workers[key].alive:
+                self._workers[key] = self._race.start(entrant, f"proof of {key}")
+        except WorkerFailure as failure:
+            self._race.fail(course, entrant, "start", str(failure))
+            return None
+        return self._workers[key]
+
+    def _reference(self, course: Course, entrant: Entrant) -> tuple[Material, Observation]:
+        """Return what an entrant is held against: the reference, or its variant that deviates as the entrant does."""
+        deviation = entrant.contender.framework.deviations.get(course.workload.name)
+        canonical = self._reference_variant(course, "", None)
+        return self._reference_variant(course, deviation.reference, canonical) if deviation else canonical
+
+    def _reference_variant(
+        self, course: Course, variant: str, canonical: tuple[Material, Observation] | None
+    ) -> tuple[Material, Observation]:
+        key = (course.workload.name, variant)
+        if key not in self._references:
+            start = time.perf_counter()
+            framework = self._numpy.contender.framework
+            contender = Contender(framework, variants=(variant,) if variant else ())
+            entrant = dataclasses.replace(self._numpy, contender=contender)
+
+            def start_worker() -> Worker:
+                worker = self._race.start(entrant, f"reference {variant}")
+                self._race.import_framework(worker, entrant)
+                return worker
+
+            sources = sorted(framework.folder.glob("*.py"))
+            try:
+                self._references[key] = reference(
+                    start_worker, course.material, sources, self._reference_cache, variant, canonical
+                )
+            except WorkerFailure as failure:
+                raise RosettaError(f"The reference for {key[0]} can't be computed: {failure}") from failure
+            self._race.log.append("reference", workload=key[0], variant=variant, seconds=time.perf_counter() - start)
+        return self._references[key]

@@ -1,0 +1,79 @@
+"""What proving and measuring share: the entrants and courses of a run, their workers' starts and their failures."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rosetta.contenders import Contender
+from rosetta.environments import Environment
+from rosetta.equivalence import Material
+from rosetta.plan import Plan
+from rosetta.run_log import RunLog
+from rosetta.workers import Worker
+from rosetta.workloads.spec import Workload
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """One line of a race: a contender under a label. Entrants that name the same worker share its process."""
+
+    label: str
+    contender: Contender
+    environment: Environment
+    worker: str
+    slowdown: float = 0.0
+
+
+@dataclass(frozen=True)
+class Course:
+    """A workload with its prepared data, ready to be run."""
+
+    workload: Workload
+    data: dict[str, Any]
+    parameters_file: Path
+    material: Material
+
+
+class Race:
+    """One run's entrants, and who of them is out on which workload."""
+
+    def __init__(
+        self, plan: Plan, log: RunLog, folder: Path, entrants: Sequence[Entrant], tell: Callable[[str, str, str], None]
+    ):
+        """``tell(workload, label, state)`` is called whenever an entrant's state changes, never while a chunk runs."""
+        self.plan = plan
+        self.log = log
+        self.entrants = list(entrants)
+        self.tell = tell
+        self._logs = folder / "workers"
+        self._failed = {(e["workload"], e["label"]) for e in log.events if e["event"] == "failure"}
+
+    def start(self, entrant: Entrant, log_name: str) -> Worker:
+        """Start a worker for an entrant; raise ``WorkerFailure`` if it doesn't come up."""
+        environment = self.plan.environment | entrant.contender.environment
+        self._logs.mkdir(exist_ok=True)
+        log = self._logs / (re.sub(r"[^\w=.]+", "-", log_name) + ".log")
+        return Worker(entrant.environment.python, entrant.environment.home, environment, log, self.plan.affinity)
+
+    def import_framework(self, worker: Worker, entrant: Entrant) -> dict[str, Any]:
+        """Have a worker import its framework; return its reply, with the seconds and the installed packages."""
+        return worker.ask(
+            "import_framework",
+            self.plan.timeouts.importing,
+            folder=str(entrant.contender.framework.folder),
+            device=self.plan.device,
+            variants=list(entrant.contender.variants),
+        )
+
+    def runs(self, course: Course, entrant: Entrant) -> bool:
+        """Whether the entrant is still in on that workload."""
+        return (course.workload.name, entrant.label) not in self._failed
+
+    def fail(self, course: Course, entrant: Entrant, stage: str, reason: str) -> None:
+        """Record that a worker's entrants are out on this workload; the others go on."""
+        for twin in (e for e in self.entrants if e.worker == entrant.worker):
+            self.log.append("failure", workload=course.workload.name, label=twin.label, stage=stage, reason=reason)
+            self._failed.add((course.workload.name, twin.label))
+            self.tell(course.workload.name, twin.label, "failed")
