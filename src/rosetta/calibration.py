@@ -45,9 +45,10 @@ def comparisons(plan: Plan, events: Sequence[Event]) -> list[Comparison]:
             label: log_rates((c for c in mine if c["label"] == label), batch_size) for label in labels
         }
         seconds = {label: sum(c["seconds"] for c in mine if c["label"] == label) for label in labels}
-        for label, planted in zip(labels[1:], [0.0, *plan.planted_slowdowns], strict=True):
-            estimate = ratio(rates[label], rates[labels[0]], plan.confidence)
-            found.append(Comparison(planted, estimate, seconds[labels[0]] + seconds[label]))
+        pairs = zip(labels[::2], labels[1::2], [0.0, *plan.planted_slowdowns], strict=True)
+        for first_label, second_label, planted in pairs:
+            estimate = ratio(rates[second_label], rates[first_label], plan.confidence)
+            found.append(Comparison(planted, estimate, seconds[first_label] + seconds[second_label]))
     return found
 
 

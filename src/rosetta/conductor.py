@@ -79,7 +79,7 @@ class Conductor:
         evaluated = self._race.plan.test_samples == 0 or all((name, launch, e.label) in self._evaluated for e in racing)
         if not missing and evaluated:
             return
-        for entrant in {e.worker: e for e in racing}.values():
+        for entrant in self._start_order(launch, racing):
             self._set_up(course, launch, entrant)
         for round_ in range(self._race.plan.rounds):
             waiting = [e for e in racing if (round_, e) in missing and self._race.runs(course, e)]
@@ -87,6 +87,15 @@ class Conductor:
         for entrant in {e.worker: e for e in racing}.values():
             if not evaluated and self._race.runs(course, entrant):
                 self._evaluate(course, launch, entrant)
+
+    def _start_order(self, launch: int, racing: Sequence[Entrant]) -> list[Entrant]:
+        """Return one entrant of each worker, in random order and in every second launch in the reverse of the last.
+
+        The process that starts first was measured to be up to 1 % slower than an equal one that starts after it.
+        """
+        order = list({e.worker: e for e in racing}.values())
+        random.Random(f"{self._race.plan.seed} {launch // 2}").shuffle(order)
+        return order[::-1] if launch % 2 else order
 
     def _set_up(self, course: Course, launch: int, entrant: Entrant) -> None:
         """Start or reuse the worker, open the workload in it, take the first step, warm up."""

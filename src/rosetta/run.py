@@ -227,11 +227,12 @@ def _entrants(plan: Plan, contenders: list[Contender], environments: dict[str, E
         if plan.kind != "calibrate":
             entrants.append(Entrant(contender.name, contender, environment, contender.name))
             continue
-        first, second = f"{contender.name} (A)", f"{contender.name} (A′)"
-        entrants.append(Entrant(first, contender, environment, first))
-        entrants.append(Entrant(second, contender, environment, second))
-        for slowdown in plan.planted_slowdowns:
-            entrants.append(Entrant(f"{second} slowed by {slowdown:.0%}", contender, environment, second, slowdown))
+        # Each slowdown has an A of its own, so that both workers are asked equally often.
+        for slowdown in (0.0, *plan.planted_slowdowns):
+            for worker, slow in (("A", 0.0), ("A′", slowdown)):
+                note = f", against {slowdown:.0%} slower" if worker == "A" else f", slowed by {slowdown:.0%}"
+                label = f"{contender.name} ({worker}{note if slowdown else ''})"
+                entrants.append(Entrant(label, contender, environment, f"{contender.name} ({worker})", slow))
     return entrants
 
 

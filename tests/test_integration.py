@@ -1,0 +1,83 @@
+"""The whole path in real environments: both workloads, real data where it is, through the command line."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rosetta.result import Result
+
+CONTENDERS = ("torch", "tensorflow", "jax", "keras[torch]", "keras[jax]", "keras[tensorflow]")
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """Run ``rosetta run --preset smoke`` with no other argument than the data's place."""
+    folder = tmp_path_factory.mktemp("runs") / "smoke"
+    data = Path(os.environ.get("ROSETTA_DATA") or Path(__file__).parents[2] / "shared" / "data")
+    given = ["--data", str(data)] if data.is_dir() else []
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("rosetta")), "run", "--preset", "smoke", "--out", str(folder), *given],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=1500,
+    )
+    return folder, done
+
+
+@pytest.mark.timeout(1600)
+def test_the_default_contenders_are_proven_and_measured_on_both_workloads(smoke) -> None:
+    folder, done = smoke
+    assert done.returncode == 0, done.stderr[-3000:]
+    result = Result.model_validate_json((folder / "result.json").read_bytes())
+    assert result.complete
+    assert [workload.workload for workload in result.results] == ["mnist_mlp", "cifar10_cnn"]
+    for workload in result.results:
+        assert [contender.name for contender in workload.contenders] == list(CONTENDERS)
+        for contender in workload.contenders:
+            assert contender.status == "ok", contender.reason
+            assert contender.equivalence is not None and contender.equivalence.passed
+            assert contender.version and contender.packages
+            clocks = (contender.import_seconds, contender.build_seconds, contender.first_step_seconds)
+            assert all(clock is not None and clock > 0 for clock in clocks)
+            assert len(contender.chunks) == 4
+            assert contender.ratio is not None and contender.ratio.low is not None
+            assert contender.samples_per_second and contender.peak_memory_bytes and contender.fraction_of_peak
+        fastest = max(workload.contenders, key=lambda c: c.samples_per_second or 0)
+        assert all(contender.ratio.to == fastest.name for contender in workload.contenders)
+
+
+def test_real_data_is_learned_from(smoke, real_data: Path) -> None:
+    folder, _ = smoke
+    mnist, cifar = Result.model_validate_json((folder / "result.json").read_bytes()).results
+    assert mnist.data == "real"
+    assert cifar.data == "real, first 1,017 test images"
+    assert all(contender.accuracy > 0.5 for contender in mnist.contenders)
+
+
+def test_the_keras_back_ends_declare_what_they_do_differently(smoke) -> None:
+    folder, _ = smoke
+    mnist, cifar = Result.model_validate_json((folder / "result.json").read_bytes()).results
+    for contender in mnist.contenders:
+        deviates = contender.framework == "keras"
+        assert bool(contender.equivalence.deviation) is deviates
+        assert (contender.equivalence.deviation_size is not None) is deviates
+    assert not any(contender.equivalence.deviation for contender in cifar.contenders)
+
+
+def test_what_was_measured_can_be_reported_compared_and_exported(smoke) -> None:
+    folder, done = smoke
+    rosetta = str(Path(sys.executable).with_name("rosetta"))
+    for contender in CONTENDERS:
+        assert contender in done.stdout
+    assert "page" in done.stdout and (folder / "report.html").stat().st_size > 1_000_000
+    csv = subprocess.run([rosetta, "report", str(folder), "--csv", "-"], capture_output=True, text=True, check=True)
+    assert len(csv.stdout.strip().splitlines()) == 1 + 2 * len(CONTENDERS)
+    compared = subprocess.run([rosetta, "compare", str(folder), str(folder)], capture_output=True, text=True)
+    assert compared.returncode == 0, compared.stderr
+    plan = json.loads((folder / "plan.json").read_text())
+    assert plan["contenders"] == list(CONTENDERS)
