@@ -76,7 +76,7 @@ class Conductor:
             for e in racing
             if (name, launch, round_, e.label) not in self._chunks
         ]
-        evaluated = self._race.plan.test_samples == 0 or all((name, launch, e.label) in self._evaluated for e in racing)
+        evaluated = self._race.plan.test_samples == 0 or all((name, launch, e.worker) in self._evaluated for e in racing)
         if not missing and evaluated:
             return
         for entrant in self._start_order(launch, racing):
@@ -111,7 +111,7 @@ class Conductor:
                 self._race.log.append(
                     "import",
                     launch=launch,
-                    label=entrant.label,
+                    label=entrant.worker,
                     import_seconds=reply["seconds"],
                     wall_seconds=time.perf_counter() - start,
                     packages=reply["packages"],
@@ -134,7 +134,7 @@ class Conductor:
                 "first_step",
                 workload=name,
                 launch=launch,
-                label=entrant.label,
+                label=entrant.worker,
                 build_seconds=opened["seconds"],
                 first_step_seconds=first["seconds"],
             )
@@ -238,7 +238,7 @@ class Conductor:
     def _evaluate(self, course: Course, launch: int, entrant: Entrant) -> None:
         """Take the accuracy and the peak memory, outside every clock."""
         name, timeout = course.workload.name, self._race.plan.timeouts.first_step
-        if (name, launch, entrant.label) in self._evaluated:
+        if (name, launch, entrant.worker) in self._evaluated:
             return
         self._race.tell(name, entrant.label, "evaluating")
         worker, seat = self._workers[entrant.worker], self._seats[entrant.worker]
@@ -252,7 +252,7 @@ class Conductor:
             "accuracy",
             workload=name,
             launch=launch,
-            label=entrant.label,
+            label=entrant.worker,
             correct=reply["correct"],
             count=reply["count"],
             peak_bytes=peak,
