@@ -76,7 +76,8 @@ class Conductor:
             for e in racing
             if (name, launch, round_, e.label) not in self._chunks
         ]
-        evaluated = self._race.plan.test_samples == 0 or all((name, launch, e.worker) in self._evaluated for e in racing)
+        wanted = self._race.plan.test_samples > 0
+        evaluated = not wanted or all((name, launch, e.worker) in self._evaluated for e in racing)
         if not missing and evaluated:
             return
         for entrant in self._start_order(launch, racing):
