@@ -43,12 +43,15 @@ def events(plan: Plan, chunks: int) -> Iterator[dict[str, Any]]:
     }  # fmt: skip
     yield {"event": "environments", "seconds": 1.0}
     for workload in plan.workloads:
-        yield {"event": "data", "workload": workload, "kind": "synthetic", "classes": 10, "seconds": 0.1}
+        yield {
+            "event": "data", "workload": workload, "kind": "synthetic", "classes": 10, "epoch_samples": 1000,
+            "seconds": 0.1,
+        }  # fmt: skip
     for contender in contenders:
         yield {
             "event": "environment", "label": contender.name, "worker": contender.name,
             "framework": contender.framework.name, "distribution": contender.framework.distribution,
-            "precision": contender.precision, "reason": "", "measures": True,
+            "precision": contender.precision, "reason": "", "notes": {}, "measures": True,
         }  # fmt: skip
     left = chunks
     for launch in range(plan.launches):

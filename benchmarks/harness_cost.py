@@ -31,10 +31,12 @@ from rich.console import Console
 from rich.table import Table
 
 from rosetta import datasets
+from rosetta.cli import DEFAULT_WORKLOADS
 from rosetta.contenders import DEFAULT_CONTENDERS, frameworks, parse_contender
 from rosetta.environments import build
 from rosetta.paths import cache_folder, data_folder
 from rosetta.plan import Plan
+from rosetta.race import file_name
 from rosetta.result import Result
 from rosetta.results import log_rates
 from rosetta.run import Observer, batch_order, conduct, create
@@ -115,6 +117,7 @@ class SideBySide(Observer):
         self._warm: dict[str, Event] = {}
         self._positions: dict[str, int] = {}
         self._before: dict[str, float] = {}
+        self._epoch_samples: dict[str, int] = {}
         self._coin = random.Random(plan.seed)
         self.chunks: list[dict[str, Any]] = []
 
@@ -130,6 +133,8 @@ class SideBySide(Observer):
     def event(self, event: Event) -> None:
         """Start a plain script when a worker is warm; train it after a worker's chunk unless it was before."""
         match event["event"]:
+            case "data":
+                self._epoch_samples[event["workload"]] = event["epoch_samples"]
             case "warm":
                 self._start(event)
             case "chunk":
@@ -165,19 +170,33 @@ class SideBySide(Observer):
         )
         self._scripts[label] = script
         self._warm[label] = warm
-        self._positions[label] = warm["trained_samples"] // find_workload(warm["workload"]).batch_size
-        script.train(0, 0, 1)
-        script.train(1, 0, self._positions[label] - 1)
+        batch_size = find_workload(warm["workload"]).batch_size
+        done = warm["trained_samples"] // batch_size
+        first = warm["launch"] * self._epoch_samples[warm["workload"]] // batch_size
+        self._positions[label] = first + done
+        script.train(first, 0, 1)
+        script.train(first + 1, 0, done - 1)
 
     def _arguments(self, warm: Event) -> list[str]:
         workload = find_workload(warm["workload"])
-        given = Path(self._plan.data) if self._plan.data else None
-        data = datasets.prepare(workload.dataset, given, cache_folder() / "data")
-        order = self._folder / f"{workload.name}-order.npy"
-        if not order.exists():
+        arrays = self._folder / f"plain {file_name(workload.name)}.json"
+        if not arrays.exists():
+            given = Path(self._plan.data) if self._plan.data else None
+            data = datasets.prepare(workload.dataset, given, cache_folder() / "data")
+            order = arrays.with_suffix(".npy")
             samples = len(np.load(data.train_labels, mmap_mode="r"))
-            np.save(order, batch_order(samples, workload.batch_size, workload.epochs, self._plan.seed))
-        return [workload.name, str(data.train_inputs), str(data.train_labels), str(order)]
+            np.save(order, batch_order(workload, samples, self._plan.seed))
+            described = {
+                "inputs": [str(path) for path in data.train_inputs],
+                "labels": str(data.train_labels),
+                "order": str(order),
+                "shapes": [given.shape for given in workload.inputs],
+                "kinds": [given.kind for given in workload.inputs],
+                "scale": data.scale,
+                "batch_size": workload.batch_size,
+            }
+            arrays.write_text(json.dumps(described))
+        return [workload.module, str(arrays)]
 
     def _train(self, label: str) -> float:
         warm, first = self._warm[label], self._positions[label]
@@ -219,7 +238,7 @@ def report(plan: Plan, chunks: Sequence[dict[str, Any]], result: Result | None, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--contender", action="append", choices=DEFAULT_CONTENDERS)
-    parser.add_argument("--workload", action="append", choices=list(workloads()))
+    parser.add_argument("--workload", action="append", choices=list(workloads()), help="default: the main job's two")
     parser.add_argument("--launches", type=int, default=6)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path, help="write the raw values there")
@@ -227,7 +246,7 @@ def main() -> None:
     os.environ["CUDA_VISIBLE_DEVICES"] = ""  # the workers and the scripts both inherit it
     data, console = data_folder(None), Console()
     plan = Plan(
-        workloads=options.workload or list(workloads()),
+        workloads=options.workload or list(DEFAULT_WORKLOADS),
         contenders=options.contender or list(DEFAULT_CONTENDERS),
         preset="quick",
         launches=options.launches,

@@ -63,11 +63,11 @@ def open_bench(workload_name: str, data: Path | None) -> Iterator[Bench]:
         folder = Path(temporary)
         order = folder / "order.npy"
         samples = len(np.load(prepared.train_labels, mmap_mode="r", allow_pickle=False))
-        np.save(order, batch_order(samples, workload.batch_size, workload.epochs, SEED))
+        np.save(order, batch_order(workload, samples, SEED))
         paths = {
-            "train_inputs": str(prepared.train_inputs),
+            "train_inputs": [str(path) for path in prepared.train_inputs],
             "train_labels": str(prepared.train_labels),
-            "test_inputs": str(prepared.test_inputs),
+            "test_inputs": [str(path) for path in prepared.test_inputs],
             "test_labels": str(prepared.test_labels),
             "scale": prepared.scale,
             "order": str(order),
@@ -76,15 +76,20 @@ def open_bench(workload_name: str, data: Path | None) -> Iterator[Bench]:
         parameters = workload.initial_parameters(SEED)
         material = Material(workload, paths, parameters, folder, SEED, TIMEOUT)
 
+        deviation = known["torch"].deviations.get(workload_name)
+        variants = tuple(deviation.reference) if deviation else ()
+
         def start_reference() -> Worker:
-            numpy = Contender(known["numpy"])
+            numpy = Contender(known["numpy"], variants=variants)
             worker = start_worker(numpy, build(numpy), folder)
             folder_name = str(numpy.framework.folder)
-            worker.ask("import_framework", TIMEOUT, folder=folder_name, device="cpu", variants=[])
+            worker.ask("import_framework", TIMEOUT, folder=folder_name, device="cpu", variants=list(variants))
             return worker
 
         sources = sorted(known["numpy"].folder.glob("*.py"))
-        steady, expected = reference(start_reference, material, sources, cache_folder() / "reference")
+        steady, expected = reference(
+            start_reference, material, sources, cache_folder() / "reference", "+".join(variants)
+        )
         torch = Contender(known["torch"])
         worker = start_worker(torch, build(torch), folder)
         try:

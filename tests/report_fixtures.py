@@ -1,5 +1,6 @@
 """Hand-made results for the tests of the reports: every status, a tie, a bf16 variant, real and synthetic data."""
 
+import dataclasses
 import math
 import random
 
@@ -11,11 +12,13 @@ from rosetta.result import (
     Equivalence,
     Machine,
     Protocol,
+    PublishedFigure,
     Ratio,
     Result,
     TensorError,
     WorkloadResult,
 )
+from rosetta.workloads import find_workload
 
 
 def proof(passed=True, gradient=4.1e-6, scale=1.0, deviation="", dropout_passed=True):
@@ -28,6 +31,9 @@ def proof(passed=True, gradient=4.1e-6, scale=1.0, deviation="", dropout_passed=
         dropout=DropoutCheck(tensor="dense1.weight", distance=0.71, expected=0.7, sd=0.02, passed=dropout_passed),
         deviation=deviation,
     )
+
+
+PREDICTION_PROOF = Equivalence(passed=True, logits=TensorError(error=3.4e-7, tolerance=1e-5, tensor="logits"))
 
 
 def chunks(rate, batch, launches=4, rounds=8, seed=0, steps=4):
@@ -83,6 +89,7 @@ def ok(name, version, rate, ratio, *, batch=64, rounds=8, seed=0, **more):
         "trained_samples": 3000,
         "packages": {framework: version, "numpy": "2.1.0"},
         "equivalence": proof(),
+        "accuracies": accuracies(rate, seed=seed),
     }
     return ContenderResult(
         name=name,
@@ -92,7 +99,6 @@ def ok(name, version, rate, ratio, *, batch=64, rounds=8, seed=0, **more):
         samples_per_second=rate,
         ratio=ratio,
         chunks=chunks(rate, batch, rounds=rounds, seed=seed),
-        accuracies=accuracies(rate, seed=seed),
         **(values | more),
     )
 
@@ -105,7 +111,7 @@ def cifar(rounds=8):
         source="Rosetta Stone, ilkarman/DeepLearningFrameworks (2018)",
         data="real",
         batch_size=64,
-        training_flops=373_000_000,
+        flops_per_sample=373_000_000,
         chance_accuracy=0.1,
         contenders=[
             ok(
@@ -179,7 +185,7 @@ def mnist(rounds=8):
         source="Keras 2.0 example mnist_mlp.py",
         data="synthetic",
         batch_size=128,
-        training_flops=4_010_000,
+        flops_per_sample=4_010_000,
         chance_accuracy=0.1,
         contenders=[
             ok(
@@ -213,6 +219,153 @@ def mnist(rounds=8):
             ),
         ],
     )
+
+
+NAMES = ("torch", "torch[channels_last]", "tensorflow", "jax", "keras[torch]", "keras[jax]")
+
+
+def one_accuracy(value, after, seed, launches=4):
+    """Give each launch one accuracy, after the same number of samples."""
+    draw = random.Random(seed)
+    return [
+        Accuracy(
+            launch=launch,
+            trained_samples=after,
+            trained_seconds=1.5 + launch / 10,
+            value=value + draw.gauss(0, 0.009),
+            test_samples=1000,
+        )
+        for launch in range(launches)
+    ]
+
+
+NINE = (
+    "mnist_mlp",
+    "babi_rnn",
+    "imdb_gru",
+    "cifar10_keras_cnn",
+    "mnist_cnn",
+    "mnist_hrnn",
+    "cifar10_tpu_cnn",
+    "cifar10_cnn",
+    "resnet50_features",
+)
+
+
+def real_workload(name, rounds=4):
+    """Make up the figures of six contenders on a workload that exists; on every second one two of them tie."""
+    spec = find_workload(name)
+    draw = random.Random(name)
+    speeds = [10 ** draw.uniform(-1.1, -0.06) for _ in NAMES]
+    fastest = draw.randrange(len(NAMES))
+    tied = (fastest + 1) % len(NAMES) if draw.random() < 0.5 else None
+    peak = 3e11 / spec.flops_per_sample
+    contenders = []
+    for place, label in enumerate(NAMES):
+        value = 1.0 if place == fastest else 0.985 if place == tied else speeds[place]
+        width = 1.021 if place == tied else 1.012
+        low, high = (1.0, 1.0) if place == fastest else (value / width, value * width)
+        ratio = Ratio(to=NAMES[fastest], value=value, low=low, high=high, tie=place == tied)
+        figures = {
+            "accuracy": 0.46,
+            "trained_samples": spec.compared_after,
+            "accuracies": one_accuracy(0.46, spec.compared_after, place),
+        }
+        if not spec.trains:
+            figures = {"loss": None, "accuracy": None, "trained_samples": None, "accuracies": []}
+            figures |= {"latency_seconds": 0.0523 / value, "equivalence": PREDICTION_PROOF}
+        speed = peak * value
+        found = ok(label, "2.13.0", speed, ratio, batch=spec.batch_size, seed=place, rounds=rounds, **figures)
+        if not spec.trains:
+            predicted = [chunk.model_copy(update={"loss": None}) for chunk in found.chunks]
+            found = found.model_copy(update={"chunks": predicted})
+        contenders.append(found.model_copy(update={"fraction_of_peak": 0.6 * value}))
+    return WorkloadResult(
+        workload=name,
+        title=spec.title,
+        source=spec.source,
+        data="synthetic" if name == "imdb_gru" else "real",
+        batch_size=spec.batch_size,
+        flops_per_sample=spec.flops_per_sample,
+        trained=spec.trains,
+        epoch_samples=49_984,
+        reached=spec.reached,
+        published=[PublishedFigure(**dataclasses.asdict(figure)) for figure in spec.published],
+        accuracy_spread=0.0094 if spec.trains else None,
+        chance_accuracy=0.1,
+        contenders=contenders,
+    )
+
+
+def instead(workload, name, status, reason, **more):
+    """Put an unmeasured contender in the place of a measured one."""
+    other = ContenderResult(
+        name=name, framework=name.split("[")[0], version="2.13.0", status=status, reason=reason, **more
+    )
+    return changed(workload, name, **dict(other))
+
+
+def changed(workload, name, /, **fields):
+    """Change some fields of one contender."""
+    contenders = [c.model_copy(update=fields) if c.name == name else c for c in workload.contenders]
+    return workload.model_copy(update={"contenders": contenders})
+
+
+def not_fastest(workload, nth=1):
+    """Name a contender that is neither the fastest nor ties with it."""
+    slower = [c.name for c in workload.contenders if c.ratio and not c.ratio.tie and c.ratio.to != c.name]
+    return slower[nth]
+
+
+NO_TEXT = "plan: JAX has no implementation of mnist_hrnn."
+NOTE = "Two biases are kept, the second one at zero."
+
+
+def everything(rounds=4, **changes):
+    """Make a run of nine workloads with six contenders: every kind of cell, flag and figure there is."""
+    found = {name: real_workload(name, rounds) for name in NINE}
+    wrong, broken, absent = (not_fastest(found[name]) for name in ("mnist_cnn", "imdb_gru", "mnist_hrnn"))
+    found["mnist_cnn"] = instead(
+        found["mnist_cnn"], wrong, "not_equivalent", "the worst tensor", equivalence=proof(passed=False, gradient=0.031)
+    )
+    found["imdb_gru"] = instead(found["imdb_gru"], broken, "failed", "first step: killed by SIGSEGV\nlib.so: no symbol")
+    found["mnist_hrnn"] = instead(found["mnist_hrnn"], absent, "failed", NO_TEXT)
+    found["resnet50_features"] = instead(
+        found["resnet50_features"], not_fastest(found["resnet50_features"]), "unavailable", "no wheel for Python 3.11"
+    )
+    odd = not_fastest(found["cifar10_cnn"], 0)
+    found["cifar10_cnn"] = changed(
+        found["cifar10_cnn"], odd, accuracy_differs=True, accuracy=0.402, accuracies=one_accuracy(0.402, 320, 9)
+    )
+    found["imdb_gru"] = changed(found["imdb_gru"], not_fastest(found["imdb_gru"], 0), note=NOTE)
+    values = {"results": list(found.values())} | changes
+    return example(**values)
+
+
+def published_protocol(epochs=3):
+    """Make a run of the published protocol: one launch, a round is an epoch, accuracy after each."""
+    workload = real_workload("cifar10_cnn")
+    epoch = workload.epoch_samples
+    contenders = [
+        contender.model_copy(
+            update={
+                "ratio": contender.ratio.model_copy(update={"low": None, "high": None, "tie": False}),
+                "chunks": [
+                    chunk.model_copy(update={"trained_samples": (chunk.round + 1) * epoch})
+                    for chunk in chunks(contender.samples_per_second, 64, launches=1, rounds=epochs, steps=epoch // 64)
+                ],
+                "accuracies": [
+                    accuracy.model_copy(update={"trained_samples": (place + 1) * epoch})
+                    for place, accuracy in enumerate(accuracies(contender.samples_per_second, 1, epochs))
+                ],
+                "trained_samples": epochs * epoch,
+            }
+        )
+        for contender in workload.contenders
+    ]
+    workload = workload.model_copy(update={"contenders": contenders, "accuracy_spread": None})
+    changes = {"preset": "full", "epochs": True, "launches": 1, "rounds": {"cifar10_cnn": epochs}}
+    return example([workload], protocol=example().protocol.model_copy(update=changes))
 
 
 def example(results=None, **changes):

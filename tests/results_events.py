@@ -25,6 +25,7 @@ ENVIRONMENT: Event = {
     "distribution": "torch",
     "precision": "float32",
     "reason": "",
+    "notes": {},
     "measures": True,
 }
 
@@ -42,7 +43,14 @@ def environment(label: str, **more: Any) -> Event:
 
 def data_event(workload: str = "mnist_mlp") -> Event:
     """Make the event that names a workload's data."""
-    return {"event": "data", "workload": workload, "kind": "synthetic", "classes": 10, "seconds": 0.5}
+    return {
+        "event": "data",
+        "workload": workload,
+        "kind": "synthetic",
+        "classes": 10,
+        "epoch_samples": 59_904,
+        "seconds": 0.5,
+    }
 
 
 def chunk(label: str, launch: int, round_: int, seconds: float, **more: Any) -> Event:

@@ -43,9 +43,9 @@ def files_below(folder):
 
 
 UNKNOWN_NAMES = {
-    "run mnist_mpl": ("There is no workload 'mnist_mpl'.", "Did you mean mnist_mlp?"),
-    "verify cifar_cnn": ("There is no workload 'cifar_cnn'.", "Did you mean cifar10_cnn?"),
-    "run zzz": ("There is no workload 'zzz'.", "Known: cifar10_cnn, mnist_mlp."),
+    "run mnist_mpl": ("There is no workload 'mnist_mpl'.", "Did you mean mnist_mlp"),
+    "verify cifar_cnn": ("There is no workload 'cifar_cnn'.", "Did you mean cifar10_cnn"),
+    "run zzz": ("There is no workload 'zzz'.", "Known: babi_rnn, cifar10_cnn, "),
     "run --with torhc": ("There is no framework 'torhc'.", "Did you mean torch?"),
     "run --with torch[compil]": ("There is no variant of torch 'compil'.", "Did you mean compile?"),
     "run --with keras": ("'keras' must name exactly one", "Write keras[torch] or keras[jax] or keras[tensorflow]."),
@@ -57,7 +57,7 @@ UNKNOWN_NAMES = {
     "run --with torch --with torch": ("torch is named twice.", "rosetta calibrate WORKLOAD torch"),
     "run --preset quik": ("There is no preset 'quik'.", "Did you mean quick?"),
     "calibrate mnist_mlp torhc": ("There is no framework 'torhc'.", "Did you mean torch?"),
-    "show mnist_mpl": ("There is no workload 'mnist_mpl'.", "Did you mean mnist_mlp?"),
+    "show mnist_mpl": ("There is no workload 'mnist_mpl'.", "Did you mean mnist_mlp"),
     "show mnist_mlp --in trch": ("There is no framework 'trch'.", "Did you mean torch?"),
     "list workload": ("There is no list 'workload'.", "Did you mean workloads?"),
     "env remove torch-0": ("There is no environment 'torch-0'.", "rosetta env list shows them."),
@@ -92,7 +92,9 @@ def test_installed_command_ends_alike():
     script = Path(sys.executable).parent / "rosetta"
     done = subprocess.run([script, "run", "mnist_mpl"], capture_output=True, text=True)
     assert done.returncode == 2
-    assert done.stderr == "error: There is no workload 'mnist_mpl'.\nDid you mean mnist_mlp?\n"
+    assert (
+        done.stderr == "error: There is no workload 'mnist_mpl'.\nDid you mean mnist_mlp or mnist_cnn or mnist_hrnn?\n"
+    )
     assert done.stdout == ""
 
 

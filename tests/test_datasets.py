@@ -3,7 +3,6 @@
 import contextlib
 import gzip
 import hashlib
-import io
 import os
 import shutil
 import struct
@@ -24,24 +23,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import requests
+from dataset_files import Files, fault_of, link, load, original, put, store, tar_gz
 from filelock import FileLock
 
 import rosetta.datasets
-from rosetta.datasets import PreparedDataset, available, datasets, prepare
+from rosetta.datasets import available, datasets, prepare
 from rosetta.datasets import cifar10 as cifar10_module
 from rosetta.datasets import mnist as mnist_module
 from rosetta.datasets.originals import check_originals
-from rosetta.datasets.spec import Dataset, Download, Edition, OriginalFile
+from rosetta.datasets.spec import Dataset, Download, Edition, generated
 from rosetta.datasets.synthetic import synthetic_images
 from rosetta.errors import RosettaError
-
-Files = dict[str, bytes]
-
-
-def load(prepared: PreparedDataset) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    paths = (prepared.train_inputs, prepared.train_labels, prepared.test_inputs, prepared.test_labels)
-    return tuple(np.load(path, mmap_mode="r", allow_pickle=False) for path in paths)
-
 
 # The real data
 
@@ -129,19 +121,14 @@ def cifar10_files(each: int = 10) -> Files:
     return files
 
 
-def original(name: str, content: bytes) -> OriginalFile:
-    return OriginalFile(name, len(content), hashlib.md5(content).hexdigest())
-
-
 def tiny_mnist(files: Files, train: int = 30, test: int = 20) -> Dataset:
     declared = [original(name, content) for name, content in files.items()]
-    edition = Edition("real", train, test, tuple(declared[:2]), tuple(declared[2:]))
+    edition = Edition("real", train, test, mnist_module.decode, tuple(declared[:2]), tuple(declared[2:]))
     return replace(
         datasets()["mnist"],
         editions=(edition,),
         downloads=(),
-        synthetic=Edition("synthetic", 60, 40),
-        generate=partial(synthetic_images, (28, 28), 10, 60, 40),
+        generated=generated("synthetic", 60, 40, tuple("0123456789"), partial(synthetic_images, (28, 28), 10)),
     )
 
 
@@ -151,20 +138,12 @@ def tiny_cifar10(files: Files, each: int = 10) -> Dataset:
     return replace(
         datasets()["cifar10"],
         editions=(
-            Edition("real", 5 * each, each, tuple(train), (test,)),
-            Edition("real, first 1,017 test images", 5 * each, 3, tuple(train), (prefix,)),
+            Edition("real", 5 * each, each, cifar10_module.decode, tuple(train), (test,)),
+            Edition("real, first 1,017 test images", 5 * each, 3, cifar10_module.decode, tuple(train), (prefix,)),
         ),
         downloads=(),
-        synthetic=Edition("synthetic", 60, 40),
-        generate=partial(synthetic_images, (3, 32, 32), 10, 60, 40),
+        generated=generated("synthetic", 60, 40, tuple("0123456789"), partial(synthetic_images, (3, 32, 32), 10)),
     )
-
-
-def store(folder: Path, files: Files) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-    return folder
 
 
 Register = Callable[[Dataset], None]
@@ -172,10 +151,7 @@ Register = Callable[[Dataset], None]
 
 @pytest.fixture
 def register(monkeypatch: pytest.MonkeyPatch) -> Register:
-    def put(dataset: Dataset) -> None:
-        monkeypatch.setattr(rosetta.datasets, "datasets", lambda: {dataset.name: dataset})
-
-    return put
+    return partial(put, monkeypatch)
 
 
 @pytest.fixture
@@ -193,13 +169,6 @@ def cifar10(register: Register, tmp_path: Path) -> Path:
     register(tiny_cifar10(files))
     store(tmp_path / "data" / "cifar-10-batches-bin", files)
     return tmp_path / "data"
-
-
-def fault_of(name: str, data: Path | None, cache: Path) -> RosettaError:
-    with pytest.raises(RosettaError) as caught:
-        prepare(name, data, cache, download=False)
-    assert caught.value.remedy
-    return caught.value
 
 
 def test_an_unknown_name_is_told_with_the_nearest(tmp_path: Path) -> None:
@@ -277,7 +246,7 @@ def test_cifar10_takes_the_prefix_only_without_the_whole_test_set(cifar10: Path,
     (folder / "test_batch.bin").unlink()
     prefix = prepare("cifar10", cifar10, tmp_path / "cache")
     assert prefix.kind == "real, first 1,017 test images"
-    assert np.load(prefix.test_inputs).tobytes() == b"".join(whole[i * 3073 + 1 : (i + 1) * 3073] for i in range(3))
+    assert np.load(prefix.test_inputs[0]).tobytes() == b"".join(whole[i * 3073 + 1 : (i + 1) * 3073] for i in range(3))
     assert available("cifar10", cifar10, tmp_path / "cache") == f"real, first 1,017 test images (in {folder})"
 
 
@@ -309,7 +278,7 @@ def test_cifar10_records_must_be_whole(tmp_path: Path) -> None:
     files = {name: content[:-1] for name, content in cifar10_files().items()}
     edition = tiny_cifar10(files).editions[0]
     with pytest.raises(RosettaError, match=r"data_batch_1\.bin is damaged: 30,729 bytes, expected .* records of 3,073"):
-        list(cifar10_module.decode(store(tmp_path, files), edition))
+        list(cifar10_module.decode(store(tmp_path, files), edition).batches)
 
 
 @pytest.mark.parametrize(
@@ -412,7 +381,7 @@ def test_a_new_revision_is_decoded_again(mnist: Path, tmp_path: Path, register: 
 @pytest.mark.parametrize("damage", ["short", "empty", "missing", "other shape", "pickle", "description"])
 def test_a_damaged_cache_is_made_again(damage: str, mnist: Path, tmp_path: Path) -> None:
     first = prepare("mnist", mnist, tmp_path / "cache")
-    path = first.test_inputs
+    (path,) = first.test_inputs
     content = path.read_bytes()
     if damage == "short":
         path.write_bytes(content[:-1])
@@ -429,7 +398,7 @@ def test_a_damaged_cache_is_made_again(damage: str, mnist: Path, tmp_path: Path)
     said: list[str] = []
     again = prepare("mnist", mnist, tmp_path / "cache", say=said.append)
     assert len(said) == 1
-    assert (again.digest, again.test_inputs.read_bytes()) == (first.digest, content)
+    assert (again.digest, again.test_inputs[0].read_bytes()) == (first.digest, content)
 
 
 def test_a_damaged_memo_does_no_harm(mnist: Path, tmp_path: Path) -> None:
@@ -634,13 +603,8 @@ def test_without_network_synthetic_data_takes_over(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, register: Register
 ) -> None:
     real = datasets()[name]
-    register(
-        replace(
-            real,
-            synthetic=Edition("synthetic", 60, 40),
-            generate=partial(synthetic_images, real.input_shape, 10, 60, 40),
-        )
-    )
+    stand_in = generated("synthetic", 60, 40, (), partial(synthetic_images, real.inputs[0].shape, 10))
+    register(replace(real, generated=stand_in))
     tried: list[str] = []
 
     def get(url: str, **options: object) -> None:
@@ -663,22 +627,13 @@ def test_without_network_synthetic_data_takes_over(
 
 def archive(files: Files) -> bytes:
     """A tar.gz with these files and, before them, members that must not be believed."""
-    stored = io.BytesIO()
-    with tarfile.open(fileobj=stored, mode="w:gz") as opened:
-        for name, content in (
-            ("../escaped.bin", b"x"),
-            ("cifar-10-batches-bin/data_batch_1.bin", b"wrong size"),
-            *((f"cifar-10-batches-bin/{name}", content) for name, content in files.items()),
-        ):
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            opened.addfile(member, io.BytesIO(content))
-            if name.startswith(".."):
-                link = tarfile.TarInfo("cifar-10-batches-bin/data_batch_2.bin")
-                link.type = tarfile.SYMTYPE
-                link.linkname = "/etc/passwd"
-                opened.addfile(link)
-    return stored.getvalue()
+    folder = "cifar-10-batches-bin"
+    return tar_gz(
+        ("../escaped.bin", b"x"),
+        link(f"{folder}/data_batch_2.bin", tarfile.SYMTYPE),
+        (f"{folder}/data_batch_1.bin", b"wrong size"),
+        *((f"{folder}/{name}", content) for name, content in files.items()),
+    )
 
 
 def served_cifar10(server: Server, files: Files, inside: Files) -> Dataset:
@@ -716,8 +671,36 @@ def test_an_archive_that_lacks_a_member(server: Server, register: Register, tmp_
         prepare("cifar10", None, tmp_path)
 
 
+def test_an_archive_without_a_known_sum_is_judged_by_its_members(
+    server: Server, register: Register, tmp_path: Path
+) -> None:
+    files = cifar10_files()
+    dataset = served_cifar10(server, files, files)
+    (wanted,) = dataset.downloads
+    register(replace(dataset, downloads=(replace(wanted, file=replace(wanted.file, md5="")),)))
+    whole = server.files["cifar.tar.gz"]
+    changed = {name: content[:-1] + b"?" for name, content in files.items()}
+    for wrong, cause in (
+        (b"<html>log in first</html>", "Not a gzipped file"),
+        (whole[: len(whole) // 2], "is damaged"),
+        (archive({}), "lacks"),
+        (archive(changed), "wrong checksum"),
+        (bytes(3 << 20), "longer than"),
+    ):
+        server.files["cifar.tar.gz"] = wrong
+        with pytest.raises(RosettaError, match=cause) as caught:
+            prepare("cifar10", None, tmp_path)
+        assert caught.value.remedy
+        assert not list(tmp_path.rglob("*.tar.gz")), "what is wrong may not be taken for the archive the next time"
+    server.files["cifar.tar.gz"] = whole
+    assert prepare("cifar10", None, tmp_path).kind == "real"
+
+
 def test_the_declared_downloads_bring_the_preferred_edition() -> None:
     for dataset in datasets().values():
+        if not dataset.editions:
+            assert not dataset.downloads
+            continue
         brought = [file for wanted in dataset.downloads for file in (wanted.members.values() or (wanted.file,))]
         assert tuple(brought) == dataset.editions[0].files
         assert all(url.startswith("https://") for wanted in dataset.downloads for url in wanted.urls)
@@ -738,7 +721,8 @@ def accuracy_of_ridge(inputs: np.ndarray, labels: np.ndarray, train: int) -> flo
 def test_synthetic_data_can_be_learned_but_not_at_once(shape: tuple[int, ...]) -> None:
     batches = list(synthetic_images(shape, 10, 2000, 1000))
     assert [split for split, _, _ in batches] == ["train", "train", "test"]
-    inputs, labels = (np.concatenate([batch[part] for batch in batches]) for part in (1, 2))
+    inputs = np.concatenate([images for _, (images,), _ in batches])
+    labels = np.concatenate([labels for _, _, labels in batches])
     few, many = accuracy_of_ridge(inputs[-1030:], labels[-1030:], 30), accuracy_of_ridge(inputs, labels, 2000)
     assert few < 0.7
     # One label in twelve can't be guessed.
@@ -750,7 +734,7 @@ def test_synthetic_data_is_the_same_every_time_and_has_the_real_shape(tmp_path: 
     first = prepare("mnist", None, tmp_path / "one", download=False)
     second = prepare("mnist", None, tmp_path / "two", download=False)
     assert first.digest == second.digest
-    assert first.train_inputs.read_bytes() == second.train_inputs.read_bytes()
+    assert first.train_inputs[0].read_bytes() == second.train_inputs[0].read_bytes()
     train_inputs, train_labels, test_inputs, test_labels = load(first)
     assert (train_inputs.shape, test_inputs.shape) == ((60000, 28, 28), (10000, 28, 28))
     assert (train_inputs.dtype, train_labels.dtype) == (np.uint8, np.int64)
@@ -773,5 +757,31 @@ def test_synthetic_cifar10_has_the_real_shape_and_is_quick(tmp_path: Path) -> No
 @pytest.mark.parametrize(("shape", "sum_"), [((28, 28), 2383653785), ((3, 32, 32), 3979178547)])
 def test_the_generator_has_not_changed(shape: tuple[int, ...], sum_: int) -> None:
     """A change here needs a higher revision of the synthetic editions, so that old caches are not used."""
-    _, inputs, _ = next(synthetic_images(shape, 10, 1000, 0))
+    _, (inputs,), _ = next(synthetic_images(shape, 10, 1000, 0))
     assert zlib.crc32(inputs.tobytes()) == sum_
+
+
+# Data that were never anything else than random
+
+
+def test_random_images_need_no_originals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests, "get", lambda *_, **__: pytest.fail("nothing may be asked for"))
+    assert available("random_images", None, tmp_path) == "random (generated)"
+    assert available("random_images", tmp_path / "nowhere", tmp_path) == "random (generated)"
+    said: list[str] = []
+    prepared = prepare("random_images", tmp_path / "nowhere", tmp_path, say=said.append)
+    assert said == ["Generating random images"]
+    assert (prepared.kind, prepared.scale, prepared.class_names) == ("random", 1 / 255, ())
+    train_inputs, train_labels, test_inputs, test_labels = load(prepared)
+    assert (train_inputs.shape, test_inputs.shape) == ((1280, 3, 224, 224), (32, 3, 224, 224))
+    assert (train_inputs.dtype, train_labels.dtype) == (np.uint8, np.int64)
+    assert not train_labels.any()
+    assert not test_labels.any()
+    assert not np.array_equal(train_inputs[:32], test_inputs)
+    assert abs(test_inputs.mean() - 127.5) < 0.5
+    assert set(np.unique(test_inputs[0])) == set(range(256))
+    assert prepared.preparation_seconds < 20
+    assert prepare("random_images", None, tmp_path).digest == prepared.digest
+    # A change needs a higher revision, so that old caches are not used.
+    assert zlib.crc32(train_inputs[0].tobytes()) == 2485688285
+    shutil.rmtree(tmp_path)

@@ -4,6 +4,7 @@ The checks themselves are in ``reference_checks.py``; they run in the reference'
 """
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -13,18 +14,25 @@ import pytest
 import rosetta_worker
 from rosetta.contenders import Contender, frameworks
 from rosetta.environments import build
+from rosetta.workloads import workloads
 
 SCRIPT = Path(__file__).with_name("reference_checks.py")
 CHECKS = re.findall(r"^def (check_\w+)", SCRIPT.read_text("utf-8"), re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
-def found() -> dict[str, str | None]:
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str | None]:
     """Each check's traceback, or None where it passed."""
-    python = build(Contender(frameworks()["numpy"])).python
+    numpy = Contender(frameworks()["numpy"])
+    python = build(numpy).python
     sources = Path(rosetta_worker.__file__).parents[1]
+    known = tmp_path_factory.mktemp("reference") / "workloads.json"
+    known.write_text(
+        json.dumps({name: w.to_worker() | {"output_shape": w.output_shape} for name, w in workloads().items()}), "utf-8"
+    )
+    command, environment = [python, "-s", SCRIPT, sources, known], os.environ | numpy.environment
     done = subprocess.run(
-        [python, "-s", SCRIPT, sources], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
+        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
     answers: dict[str, str | None] = json.loads(done.stdout)
@@ -38,4 +46,4 @@ def test_the_reference(check: str, found: dict[str, str | None]) -> None:
 
 
 def test_there_are_checks() -> None:
-    assert len(CHECKS) >= 20
+    assert len(CHECKS) >= 50

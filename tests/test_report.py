@@ -8,17 +8,23 @@ import re
 
 import plotly.graph_objects as go
 import pytest
-from report_fixtures import HOSTILE, chunks, cifar, example, hostile, mnist, ok
+from report_fixtures import HOSTILE, chunks, cifar, everything, example, hostile, mnist, ok, published_protocol
+from results_events import MACHINE, SESSION, chunk, data_event, environment, make_plan
 from rich.cells import cell_len
 from rich.console import Console
 
 from rosetta import statistics
 from rosetta.errors import RosettaError
-from rosetta.report import figures
+from rosetta.report import figures, published
+from rosetta.report.drawing import log_axis
 from rosetta.report.exports import to_csv, to_markdown
+from rosetta.report.learning import learning_figure
+from rosetta.report.live import LiveHeader, LiveRow, LiveWorkload, live_view
+from rosetta.report.matrix import matrix, shade
 from rosetta.report.summary import number, ranked, ranks, verdict
-from rosetta.report.terminal import LiveHeader, LiveRow, LiveWorkload, compare_table, live_view, result_table
+from rosetta.report.terminal import compare_table, result_table
 from rosetta.result import Ratio
+from rosetta.watch import Watch
 
 
 def printed(renderable, width=100):
@@ -150,6 +156,116 @@ def test_live_view_shows_every_state():
     assert "measuring round 3/8, launch 2/4" in text and "failed: killed by [SIGSEGV]" in text
 
 
+def many_workloads(current):
+    rows = [
+        LiveRow("torch", "waiting", 302.4, Ratio(to="jax", value=0.99, low=0.97, high=1.01, tie=True)),
+        LiveRow("jax", "waiting", 420.0, Ratio(to="jax", value=1, low=1, high=1, tie=False)),
+        *(LiveRow(f"framework{n}", "failed: killed") for n in range(6)),
+    ]
+    stages = ["measured"] * current + ["current"] + ["waiting"] * (8 - current)
+    return [LiveWorkload(f"Network {n}", "real", rows, f"net_{n}", stage) for n, stage in enumerate(stages)]
+
+
+@pytest.mark.parametrize("current", [0, 4, 8])
+def test_live_view_of_many_workloads_fits_a_terminal(current):
+    text = printed(live_view(LiveHeader("measuring", 75), many_workloads(current)), 80)
+    lines = text.splitlines()
+    assert len(lines) <= 24
+    assert sum("torch" in line and "waiting" in line for line in lines) == 1
+    assert f"Network {current}" in text
+    assert text.count("jax and torch tie at 420 samples/s") == current
+    if current < 8:
+        assert f"waiting: net_{current + 1}" in text
+
+
+def test_watch_shows_the_workload_at_hand_and_names_the_others():
+    plan = make_plan(["torch"], workloads=["mnist_mlp", "mnist_cnn", "imdb_gru"])
+    console = Console(width=100, height=30, file=io.StringIO(), force_terminal=True, color_system=None)
+    events = [SESSION, MACHINE, environment("torch"), data_event(), chunk("torch", 0, 0, 1.0)]
+    with Watch(plan, console) as watch:
+        for event in events:
+            watch.event(event)
+        watch.state("mnist_cnn", "torch", "compiling")
+    text = console.file.getvalue()
+    assert "mnist_mlp torch fastest so far, 1,280 samples/s 1 of 1 measured, SYNTHETIC DATA" in " ".join(text.split())
+    assert "Convolutional network on MNIST" in text and "waiting: imdb_gru" in text
+
+
+def test_watch_without_a_terminal_reports_epochs_of_the_published_protocol():
+    console = Console(width=100, file=io.StringIO(), force_terminal=False)
+    reported = {"workload": "mnist_mlp", "launch": 0, "round": 2, "label": "torch", "correct": 981, "count": 1000}
+    for epochs in (False, True):
+        with Watch(make_plan(["torch"], epochs=epochs), console) as watch:
+            watch.event({"event": "accuracy", **reported})
+    assert console.file.getvalue() == "mnist_mlp: torch: 98.1% of test samples right after epoch 3\n"
+
+
+# ---------------------------------------------------------------- training, prediction, published times
+
+
+def of_everything(name):
+    return next(workload for workload in everything().results if workload.workload == name)
+
+
+def test_prediction_has_latency_and_neither_loss_nor_accuracy():
+    text = printed(result_table(of_everything("resnet50_features")), 140)
+    assert "latency" in text and "52.3" in text
+    assert "loss" not in text.split("Prediction only")[0]
+    assert "Prediction only" in text
+    assert learning_figure(of_everything("resnet50_features")) == (None, 0)
+
+
+def test_an_accuracy_that_stands_apart_is_marked_and_explained():
+    workload = of_everything("cifar10_cnn")
+    odd = next(c.name for c in workload.contenders if c.accuracy_differs)
+    for text in (printed(result_table(workload), 160), to_markdown(everything())):
+        flat = " ".join(text.replace("\\", "").split())
+        assert "40.2 ≠" in flat.replace("40.2 % ≠", "40.2 ≠") and "46.0 ≠" not in flat
+        assert f"Accuracy differs (≠): {odd}; its mean accuracy is farther from the others'" in flat
+        assert "after 320 samples (0.0064 epochs), the same for all" in flat
+        assert "scatters by 0.94 points (sd)" in flat
+
+
+def test_published_accuracy_beside_synthetic_data_says_so():
+    text = " ".join(printed(result_table(of_everything("imdb_gru")), 140).split())
+    assert "Published: about 0.86 test accuracy after 3 epochs, on the real data; this run's are not." in text
+
+
+def test_an_implementation_that_does_not_exist_is_called_that():
+    text = printed(result_table(of_everything("mnist_hrnn")), 140)
+    assert "no implementation" in text and "JAX has no implementation of mnist_hrnn." in text and "plan:" not in text
+
+
+@pytest.mark.parametrize(
+    ("per", "samples"), [("epoch", 500), ("10 epochs", 5000), ("1,000 images", 1000), ("a while", None)]
+)
+def test_the_amount_of_work_of_a_published_time(per, samples):
+    assert published.samples_in(per, 500) == samples
+    assert published.samples_in("epoch", 0) is None
+
+
+def test_the_published_protocol_has_its_times_in_the_terminal():
+    result = published_protocol()
+    text = " ".join(printed(result_table(result.results[0], result.protocol), 140).split())
+    assert "published: K80 MXNet (Module) 145, Caffe2 148" in text and "measured: this machine" in text
+    assert "seconds per 10 epochs" in text and "can't be compared with each other" in text
+    assert "Loss: mean of the last epoch, after 149,952 samples (3 epochs)." in text
+    markdown = to_markdown(result).replace("\\", "")
+    assert "MXNet (Module) 145, Caffe2 148" in markdown and "trains for one epoch" in markdown
+    assert "K80" not in printed(result_table(of_everything("cifar10_cnn"), everything().protocol), 140)
+
+
+def test_the_matrix_counts_what_it_shows():
+    found = matrix(everything())
+    assert found.summary == (
+        "9 workloads, 6 contenders: 50 of 54 pairs measured, each after the proof that it computes the same network; "
+        "1 failed, 1 not the same network, 1 no implementation and 1 unavailable."
+    )
+    assert matrix(example()) is None
+    assert (shade(1), shade(0.1), shade(0.01), shade(1.02)) == (1, 0, 0, 1)
+    assert shade(0.5) - shade(0.25) == pytest.approx(shade(1) - shade(0.5))
+
+
 # ---------------------------------------------------------------- two runs
 
 
@@ -194,7 +310,7 @@ def test_runs_on_different_machines_are_compared_with_a_warning():
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [({"data": "synthetic"}, "data"), ({"batch_size": 32}, "batch size"), ({"training_flops": 1}, "FLOP per sample")],
+    [({"data": "synthetic"}, "data"), ({"batch_size": 32}, "batch size"), ({"flops_per_sample": 1}, "FLOP per sample")],
 )
 def test_runs_that_measured_something_else_are_refused(change, words):
     with pytest.raises(RosettaError, match=f"differ in the {words} of cifar10_cnn") as caught:
@@ -234,7 +350,11 @@ def columns(line):
     return len(re.findall(r"(?<!\\)\|", line))
 
 
-@pytest.mark.parametrize("result", [example(), hostile()], ids=["example", "hostile"])
+@pytest.mark.parametrize(
+    "result",
+    [example(), hostile(), everything(), published_protocol()],
+    ids=["example", "hostile", "everything", "published"],
+)
 def test_markdown_tables_are_rectangular(result):
     tables = re.findall(r"(?:^\|.*\n)+", to_markdown(result), re.MULTILINE)
     assert len(tables) >= 2
@@ -262,15 +382,19 @@ def test_markdown_leaves_no_live_html():
 def all_figures(workload):
     return [
         figures.ratio_figure(workload),
-        figures.learning_figure(workload)[0],
+        learning_figure(workload)[0],
         figures.chunk_figure(workload)[0],
         figures.clock_figure(workload),
     ]
 
 
-@pytest.mark.parametrize("workload", [cifar(), mnist()], ids=lambda workload: workload.workload)
+@pytest.mark.parametrize(
+    "workload",
+    [cifar(), mnist(), *everything().results, *published_protocol().results],
+    ids=lambda workload: workload.workload,
+)
 def test_plotly_accepts_every_figure(workload):
-    for figure in all_figures(workload):
+    for figure in filter(None, all_figures(workload)):
         coloured = json.loads(re.sub(r'"@\w+"', '"#000000"', json.dumps(figure, allow_nan=False)))
         go.Figure(coloured)  # raises on anything that Plotly doesn't know
 
@@ -284,9 +408,22 @@ def test_ratio_figure_draws_intervals_and_hollow_ties():
     assert trace["marker"]["color"] == ["@accent", "@surface", "@accent", "@accent"]
 
 
+def test_accuracies_taken_once_are_drawn_side_by_side():
+    figure, _ = learning_figure(of_everything("mnist_cnn"))
+    points = [trace for trace in figure["data"] if trace.get("xaxis") == "x2"]
+    assert {len(trace["x"]) for trace in points} == {4}
+    assert len({trace["y"][0] for trace in points}) == len(points)
+
+
+def test_a_short_log_axis_has_ticks_too():
+    for low, high in ((272, 352), (91, 111), (0.5, 5000)):
+        ticks = log_axis(low, high)["tickvals"]
+        assert len(ticks) > 1 and all(low <= tick <= high for tick in ticks)
+
+
 def test_names_are_escaped_for_plotly():
     assert "<" not in figures.ratio_figure(hostile().results[0])["data"][0]["y"][1].replace("&lt;", "")
-    assert all("<script" not in trace["name"] for trace in figures.learning_figure(hostile().results[0])[0]["data"])
+    assert all("<script" not in trace["name"] for trace in learning_figure(hostile().results[0])[0]["data"])
 
 
 def test_thinning_keeps_outliers_and_counts_what_it_leaves_out():
@@ -298,7 +435,7 @@ def test_thinning_keeps_outliers_and_counts_what_it_leaves_out():
     (trace,) = figure["data"]
     assert len(trace["x"]) + left_out == len(many) and left_out > 0
     assert min(trace["y"]) == pytest.approx(outlier.steps * 64 / outlier.seconds)
-    loss, loss_left_out = figures.learning_figure(workload)
+    loss, loss_left_out = learning_figure(workload)
     drawn = loss["data"][0]["x"]
     assert len(drawn) + loss_left_out == 5000
     assert drawn == sorted(drawn) and drawn[-1] == many[4999].trained_samples
@@ -309,6 +446,6 @@ def test_losses_that_are_not_finite_leave_a_gap():
     broken = first.model_copy(
         update={"chunks": [first.chunks[0].model_copy(update={"loss": math.nan}), *first.chunks[1:]]}
     )
-    figure, _ = figures.learning_figure(cifar().model_copy(update={"contenders": [broken]}))
+    figure, _ = learning_figure(cifar().model_copy(update={"contenders": [broken]}))
     assert figure["data"][0]["y"][0] is None
     json.dumps(figure, allow_nan=False)

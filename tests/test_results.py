@@ -112,9 +112,9 @@ def test_samples_per_second_and_the_fraction_of_the_peak() -> None:
         proof("torch"), chunk("torch", 0, 0, 0.1), chunk("torch", 0, 1, 0.4), chunk("torch", 1, 0, 0.05)
     )
     assert found.samples_per_second == pytest.approx(10 * BATCH / math.sqrt(0.2 * 0.05))
-    training_flops = 3 * 2 * 668_672
+    flops_per_sample = 3 * 2 * 668_672
     assert found.samples_per_second is not None
-    assert found.fraction_of_peak == pytest.approx(found.samples_per_second * training_flops / 1e12)
+    assert found.fraction_of_peak == pytest.approx(found.samples_per_second * flops_per_sample / 1e12)
 
 
 def test_a_rate_counts_the_chunks_own_steps() -> None:
@@ -123,15 +123,19 @@ def test_a_rate_counts_the_chunks_own_steps() -> None:
 
 
 def test_medians_maxima_and_means_over_launches() -> None:
-    def accuracy(launch: int, correct: int, samples: int, peak: int) -> Event:
+    def closing(launch: int, peak: int) -> Event:
+        fields = {"launch": launch, "label": "torch", "peak_bytes": peak, "latency_seconds": []}
+        return {"event": "closing", "workload": "mnist_mlp", **fields}
+
+    def accuracy(launch: int, round_: int, correct: int, samples: int) -> Event:
         return {
             "event": "accuracy",
             "workload": "mnist_mlp",
             "launch": launch,
+            "round": round_,
             "label": "torch",
             "correct": correct,
             "count": 100,
-            "peak_bytes": peak,
             "trained_samples": samples,
             "trained_seconds": 1.0,
         }
@@ -164,14 +168,15 @@ def test_medians_maxima_and_means_over_launches() -> None:
         chunk("torch", 1, 0, 0.1, loss=9.0),
         chunk("torch", 1, 1, 0.1, loss=2.0),
     ]
-    accuracies = [accuracy(0, 50, 1000, 7), accuracy(0, 80, 2000, 3), accuracy(1, 60, 1000, 5)]
-    found = contender_of(*imports, *first_steps, proof("torch"), *chunks, *accuracies)
+    accuracies = [accuracy(0, 0, 50, 1000), accuracy(0, 1, 80, 2000), accuracy(1, 1, 60, 2000)]
+    closings = [closing(0, 7), closing(1, 5)]
+    found = contender_of(*imports, *first_steps, proof("torch"), *chunks, *accuracies, *closings)
     assert (found.import_seconds, found.build_seconds, found.first_step_seconds) == (2.0, 0.2, 3.0)
     assert found.version == "2.13.0"
     assert found.loss == pytest.approx(1.5)
     # The last accuracy of each launch: 80 % and 60 %.
     assert found.accuracy == pytest.approx(0.7)
-    assert found.trained_samples == 1500
+    assert found.trained_samples == 2000
     assert found.peak_memory_bytes == 7
     assert [a.value for a in found.accuracies] == [0.5, 0.8, 0.6]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rosetta.statistics import Estimate, LogRates, mean_of_logs, rate, ratio
+from rosetta.statistics import Estimate, LogRates, mean_of_logs, rate, ratio, spread
 
 # facts measured in A/A races (sd of logs): between launches, between rounds, and a drift that both of a pair share.
 BETWEEN_LAUNCHES = 0.028
@@ -196,3 +196,36 @@ def test_rounds_taken_for_launches_would_lie() -> None:
         assert flat.high is not None
         covered += flat.low <= 1.0 <= flat.high
     assert covered < 500
+
+
+# The spread of accuracies
+
+
+def test_a_group_outside_the_others_scatter_is_named() -> None:
+    groups = {"a": [0.90, 0.91, 0.92, 0.91], "b": [0.91, 0.90, 0.92, 0.91], "c": [0.80, 0.81, 0.80, 0.81]}
+    found = spread(groups, 0.95)
+    assert found is not None
+    assert found.outside >= {"c"}
+    assert found.sd == pytest.approx(math.sqrt((2 * 0.0002 + 0.0001) / 9))
+
+
+def test_within_the_scatter_nobody_is_named() -> None:
+    found = spread({"a": [0.90, 0.93], "b": [0.91, 0.89], "c": [0.92, 0.90]}, 0.95)
+    assert found is not None
+    assert not found.outside
+
+
+def test_without_two_values_anywhere_or_two_groups_the_scatter_is_unknown() -> None:
+    assert spread({"a": [0.9], "b": [0.1]}, 0.95) is None
+    assert spread({"a": [0.9, 0.8]}, 0.95) is None
+
+
+def test_equal_groups_are_wrongly_named_in_at_most_one_of_twenty_tries() -> None:
+    rng = np.random.default_rng(3)
+    tries = 2000
+    named = sum(
+        bool(found.outside)
+        for _ in range(tries)
+        if (found := spread({name: list(rng.normal(0.9, 0.01, 4)) for name in "abcdef"}, 0.95))
+    )
+    assert named / tries < 0.05 + 3 * math.sqrt(0.05 * 0.95 / tries)

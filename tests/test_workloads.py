@@ -1,7 +1,9 @@
 """What the workloads declare: cost, parameters, initialisers, and the batches' order."""
 
+import dataclasses
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,14 +13,30 @@ from hypothesis import strategies as st
 from rosetta.errors import RosettaError
 from rosetta.run import batch_order
 from rosetta.workloads import find_workload, workloads
-from rosetta.workloads.spec import FLATTEN, Conv2d, Dense, MaxPool2d, Optimizer, Workload
+from rosetta.workloads.initialisers import orthogonal, unit_forget_bias
+from rosetta.workloads.layers import FLATTEN, Conv2d, Dense, Layer, Lstm, MaxPool2d, Reshape, Sum, TimeDistributed
+from rosetta.workloads.spec import Input, Optimizer, Workload
+from rosetta_worker.batches import augmented
 
 MLP, CNN = find_workload("mnist_mlp"), find_workload("cifar10_cnn")
 
 
-def test_both_workloads_are_found_the_cheaper_first() -> None:
-    assert list(workloads()) == ["mnist_mlp", "cifar10_cnn"]
+def test_every_workload_is_found_the_cheapest_step_first() -> None:
+    assert set(workloads()) == {
+        "mnist_mlp",
+        "mnist_cnn",
+        "mnist_hrnn",
+        "cifar10_cnn",
+        "cifar10_keras_cnn",
+        "cifar10_keras_cnn_loader",
+        "cifar10_tpu_cnn",
+        "babi_rnn",
+        "imdb_gru",
+        "resnet50_features",
+    }
     assert all(workload.name == name for name, workload in workloads().items())
+    costs = [workload.flops_per_sample * workload.batch_size for workload in workloads().values()]
+    assert costs == sorted(costs)
 
 
 # Cost
@@ -28,7 +46,7 @@ def test_the_mlp_costs_what_a_hand_count_says() -> None:
     macs = 784 * 512 + 512 * 512 + 512 * 10
     assert macs == 668_672
     assert MLP.forward_flops == 2 * macs
-    assert MLP.training_flops == 3 * 2 * macs
+    assert MLP.flops_per_sample == 3 * 2 * macs
 
 
 def test_the_cnn_costs_what_a_hand_count_says() -> None:
@@ -42,7 +60,52 @@ def test_the_cnn_costs_what_a_hand_count_says() -> None:
     assert CNN.forward_flops == 2 * macs
     # As the published table rounds them: 124 and 373 MFLOP.
     assert CNN.forward_flops / 1e6 == pytest.approx(124, abs=1)
-    assert CNN.training_flops / 1e6 == pytest.approx(373, abs=1)
+    assert CNN.flops_per_sample / 1e6 == pytest.approx(373, abs=1)
+
+
+_LSTM_128_128 = 4 * 128 * (128 + 128)
+
+
+@pytest.mark.parametrize(
+    ("name", "macs"),
+    [
+        ("mnist_cnn", 26 * 26 * 32 * 9 + 24 * 24 * 64 * 32 * 9 + 9216 * 128 + 128 * 10),
+        (
+            "cifar10_keras_cnn",
+            32 * 32 * 32 * 3 * 9
+            + 30 * 30 * 32 * 32 * 9
+            + 15 * 15 * 64 * 32 * 9
+            + 13 * 13 * 64 * 64 * 9
+            + 64 * 6 * 6 * 512
+            + 512 * 10,
+        ),
+        ("mnist_hrnn", 28 * 28 * 4 * 128 * (1 + 128) + 28 * _LSTM_128_128 + 128 * 10),
+        ("babi_rnn", (5 + 552) * 4 * 50 * (50 + 50) + 50 * 36),
+        ("imdb_gru", 150 * 3 * 100 * (125 + 100) + 100 * 2),
+        (
+            "cifar10_tpu_cnn",
+            32 * 32 * 32 * 3 * 9
+            + 32 * 32 * 32 * 32 * 9
+            + 16 * 16 * 64 * 32 * 9
+            + 14 * 14 * 64 * 64 * 9
+            + 64 * 7 * 7 * 512
+            + 512 * 10,
+        ),
+    ],
+)
+def test_the_other_networks_cost_what_a_hand_count_says(name: str, macs: int) -> None:
+    assert find_workload(name).forward_flops == 2 * macs
+    assert find_workload(name).flops_per_sample == 3 * 2 * macs
+
+
+def test_resnet50_costs_what_is_published_and_is_counted_forward_only() -> None:
+    resnet = find_workload("resnet50_features")
+    assert resnet.forward_flops / 1e9 == pytest.approx(7.7, abs=0.05)
+    assert resnet.flops_per_sample == resnet.forward_flops
+    assert not resnet.trains
+    # The published 25,557,032 less the classifier's 2048 · 1000 + 1000, with two running statistics a channel more.
+    norms = sum(math.prod(p.shape) for p in resnet.parameters if not p.trainable)
+    assert sum(math.prod(p.shape) for p in resnet.parameters) - norms == 25_557_032 - 2_049_000
 
 
 # Parameters
@@ -79,21 +142,51 @@ def test_the_cnns_parameters() -> None:
     assert flattened == {"dense1.weight": (100, 8, 8)}
 
 
-@pytest.mark.parametrize("workload", [MLP, CNN], ids=lambda w: w.name)
-def test_a_layer_takes_what_the_one_before_it_gives(workload: Workload) -> None:
-    shape = workload.input_shape
-    for layer in workload.layers:
-        if isinstance(layer, Conv2d):
-            assert shape[0] == layer.in_channels
-        if isinstance(layer, Dense):
-            assert shape == (layer.in_features,)
+def check_chain(layers: tuple[Layer, ...], shape: tuple[int, ...]) -> None:
+    """Assert that every layer takes what the one before it gives."""
+    for layer in layers:
+        match layer:
+            case Conv2d():
+                assert shape[0] == layer.in_channels
+            case Dense():
+                assert shape == (layer.in_features,)
+            case Lstm():
+                assert shape[1] == layer.in_features
+            case TimeDistributed():
+                check_chain(layer.layers, shape[1:])
+            case Sum():
+                several = isinstance(shape[0], tuple)
+                for path, start in zip(layer.paths, shape if several else [shape] * len(layer.paths), strict=True):
+                    check_chain(path, start)
         shape = layer.output_shape(shape)
-    assert shape == (10,)
+
+
+@pytest.mark.parametrize("workload", workloads().values(), ids=lambda w: w.name)
+def test_a_layer_takes_what_the_one_before_it_gives(workload: Workload) -> None:
+    shapes = tuple(given.shape for given in workload.inputs)
+    check_chain(workload.layers, shapes[0] if len(shapes) == 1 else shapes)
+    names = [parameter.name for parameter in workload.parameters]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("name", "outputs"),
+    [("mnist_hrnn", 10), ("babi_rnn", 36), ("imdb_gru", 2), ("cifar10_tpu_cnn", 10), ("resnet50_features", 2048)],
+)
+def test_a_network_ends_in_its_classes_or_features(name: str, outputs: int) -> None:
+    assert find_workload(name).output_shape == (outputs,)
+
+
+def test_paths_that_end_in_different_shapes_and_reshapes_that_lose_values_are_refused() -> None:
+    with pytest.raises(ValueError, match="different shapes"):
+        Sum(((Dense("a", 3, 2),), (Dense("b", 3, 4),))).output_shape((3,))
+    with pytest.raises(ValueError, match="can't become"):
+        Reshape((2, 2)).output_shape((5,))
 
 
 def test_a_valid_convolution_and_an_odd_pool_shrink() -> None:
     layers = (Conv2d("c", 1, 4, 5, "valid"), MaxPool2d(3), FLATTEN, Dense("d", 4 * 2 * 3, 2))
-    workload = Workload("w", "", "", "", (1, 12, 13), layers, Optimizer("", "", {}), 1, 1, "")
+    workload = Workload("w", "", "", "", (Input("x", (1, 12, 13)),), layers, Optimizer("", "", {}), 1, 1, 1, "")
     assert layers[0].output_shape((1, 12, 13)) == (4, 8, 9)
     assert layers[1].output_shape((4, 8, 9)) == (4, 2, 3)
     assert workload.parameters[2].flattened_from == (4, 2, 3)
@@ -124,6 +217,32 @@ def test_weights_are_glorot_uniform(workload: Workload, name: str, fan_in: int, 
     assert values.std() == pytest.approx(limit / math.sqrt(3), rel=4 / math.sqrt(values.size))
 
 
+def test_recurrent_weights_are_orthogonal_and_forget_gates_open() -> None:
+    values = find_workload("babi_rnn").initial_parameters(1)
+    recurrent = values["lstm.recurrent_weight"].astype(float)
+    assert recurrent.shape == (200, 50)
+    assert recurrent.T @ recurrent == pytest.approx(np.eye(50), abs=1e-5)
+    wide = orthogonal(np.random.default_rng(1), (3, 7)).astype(float)
+    assert wide @ wide.T == pytest.approx(np.eye(3), abs=1e-6)
+    assert values["lstm.bias"].tolist() == [0.0] * 50 + [1.0] * 50 + [0.0] * 100
+    assert unit_forget_bias(np.random.default_rng(1), (8,)).tolist() == [0, 0, 1, 1, 0, 0, 0, 0]
+    embedding = values["story_embedding.weight"]
+    assert 0.049 < np.abs(embedding).max() <= 0.05
+
+
+def test_batch_norm_starts_as_the_identity_where_it_is_trained_and_anywhere_else_not() -> None:
+    trained = find_workload("cifar10_tpu_cnn").initial_parameters(1)
+    assert [trained[f"norm2.{part}"][0] for part in ("scale", "shift", "running_mean", "running_variance")] == [
+        1,
+        0,
+        0,
+        1,
+    ]
+    fixed = find_workload("resnet50_features").initial_parameters(1)
+    assert all(len(np.unique(fixed[f"stem_norm.{part}"])) > 60 for part in ("scale", "shift", "running_mean"))
+    assert fixed["stem_norm.running_variance"].min() >= 0.5
+
+
 @pytest.mark.parametrize("workload", [MLP, CNN], ids=lambda w: w.name)
 def test_initial_parameters_are_a_function_of_the_seed(workload: Workload) -> None:
     first, again, other = (workload.initial_parameters(seed) for seed in (1, 1, 2))
@@ -140,7 +259,9 @@ def test_initial_parameters_are_a_function_of_the_seed(workload: Workload) -> No
 def test_what_a_worker_is_told_is_json_and_complete() -> None:
     told = json.loads(json.dumps(CNN.to_worker()))
     assert {p["name"]: tuple(p["shape"]) for p in told["parameters"]} == {p.name: p.shape for p in CNN.parameters}
-    assert (told["name"], told["batch_size"], told["input_shape"]) == ("cifar10_cnn", 64, [3, 32, 32])
+    assert (told["name"], told["batch_size"], told["module"]) == ("cifar10_cnn", 64, "cifar10_cnn")
+    assert told["inputs"] == [{"name": "image", "shape": [3, 32, 32], "kind": "pixels"}]
+    assert told["trained"] and all(p["trainable"] for p in told["parameters"])
 
 
 # Names
@@ -155,25 +276,74 @@ def test_an_unknown_name_gets_the_nearest(name: str, nearest: str) -> None:
     assert nearest in caught.value.remedy
 
 
+def test_a_variant_of_a_workload_is_another_task_in_the_same_text() -> None:
+    task = find_workload("babi_rnn[qa1,10k]")
+    assert (task.name, task.dataset, task.module) == ("babi_rnn[qa1,10k]", "babi_qa1_10k", "babi_rnn")
+    assert task.options == {"vocabulary": 22, "story_length": 68}
+    assert find_workload("babi_rnn[qa2]").inputs == find_workload("babi_rnn").inputs
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("babi_rnn[qa21]", "no bAbI task 'qa21'"),
+        ("babi_rnn[qa3,10k]", "10,000 questions 'qa3'"),
+        ("babi_rnn[qa1,qa2]", "one task"),
+        ("mnist_mlp[qa1]", "no variants"),
+        ("baby_rnn[qa1]", "no workload 'baby_rnn'"),
+    ],
+)
+def test_a_variant_that_does_not_exist_is_refused(name: str, said: str) -> None:
+    with pytest.raises(RosettaError, match=said):
+        find_workload(name)
+
+
 # The order of the batches
+
+
+def in_order(batch: int, epochs: int, **more: Any) -> Workload:
+    return dataclasses.replace(MLP, batch_size=batch, epochs=epochs, **more)
 
 
 @settings(deadline=None)
 @given(st.integers(1, 500), st.integers(1, 70), st.integers(1, 5), st.integers(0, 2**31))
 def test_every_epoch_is_a_permutation_in_whole_batches(samples: int, batch: int, epochs: int, seed: int) -> None:
-    order = batch_order(samples, batch, epochs, seed)
+    workload = in_order(batch, epochs)
+    order = batch_order(workload, samples, seed)
     whole = samples // batch * batch
     assert order.dtype == np.int32
-    assert order.shape == (epochs * whole,)
+    assert order.shape == (epochs * whole, 1)
     for epoch in order.reshape(epochs, whole):
         assert len(set(epoch.tolist())) == whole
         assert set(epoch.tolist()) <= set(range(samples))
-    assert np.array_equal(order, batch_order(samples, batch, epochs, seed))
+    assert np.array_equal(order, batch_order(workload, samples, seed))
 
 
 def test_epochs_and_seeds_have_orders_of_their_own() -> None:
-    first, second = batch_order(1000, 64, 2, 1).reshape(2, -1)
-    other = batch_order(1000, 64, 1, 2)
+    first, second = batch_order(in_order(64, 2), 1000, 1).reshape(2, -1)
+    other = batch_order(in_order(64, 1), 1000, 2)[:, 0]
     assert not np.array_equal(first, second)
     assert not np.array_equal(first, other)
     assert not np.array_equal(first, np.sort(first))
+
+
+def test_what_is_held_out_is_not_trained_on() -> None:
+    order = batch_order(in_order(10, 4, held_out=0.05), 1000, 1)
+    assert order.max() == 949
+
+
+def test_augmented_images_are_moved_and_mirrored_alike_for_all() -> None:
+    workload = find_workload("cifar10_keras_cnn")
+    order = batch_order(dataclasses.replace(workload, epochs=1), 10_000, 1)
+    assert order.shape == (9984, 4)
+    assert {*order[:, 1]} == {*order[:, 2]} == set(range(-3, 4))
+    assert {*order[:, 3]} == {0, 1}
+
+
+def test_a_moved_image_repeats_its_edge() -> None:
+    image = np.arange(2 * 3 * 4).reshape(1, 2, 3, 4)
+    moved = augmented(np.repeat(image, 3, axis=0), np.array([[0, 0, 1], [1, 0, 0], [0, -2, 0]]))
+    assert np.array_equal(moved[0], image[0, :, :, ::-1])
+    assert np.array_equal(moved[1], image[0][:, [0, 0, 1]])
+    assert np.array_equal(moved[2], image[0][:, :, [2, 3, 3, 3]])
+    assert moved.flags.c_contiguous

@@ -1,12 +1,16 @@
 """What the plain scripts share: batches from the arrays on the command line, and chunks asked for on standard input.
 
-    python torch_plain.py WORKLOAD TRAIN_INPUTS.npy TRAIN_LABELS.npy ORDER.npy
+    python torch_plain.py WORKLOAD ARRAYS.json
 
-``ORDER.npy`` has the samples' indices in training order. When the script has built its network it prints ``ready``.
-Each line ``run FIRST LEAD_IN STEPS`` then trains on LEAD_IN batches from step FIRST on, trains on the STEPS batches
-after them, and prints ``seconds S``: how long the latter took, the wait for the device included.
+``ARRAYS.json`` has the paths ``inputs`` (one array for each input of the network), ``labels`` and ``order``, each
+input's ``shapes`` and ``kinds`` ("pixels", scaled by ``scale``, or "tokens") and the ``batch_size``. The order has for
+each sample, in training order, its row and, where images are augmented, how far down and right it is moved and whether
+it is mirrored. When the script has built its network it prints ``ready``. Each line ``run FIRST LEAD_IN STEPS`` then
+trains on LEAD_IN batches from step FIRST on, trains on the STEPS batches after them, and prints ``seconds S``: how long
+the latter took, the wait for the device included.
 """
 
+import json
 import sys
 import time
 
@@ -16,20 +20,26 @@ import numpy as np
 def serve(build):
     """Answer until standard input ends.
 
-    ``build(workload)`` returns the batch size and two functions: ``prepare(images, labels)`` brings batches, float32
-    (steps, batch, …) channels first and int64 (steps, batch), into the framework's layout before the clock starts;
-    ``train(batches)`` trains on them and returns when the device has finished.
+    ``build(workload)`` returns two functions: ``prepare(inputs, labels)`` brings batches, a tuple of float32 pixels,
+    channels first, or int32 tokens (steps, batch, …), and int64 (steps, batch), into the framework's layout before the
+    clock starts; ``train(batches)`` trains (or predicts) on them and returns when the device has finished.
     """
-    workload, inputs_file, labels_file, order_file = sys.argv[1:]
-    inputs, labels = np.load(inputs_file, mmap_mode="r"), np.load(labels_file, mmap_mode="r")
-    order = np.load(order_file)
-    shape = {"mnist_mlp": (784,), "cifar10_cnn": (3, 32, 32)}[workload]
-    batch_size, prepare, train = build(workload)
+    with open(sys.argv[2]) as file:
+        data = json.load(file)
+    arrays = [np.load(path, mmap_mode="r") for path in data["inputs"]]
+    all_labels, order, batch_size = np.load(data["labels"], mmap_mode="r"), np.load(data["order"]), data["batch_size"]
+    prepare, train = build(sys.argv[1])
 
     def batches(first, steps):
-        rows = order[np.arange(first * batch_size, (first + steps) * batch_size) % len(order)]
-        images = inputs[rows].astype(np.float32) / 255
-        return prepare(images.reshape(steps, batch_size, *shape), labels[rows].reshape(steps, batch_size))
+        chosen = order[np.arange(first * batch_size, (first + steps) * batch_size) % len(order)]
+        inputs = []
+        for array, shape, kind in zip(arrays, data["shapes"], data["kinds"], strict=True):
+            values = array[chosen[:, 0]]
+            if chosen.shape[1] > 1:
+                values = np.stack([moved(image, *change) for image, change in zip(values, chosen[:, 1:], strict=True)])
+            values = values.astype(np.int32) if kind == "tokens" else values * np.float32(data["scale"])
+            inputs.append(values.reshape(steps, batch_size, *shape))
+        return prepare(tuple(inputs), all_labels[chosen[:, 0]].reshape(steps, batch_size))
 
     print("ready", flush=True)
     for line in sys.stdin:
@@ -43,6 +53,15 @@ def serve(build):
         print("seconds", time.perf_counter() - start, flush=True)
 
 
+def moved(image, down, right, mirrored):
+    """Move an image, (channels, height, width), its edge repeated into the gap, and perhaps mirror it."""
+    edges = ((0, 0), (abs(down), abs(down)), (abs(right), abs(right)))
+    height, width = image.shape[1:]
+    top, left = abs(down) - down, abs(right) - right
+    image = np.pad(image, edges, mode="edge")[:, top : top + height, left : left + width]
+    return image[:, :, ::-1] if mirrored else image
+
+
 def channels_last(images):
-    """(…, channels, height, width) → (…, height, width, channels), contiguous; flat images are left alone."""
+    """(…, channels, height, width) → (…, height, width, channels), contiguous; what isn't images is left alone."""
     return np.ascontiguousarray(np.moveaxis(images, -3, -1)) if images.ndim == 5 else images

@@ -50,8 +50,8 @@ def build(workload):
     model, optimizer, batch_size = {"mnist_mlp": mnist_mlp, "cifar10_cnn": cifar10_cnn}[workload]()
     model.compile(optimizer=optimizer, loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
 
-    def prepare(images, labels):
-        images = channels_last(images)
+    def prepare(inputs, labels):
+        images = channels_last(inputs[0])
         return images.reshape(-1, *images.shape[2:]), labels.reshape(-1)
 
     def train(batches):
@@ -59,7 +59,7 @@ def build(workload):
         history = model.fit(images, labels, batch_size=batch_size, epochs=1, shuffle=False, verbose=0)
         return history.history["loss"][0]
 
-    return batch_size, prepare, train
+    return prepare, train
 
 
 serve(build)

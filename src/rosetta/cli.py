@@ -30,6 +30,7 @@ from rosetta.watch import Watch
 from rosetta.workloads import find_workload, workloads
 
 RUNS = Path("runs")
+DEFAULT_WORKLOADS = ("mnist_mlp", "cifar10_cnn")
 
 out = Console()
 err = Console(stderr=True)
@@ -67,8 +68,13 @@ def _complete_contender(start: str) -> list[str]:
 
 WorkloadsArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[WORKLOAD]...", help="Workloads; all if none is named.", autocompletion=_complete_workload),
+    typer.Argument(
+        metavar="[WORKLOAD]...",
+        help="Workloads; the two of the main job if none is named.",
+        autocompletion=_complete_workload,
+    ),
 ]
+AllOption = Annotated[bool, typer.Option("--all", help="Every workload: the whole matrix, half an hour.")]
 WithOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -95,6 +101,7 @@ OutOption = Annotated[
 def run(
     workload: WorkloadsArgument = None,
     contender: WithOption = None,
+    all_: AllOption = False,
     preset: Annotated[str, typer.Option(help=" ".join(f"`{n}`: {p.meaning}." for n, p in PRESETS.items()))] = "quick",
     launches: Annotated[
         int | None, typer.Option(min=1, help="Sets of fresh processes; more narrow the intervals.")
@@ -123,7 +130,7 @@ def run(
     else:
         chosen = find_preset(preset)
         plan = _plan(
-            workload,
+            _chosen(workload, all_),
             contender,
             data,
             frameworks_folder,
@@ -131,6 +138,7 @@ def run(
             preset=preset,
             launches=launches or chosen.launches,
             rounds=rounds or chosen.rounds,
+            epochs=chosen.epochs,
             test_samples=chosen.test_samples,
             one_at_a_time=one_at_a_time,
             seed=seed,
@@ -153,6 +161,7 @@ def run(
 def verify(
     workload: WorkloadsArgument = None,
     contender: WithOption = None,
+    all_: AllOption = False,
     data: DataOption = None,
     out_folder: OutOption = None,
     frameworks_folder: FrameworksOption = None,
@@ -160,8 +169,8 @@ def verify(
 ) -> None:
     """Prove that contenders compute the same network, without timing them."""
     plan = _plan(
-        workload, contender, data, frameworks_folder, kind="verify", preset="smoke", launches=1, rounds=1,
-        test_samples=0, seed=seed,
+        _chosen(workload, all_), contender, data, frameworks_folder, kind="verify", preset="smoke", launches=1,
+        rounds=1, test_samples=0, seed=seed,
     )  # fmt: skip
     folder = out_folder or new_folder(RUNS, plan)
     create(plan, folder)
@@ -233,7 +242,7 @@ def show(
         framework_name = text.partition("[")[0].partition("==")[0]
         if framework_name not in known:
             raise unknown("framework", framework_name, known)
-        path = known[framework_name].implementation(name)
+        path = known[framework_name].implementation(find_workload(workload).module)
         if not path.exists():
             raise RosettaError(f"{known[framework_name].title} has no implementation of {name}.")
         source = path.read_text("utf-8")
@@ -303,8 +312,14 @@ def environment_remove(name: Annotated[str, typer.Argument(help="Its name in `ro
         out.print(f"removed {found}", highlight=False)
 
 
+def _chosen(names: Sequence[str] | None, all_: bool) -> list[str]:
+    if all_ and names:
+        raise RosettaError("Workloads are named and --all is given too.", "Leave out one of the two.")
+    return list(workloads()) if all_ else list(names or DEFAULT_WORKLOADS)
+
+
 def _plan(
-    names: Sequence[str] | None,
+    names: Sequence[str],
     contenders: Sequence[str] | None,
     data: Path | None,
     frameworks_folders: Sequence[Path] | None,
@@ -313,7 +328,7 @@ def _plan(
     known = frameworks(frameworks_folders or [])
     folder = data_folder(data)
     return Plan(
-        workloads=list(dict.fromkeys(find_workload(name).name for name in names or workloads())),
+        workloads=list(dict.fromkeys(find_workload(name).name for name in names)),
         contenders=[parse_contender(text, known).name for text in contenders or DEFAULT_CONTENDERS],
         data=str(folder.absolute()) if folder else None,
         frameworks=[str(path.absolute()) for path in frameworks_folders or []],

@@ -3,30 +3,14 @@
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from rosetta.machine import Canary, busy_seconds
 from rosetta.prover import Prover
 from rosetta.race import Course, Entrant, Race
+from rosetta.seat import Seat
 from rosetta.workers import Worker, WorkerFailure
-
-_WARM_UP_SECONDS = 0.25
-_LEAD_IN_SECONDS = 0.01
-"""Steps before a chunk's clock that bring back the caches which the other workers emptied."""
-_FEWEST_STEPS = 2
-
-
-@dataclass
-class _Seat:
-    """Where a worker stands in the workload that is open in it."""
-
-    position: int = 0
-    chunk_steps: int = 0
-    lead_in: int = 0
-    trained_seconds: float = 0.0
-    cpu_seconds: float = 0.0
 
 
 class Conductor:
@@ -38,13 +22,16 @@ class Conductor:
         self._prover = prover
         self._courses = list(courses)
         self._workers: dict[str, Worker] = {}
-        self._seats: dict[str, _Seat] = {}
+        self._seats: dict[str, Seat] = {}
         self._canary = Canary()
         self._random = random.Random(race.plan.seed)
         events = race.log.events
         self._chunks = {(e["workload"], e["launch"], e["round"], e["label"]) for e in events if e["event"] == "chunk"}
         self._chunk_steps = {(e["workload"], e["worker"]): e["chunk_steps"] for e in events if e["event"] == "warm"}
-        self._evaluated = {(e["workload"], e["launch"], e["label"]) for e in events if e["event"] == "accuracy"}
+        self._accuracies = {
+            (e["workload"], e["launch"], e["round"], e["label"]) for e in events if e["event"] == "accuracy"
+        }
+        self._closed = {(e["workload"], e["launch"], e["label"]) for e in events if e["event"] == "closing"}
         self._launched = {e["launch"] for e in events if e["event"] == "launch"}
 
     def conduct(self) -> None:
@@ -68,26 +55,27 @@ class Conductor:
             self._close_workers()
 
     def _run_launch(self, course: Course, launch: int, group: Sequence[Entrant]) -> None:
-        name = course.workload.name
+        name, rounds = course.workload.name, self._race.plan.rounds_of(course.workload)
         racing = [e for e in group if self._race.runs(course, e) and self._prover.passed(course, e)]
         missing = [
             (round_, e)
-            for round_ in range(self._race.plan.rounds)
+            for round_ in range(rounds)
             for e in racing
             if (name, launch, round_, e.label) not in self._chunks
         ]
-        wanted = self._race.plan.test_samples > 0
-        evaluated = not wanted or all((name, launch, e.worker) in self._evaluated for e in racing)
-        if not missing and evaluated:
+        if not missing and all((name, launch, e.worker) in self._closed for e in racing):
             return
         for entrant in self._start_order(launch, racing):
             self._set_up(course, launch, entrant)
-        for round_ in range(self._race.plan.rounds):
+        for round_ in range(rounds):
             waiting = [e for e in racing if (round_, e) in missing and self._race.runs(course, e)]
+            if self._race.plan.epochs:
+                done = [e for e in racing if e not in waiting and self._race.runs(course, e)]
+                self._repeat(course, launch, round_, done)
             self._run_round(course, launch, round_, waiting)
         for entrant in {e.worker: e for e in racing}.values():
-            if not evaluated and self._race.runs(course, entrant):
-                self._evaluate(course, launch, entrant)
+            if self._race.runs(course, entrant):
+                self._take_leave(course, launch, entrant)
 
     def _start_order(self, launch: int, racing: Sequence[Entrant]) -> list[Entrant]:
         """Return one entrant of each worker, in random order and in every second launch in the reverse of the last.
@@ -100,7 +88,7 @@ class Conductor:
 
     def _set_up(self, course: Course, launch: int, entrant: Entrant) -> None:
         """Start or reuse the worker, open the workload in it, take the first step, warm up."""
-        name, timeouts = course.workload.name, self._race.plan.timeouts
+        name = course.workload.name
         stage = "start"
         try:
             if entrant.worker not in self._workers or not self._workers[entrant.worker].alive:
@@ -117,55 +105,38 @@ class Conductor:
                     wall_seconds=time.perf_counter() - start,
                     packages=reply["packages"],
                 )
-            worker = self._workers[entrant.worker]
             self._race.tell(name, entrant.label, "compiling")
+            seat = Seat(self._workers[entrant.worker], course, self._race.plan, launch)
+            self._seats[entrant.worker] = seat
             stage = "build"
-            opened = worker.ask(
-                "open",
-                timeouts.building,
-                workload=course.workload.to_worker(),
-                data=course.data,
-                dropout=True,
-                seed=self._race.plan.seed + launch,
-            )
-            worker.ask("load_parameters", timeouts.building, file=str(course.parameters_file))
+            build_seconds = seat.open()
+            seat.load()
             stage = "first step"
-            first = worker.ask("train", timeouts.first_step, first=0, steps=1)
+            first = seat.run(1, self._race.plan.timeouts.first_step)
             self._race.log.append(
                 "first_step",
                 workload=name,
                 launch=launch,
                 label=entrant.worker,
-                build_seconds=opened["seconds"],
+                build_seconds=build_seconds,
                 first_step_seconds=first["seconds"],
             )
             stage = "warm-up"
-            seat = _Seat(position=1, trained_seconds=first["seconds"])
-            self._seats[entrant.worker] = seat
+            if course.workload.trains and self._race.plan.test_samples and not self._race.plan.epochs:
+                seat.reach(course.workload.compared_after)
+                self._take_accuracy(course, launch, 0, entrant)
             self._warm_up(course, launch, entrant, seat)
             self._race.tell(name, entrant.label, "waiting")
         except WorkerFailure as failure:
             self._race.fail(course, entrant, stage, str(failure))
 
-    def _warm_up(self, course: Course, launch: int, entrant: Entrant, seat: _Seat) -> None:
-        """Train untimed until the step time is known, and fix the chunk's length in steps for the whole run."""
-        worker, wanted = self._workers[entrant.worker], entrant.contender.chunk_seconds
-        steps, calls = 1, []
-        while True:
-            reply = worker.ask("train", self._race.plan.timeouts.first_step, first=seat.position, steps=steps)
-            calls.append((steps, reply["seconds"]))
-            seat.position += steps
-            seat.trained_seconds += reply["seconds"]
-            seat.cpu_seconds = reply["process_seconds"]
-            step_seconds = _step_seconds(calls)
-            if reply["seconds"] >= min(_WARM_UP_SECONDS, wanted):
-                break
-            steps = min(4 * steps, max(steps + 1, round(1.2 * _WARM_UP_SECONDS / step_seconds)))
+    def _warm_up(self, course: Course, launch: int, entrant: Entrant, seat: Seat) -> None:
+        """Warm up; a chunk has the same length in all launches."""
         key = (course.workload.name, entrant.worker)
-        if key not in self._chunk_steps:
-            self._chunk_steps[key] = max(_FEWEST_STEPS, round(wanted / step_seconds))
-        seat.chunk_steps = self._chunk_steps[key]
-        seat.lead_in = round(_LEAD_IN_SECONDS / step_seconds)
+        seat.warm_up(entrant.contender.chunk_seconds, self._chunk_steps.get(key))
+        self._chunk_steps[key] = seat.chunk_steps
+        if self._race.plan.epochs:
+            seat.load()  # the published protocol begins with its first epoch
         self._race.log.append(
             "warm",
             workload=key[0],
@@ -173,9 +144,19 @@ class Conductor:
             worker=entrant.worker,
             chunk_steps=seat.chunk_steps,
             lead_in=seat.lead_in,
-            trained_samples=seat.position * course.workload.batch_size,
-            trained_seconds=seat.trained_seconds,
+            trained_samples=seat.samples,
+            trained_seconds=seat.seconds,
         )
+
+    def _repeat(self, course: Course, launch: int, round_: int, done: list[Entrant]) -> None:
+        """Train an epoch that the log has already, so that the next one of a resumed run finds what it built on."""
+        for entrant in done:
+            self._race.tell(course.workload.name, entrant.label, f"repeating epoch {round_ + 1}")
+            try:
+                self._seats[entrant.worker].chunk(0.0)
+                self._take_accuracy(course, launch, round_, entrant)
+            except WorkerFailure as failure:
+                self._race.fail(course, entrant, f"launch {launch + 1}, round {round_ + 1}", str(failure))
 
     def _run_round(self, course: Course, launch: int, round_: int, waiting: list[Entrant]) -> None:
         """Run one chunk of every waiting entrant, in random order."""
@@ -187,28 +168,17 @@ class Conductor:
         for entrant in waiting:
             self._race.tell(course.workload.name, entrant.label, f"launch {launch + 1}, round {round_ + 1}")
             seat = self._seats[entrant.worker]
-            timeout = self._race.plan.timeouts.chunk
             before = time.perf_counter(), busy_seconds(), time.process_time(), seat.cpu_seconds
             try:
-                reply = self._workers[entrant.worker].ask(
-                    "train",
-                    timeout,
-                    first=seat.position,
-                    lead_in=seat.lead_in,
-                    steps=seat.chunk_steps,
-                    slowdown=entrant.slowdown,
-                )
+                reply = seat.chunk(entrant.slowdown)
             except WorkerFailure as failure:
                 self._race.fail(course, entrant, f"launch {launch + 1}, round {round_ + 1}", str(failure))
                 continue
             elapsed += time.perf_counter() - before[0]
             busy += busy_seconds() - before[1]
             host += time.process_time() - before[2]
-            seat.cpu_seconds = reply["process_seconds"]
             workers += seat.cpu_seconds - before[3]
-            seat.position += seat.lead_in + seat.chunk_steps
-            seat.trained_seconds += reply["seconds"]
-            losses = reply["losses"]
+            losses = reply.get("losses", [])
             if None in losses:
                 self._race.fail(
                     course, entrant, f"launch {launch + 1}, round {round_ + 1}", "The loss is not finite (NaN)."
@@ -222,10 +192,15 @@ class Conductor:
                 label=entrant.label,
                 steps=seat.chunk_steps,
                 seconds=reply["seconds"],
-                loss=float(np.mean(losses)),
-                trained_samples=seat.position * course.workload.batch_size,
-                trained_seconds=seat.trained_seconds,
+                loss=float(np.mean(losses)) if losses else None,
+                trained_samples=seat.samples,
+                trained_seconds=seat.seconds,
             )
+            if self._race.plan.epochs and course.workload.trains:
+                try:
+                    self._take_accuracy(course, launch, round_, entrant)
+                except WorkerFailure as failure:
+                    self._race.fail(course, entrant, "evaluation", str(failure))
             self._race.tell(course.workload.name, entrant.label, "waiting")
         self._race.log.append(
             "round",
@@ -236,29 +211,40 @@ class Conductor:
             worker_seconds=workers,
         )
 
-    def _evaluate(self, course: Course, launch: int, entrant: Entrant) -> None:
-        """Take the accuracy and the peak memory, outside every clock."""
-        name, timeout = course.workload.name, self._race.plan.timeouts.first_step
-        if (name, launch, entrant.worker) in self._evaluated:
+    def _take_accuracy(self, course: Course, launch: int, round_: int, entrant: Entrant) -> None:
+        """Take the accuracy, outside every clock."""
+        name = course.workload.name
+        if (name, launch, round_, entrant.worker) in self._accuracies:
             return
         self._race.tell(name, entrant.label, "evaluating")
-        worker, seat = self._workers[entrant.worker], self._seats[entrant.worker]
-        try:
-            peak = worker.ask("memory", timeout)["peak_bytes"]
-            reply = worker.ask("accuracy", timeout, count=self._race.plan.test_samples)
-        except WorkerFailure as failure:
-            self._race.fail(course, entrant, "evaluation", str(failure))
-            return
+        seat = self._seats[entrant.worker]
+        correct, count = seat.accuracy()
         self._race.log.append(
             "accuracy",
             workload=name,
             launch=launch,
+            round=round_,
             label=entrant.worker,
-            correct=reply["correct"],
-            count=reply["count"],
-            peak_bytes=peak,
-            trained_samples=seat.position * course.workload.batch_size,
-            trained_seconds=seat.trained_seconds,
+            correct=correct,
+            count=count,
+            trained_samples=seat.samples,
+            trained_seconds=seat.seconds,
+        )
+
+    def _take_leave(self, course: Course, launch: int, entrant: Entrant) -> None:
+        """Ask for what a worker knows at a launch's end: its peak memory, and how long a single prediction takes."""
+        name = course.workload.name
+        if (name, launch, entrant.worker) in self._closed:
+            return
+        seat = self._seats[entrant.worker]
+        try:
+            peak = seat.peak_bytes()
+            latencies = [] if course.workload.trains else seat.latencies()
+        except WorkerFailure as failure:
+            self._race.fail(course, entrant, "evaluation", str(failure))
+            return
+        self._race.log.append(
+            "closing", workload=name, launch=launch, label=entrant.worker, peak_bytes=peak, latency_seconds=latencies
         )
         self._race.tell(name, entrant.label, "waiting")
 
@@ -266,11 +252,3 @@ class Conductor:
         for worker in self._workers.values():
             worker.close()
         self._workers.clear()
-
-
-def _step_seconds(calls: Sequence[tuple[int, float]]) -> float:
-    """Estimate a step's time, in seconds, from calls of several lengths (steps, seconds), without their fixed cost."""
-    (few, short), (many, long) = calls[0], calls[-1]
-    if many == few or long <= short:
-        return long / many
-    return (long - short) / (many - few)

@@ -54,10 +54,10 @@ class Variant(_Manifest):
 
 
 class Deviation(_Manifest):
-    """What an implementation can't do as the workload says, and the reference's variant that does the same."""
+    """What an implementation can't do as the workload says, and the reference's variants that do the same."""
 
     words: str
-    reference: str
+    reference: list[str]
 
 
 class Install(_Manifest):
@@ -82,6 +82,10 @@ class Framework(_Manifest):
     install: Install = Install()
     variants: dict[str, Variant] = {}
     deviations: dict[str, Deviation] = Field(default={}, description="by workload")
+    notes: dict[str, str] = Field(
+        default={}, description="by workload: what a reader should know of the implementation"
+    )
+    cannot: dict[str, str] = Field(default={}, description="by workload: why the framework has no implementation")
     folder: Annotated[Path, Field(exclude=True)]
 
     @property

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from rosetta import datasets, environments, machine
 from rosetta.paths import cache_folder
+from rosetta.workloads import workloads
 
 _NOISE_SECONDS = 3.0
 _MUCH_SCATTER = 0.10
@@ -48,7 +49,7 @@ def examine(data: Path | None) -> Table:
     table.add_row(f"scatter over {_NOISE_SECONDS:.0f} s", f"{scatter:.1%}", noisy)
     busy = "other programs are running: they change the ranking, not only the noise" if load > _MUCH_LOAD else ""
     table.add_row("other programs", f"{load:.2f} cores", busy)
-    for name in datasets.datasets():
+    for name in sorted({workload.dataset for workload in workloads().values()}):
         table.add_row(f"data: {name}", datasets.available(name, data, cache_folder() / "data"), "")
     built = [environment.folder.name for environment in environments.existing()]
     table.add_row("environments", "\n".join(built) or "none yet", "" if built else "rosetta run builds them")

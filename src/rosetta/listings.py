@@ -29,7 +29,9 @@ def proof_table(workload: WorkloadResult) -> Table:
             table.add_row(escape(contender.name), "", "", "", "", "", escape(reason), style="red")
             continue
         cells = [
-            ("—" if check.error is None else f"{check.error:.1e}") + (f" {check.tensor}" if named else "")
+            "not trained"
+            if check is None
+            else ("—" if check.error is None else f"{check.error:.1e}") + (f" {check.tensor}" if named else "")
             for check, named in ((proof.logits, 0), (proof.loss, 0), (proof.gradients, 1), (proof.update, 1))
         ]
         drop = "" if proof.dropout is None else "acts" if proof.dropout.passed else "differs"
@@ -44,13 +46,16 @@ def workload_table() -> Table:
     table = Table.grid(padding=(0, 2))
     for workload in workloads().values():
         parameters = sum(math.prod(parameter.shape) for parameter in workload.parameters)
-        values = ", ".join(f"{name} {value:g}" for name, value in workload.optimizer.hyperparameters.items())
         table.add_row(f"[bold]{workload.name}", f"[bold]{workload.title}")
         table.add_row("", f"source     {workload.source}")
         table.add_row("", f"data       {datasets.available(workload.dataset, folder, cache_folder() / 'data')}")
-        table.add_row("", f"size       {parameters:,} parameters, {workload.training_flops / 1e6:.1f} MFLOP a sample")
-        table.add_row("", f"training   {workload.optimizer.name}, {values}; batch {workload.batch_size}")
-        table.add_row("", f"published  {workload.reached}")
+        table.add_row("", f"size       {parameters:,} parameters, {workload.flops_per_sample / 1e6:.1f} MFLOP a sample")
+        if workload.optimizer:
+            values = ", ".join(f"{name} {value:g}" for name, value in workload.optimizer.hyperparameters.items())
+            table.add_row("", f"training   {workload.optimizer.name}, {values}; batch {workload.batch_size}")
+            table.add_row("", f"published  {workload.reached}")
+        else:
+            table.add_row("", f"prediction only, batch {workload.batch_size}")
     return table
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rosetta import __version__
 from rosetta.errors import RosettaError, unknown
 from rosetta.machine import affinity
+from rosetta.workloads.spec import Workload
 
 
 class Preset(BaseModel):
@@ -16,15 +17,22 @@ class Preset(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     launches: int
-    rounds: int
-    test_samples: int = Field(description="test samples whose classes are predicted after each launch")
+    rounds: int | None = Field(description="None: as many epochs as the workload's published protocol has")
+    test_samples: int = Field(description="test samples whose classes are predicted to take the accuracy")
+    epochs: bool = Field(default=False, description="a round is a whole epoch, the accuracy is taken after each")
     meaning: str
 
 
 PRESETS = {
     "smoke": Preset(launches=2, rounds=2, test_samples=256, meaning="does it work: the figures mean little"),
     "quick": Preset(launches=4, rounds=3, test_samples=1000, meaning="some minutes on two cores"),
-    "full": Preset(launches=10, rounds=8, test_samples=10000, meaning="half an hour and more, narrow intervals"),
+    "full": Preset(
+        launches=1,
+        rounds=None,
+        test_samples=10_000,
+        epochs=True,
+        meaning="the published protocol, all its epochs, hours on two cores; add launches for intervals",
+    ),
 }
 
 
@@ -37,6 +45,7 @@ class Timeouts(BaseModel):
     building: float = 300
     first_step: float = 600
     chunk: float = 120
+    epoch: float = 7200
 
 
 class Plan(BaseModel):
@@ -50,7 +59,8 @@ class Plan(BaseModel):
     contenders: list[str]
     preset: str
     launches: Annotated[int, Field(ge=1)]
-    rounds: Annotated[int, Field(ge=1)]
+    rounds: Annotated[int | None, Field(ge=1, description="None: the workload's published epochs")]
+    epochs: Annotated[bool, Field(description="a round is a whole epoch")] = False
     test_samples: Annotated[int, Field(ge=0)]
     seed: int = 1
     device: str = "cpu"
@@ -62,6 +72,10 @@ class Plan(BaseModel):
     comparison_launches: Annotated[int, Field(ge=1, description="of a calibration: launches in each comparison")] = 1
     affinity: list[int] = Field(default_factory=affinity)
     timeouts: Timeouts = Timeouts()
+
+    def rounds_of(self, workload: Workload) -> int:
+        """Return the rounds of each launch on a workload; one that isn't trained goes through its data once."""
+        return self.rounds or max(workload.epochs, 1)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -88,7 +102,8 @@ class Plan(BaseModel):
         else:
             words += [word for contender in self.contenders for word in ("--with", contender)]
         if self.kind == "run":
-            words += ["--preset", self.preset, "--launches", str(self.launches), "--rounds", str(self.rounds)]
+            words += ["--preset", self.preset, "--launches", str(self.launches)]
+            words += ["--rounds", str(self.rounds)] if self.rounds else []
         words += ["--seed", str(self.seed)]
         words += [word for folder in self.frameworks for word in ("--frameworks", folder)]
         words += ["--data", self.data] if self.data else []

@@ -96,17 +96,18 @@ class Prover:
     def _reference(self, course: Course, entrant: Entrant) -> tuple[Material, Observation]:
         """Return what an entrant is held against: the reference, or its variant that deviates as the entrant does."""
         deviation = entrant.contender.framework.deviations.get(course.workload.name)
-        canonical = self._reference_variant(course, "", None)
-        return self._reference_variant(course, deviation.reference, canonical) if deviation else canonical
+        canonical = self._reference_variant(course, (), None)
+        return self._reference_variant(course, tuple(deviation.reference), canonical) if deviation else canonical
 
     def _reference_variant(
-        self, course: Course, variant: str, canonical: tuple[Material, Observation] | None
+        self, course: Course, variants: tuple[str, ...], canonical: tuple[Material, Observation] | None
     ) -> tuple[Material, Observation]:
+        variant = "+".join(variants)
         key = (course.workload.name, variant)
         if key not in self._references:
             start = time.perf_counter()
             framework = self._numpy.contender.framework
-            contender = Contender(framework, variants=(variant,) if variant else ())
+            contender = Contender(framework, variants=variants)
             entrant = dataclasses.replace(self._numpy, contender=contender)
 
             def start_worker() -> Worker:

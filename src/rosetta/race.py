@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from rosetta.contenders import Contender
 from rosetta.environments import Environment
 from rosetta.equivalence import Material
@@ -32,8 +34,21 @@ class Course:
 
     workload: Workload
     data: dict[str, Any]
-    parameters_file: Path
+    """Paths of the arrays and of the batches' order, as a worker wants them."""
+    steps_per_epoch: int
     material: Material
+
+    def parameters_file(self, seed: int) -> Path:
+        """Return a file with the canonical parameters that a seed makes, written when it is first asked for."""
+        file = self.material.folder / f"{file_name(self.workload.name)}-initial-{seed}.npz"
+        if not file.exists():
+            np.savez(file, allow_pickle=False, **self.workload.initial_parameters(seed))
+        return file
+
+
+def file_name(text: str) -> str:
+    """Turn a name such as "torch[compile], launch 1" into one for a file."""
+    return re.sub(r"[^\w=.]+", "-", text)
 
 
 class Race:
@@ -54,7 +69,7 @@ class Race:
         """Start a worker for an entrant; raise ``WorkerFailure`` if it doesn't come up."""
         environment = self.plan.environment | entrant.contender.environment
         self._logs.mkdir(exist_ok=True)
-        log = self._logs / (re.sub(r"[^\w=.]+", "-", log_name) + ".log")
+        log = self._logs / (file_name(log_name) + ".log")
         return Worker(entrant.environment.python, entrant.environment.home, environment, log, self.plan.affinity)
 
     def import_framework(self, worker: Worker, entrant: Entrant) -> dict[str, Any]:

@@ -32,6 +32,7 @@ class Protocol(_Model):
     """How it was measured: everything fixed before the run."""
 
     preset: str
+    epochs: bool = Field(default=False, description="a round is a whole epoch, as in the published protocol")
     launches: int
     rounds: dict[str, int] = Field(description="rounds in each launch, by workload")
     seed: int
@@ -67,10 +68,12 @@ class Equivalence(_Model):
 
     passed: bool
     logits: TensorError
-    loss: TensorError
-    gradients: TensorError = Field(description="the worst tensor")
-    update: TensorError = Field(description="the worst parameter's change after 10 optimiser steps")
-    dropout: DropoutCheck | None
+    loss: TensorError | None = Field(default=None, description="null here and below: the workload isn't trained")
+    gradients: TensorError | None = Field(default=None, description="the worst tensor")
+    update: TensorError | None = Field(
+        default=None, description="the worst parameter's change after 10 optimiser steps"
+    )
+    dropout: DropoutCheck | None = Field(default=None, description="null: the workload has none")
     deviation: str = Field(default="", description="what the implementation declares to do differently, in words")
     deviation_size: float | None = Field(
         default=None, description="its size: worst parameter's change after 10 steps, relative to the canonical one's"
@@ -129,9 +132,26 @@ class ContenderResult(_Model):
     peak_memory_bytes: int | None = Field(default=None, description="largest resident size of the worker")
     loss: float | None = Field(default=None, description="mean training loss of the last round over launches")
     accuracy: float | None = Field(default=None, description="mean over launches of the last test accuracy")
-    trained_samples: int | None = Field(default=None, description="mean over launches, when accuracy was taken")
+    trained_samples: int | None = Field(default=None, description="when that accuracy was taken, the same for all")
+    accuracy_differs: bool = Field(
+        default=False, description="the accuracy is farther from the others' than the spread between launches explains"
+    )
+    latency_seconds: float | None = Field(
+        default=None, description="median of predictions of one sample each; null where the workload is trained"
+    )
+    note: str = Field(default="", description="what a reader should know of the implementation")
     accuracies: list[Accuracy] = Field(default_factory=list)
     chunks: list[Chunk] = Field(default_factory=list)
+
+
+class PublishedFigure(_Model):
+    """One published training or prediction time."""
+
+    framework: str
+    hardware: str
+    seconds: float
+    up_to: float | None = Field(description="the end of the range, where a range was published")
+    per: str = Field(description='"epoch", "10 epochs", "1,000 images"')
 
 
 class WorkloadResult(_Model):
@@ -142,7 +162,17 @@ class WorkloadResult(_Model):
     source: str
     data: str = Field(description='"real", "real, first 1,017 test images", "synthetic"')
     batch_size: int
-    training_flops: int = Field(description="per sample")
+    trained: bool = Field(default=True, description="false: samples are predicted")
+    preparation_seconds: float = Field(
+        default=0, description="finding, decoding and checking the data, outside all clocks"
+    )
+    epoch_samples: int = Field(default=0, description="samples in an epoch, whole batches only")
+    reached: str = Field(default="", description="what the published source says it reached")
+    published: list[PublishedFigure] = Field(default_factory=list, description="of other machines and other years")
+    accuracy_spread: float | None = Field(
+        default=None, description="sd of the accuracy between launches, pooled over contenders"
+    )
+    flops_per_sample: int = Field(description="per sample")
     chance_accuracy: float = Field(description="accuracy of guessing")
     contenders: list[ContenderResult]
 

@@ -15,13 +15,14 @@ from rosetta.result import (
     Equivalence,
     Machine,
     Protocol,
+    PublishedFigure,
     Ratio,
     Result,
     Status,
     WorkloadResult,
 )
 from rosetta.run_log import Event
-from rosetta.statistics import LogRates, rate, ratio
+from rosetta.statistics import LogRates, rate, ratio, spread
 from rosetta.workloads import find_workload
 from rosetta.workloads.spec import Workload
 
@@ -60,8 +61,9 @@ def derive(plan: Plan, run: str, events: Sequence[Event]) -> Result:
         machine=_machine(index),
         protocol=Protocol(
             preset=plan.preset,
+            epochs=plan.epochs,
             launches=plan.launches,
-            rounds={name: plan.rounds for name in plan.workloads},
+            rounds={name: plan.rounds_of(find_workload(name)) for name in plan.workloads},
             seed=plan.seed,
             one_at_a_time=plan.one_at_a_time,
             threads=len(plan.affinity),
@@ -124,6 +126,11 @@ def _workload(plan: Plan, workload: Workload, index: _Index) -> WorkloadResult:
         if result.status == "ok" and result.chunks:
             rates[result.name] = log_rates(index.of("chunk", result.name, workload.name), workload.batch_size)
         results.append(result)
+    scatter = spread(
+        {r.name: [a.value for a in _last_of_launches(r.accuracies)] for r in results if r.accuracies}, plan.confidence
+    )
+    if scatter is not None:
+        results = [r.model_copy(update={"accuracy_differs": r.name in scatter.outside}) for r in results]
     if rates:
         speeds = {name: rate(r, plan.confidence).value for name, r in rates.items()}
         fastest = max(speeds, key=lambda name: speeds[name])
@@ -139,7 +146,16 @@ def _workload(plan: Plan, workload: Workload, index: _Index) -> WorkloadResult:
         source=workload.source,
         data=data["kind"],
         batch_size=workload.batch_size,
-        training_flops=workload.training_flops,
+        trained=workload.trains,
+        preparation_seconds=index.of("data", None, workload.name)[0]["seconds"],
+        epoch_samples=data["epoch_samples"],
+        reached=workload.reached,
+        published=[
+            PublishedFigure(framework=p.framework, hardware=p.hardware, seconds=p.seconds, up_to=p.up_to, per=p.per)
+            for p in workload.published
+        ],
+        accuracy_spread=scatter.sd if scatter else None,
+        flops_per_sample=workload.flops_per_sample,
         chance_accuracy=1 / data["classes"],
         contenders=results,
     )
@@ -156,7 +172,7 @@ def _speed(
 ) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "samples_per_second": speeds[name],
-        "fraction_of_peak": speeds[name] * workload.training_flops / peak if peak else None,
+        "fraction_of_peak": speeds[name] * workload.flops_per_sample / peak if peak else None,
     }
     if name == fastest:
         fields["ratio"] = Ratio(to=name, value=1.0, low=1.0, high=1.0, tie=False)
@@ -175,11 +191,22 @@ def _contender(plan: Plan, workload: Workload, index: _Index, environment: Event
     failures = index.of("failure", label, workload.name)
     imports = index.of("import", environment["worker"])
     first_steps = index.of("first_step", environment["worker"], workload.name)
-    accuracies = index.of("accuracy", environment["worker"], workload.name)
+    closings = index.of("closing", environment["worker"], workload.name)
+    accuracies = [
+        Accuracy(
+            launch=event["launch"],
+            trained_samples=event["trained_samples"],
+            trained_seconds=event["trained_seconds"],
+            value=event["correct"] / event["count"],
+            test_samples=event["count"],
+        )
+        for event in index.of("accuracy", environment["worker"], workload.name)
+    ]
     status, reason = _status(environment, failures, proofs, bool(chunks))
     packages = imports[0]["packages"] if imports else {}
-    last_round = [c["loss"] for c in chunks if c["round"] == plan.rounds - 1]
-    last_accuracies = list({event["launch"]: event for event in accuracies}.values())
+    rounds = plan.rounds_of(workload)
+    last_round = [c["loss"] for c in chunks if c["round"] == rounds - 1 and c["loss"] is not None]
+    last_accuracies = _last_of_launches(accuracies)
     return ContenderResult(
         name=label,
         framework=environment["framework"],
@@ -192,20 +219,13 @@ def _contender(plan: Plan, workload: Workload, index: _Index, environment: Event
         import_seconds=_median(event["import_seconds"] for event in imports),
         build_seconds=_median(event["build_seconds"] for event in first_steps),
         first_step_seconds=_median(event["first_step_seconds"] for event in first_steps),
-        peak_memory_bytes=max((event["peak_bytes"] for event in accuracies), default=None),
+        peak_memory_bytes=max((event["peak_bytes"] for event in closings), default=None),
         loss=float(np.mean(last_round)) if last_round else None,
-        accuracy=_mean(event["correct"] / event["count"] for event in last_accuracies),
-        trained_samples=_rounded(_mean(event["trained_samples"] for event in last_accuracies)),
-        accuracies=[
-            Accuracy(
-                launch=event["launch"],
-                trained_samples=event["trained_samples"],
-                trained_seconds=event["trained_seconds"],
-                value=event["correct"] / event["count"],
-                test_samples=event["count"],
-            )
-            for event in accuracies
-        ],
+        accuracy=_mean(accuracy.value for accuracy in last_accuracies),
+        trained_samples=max((accuracy.trained_samples for accuracy in last_accuracies), default=None),
+        latency_seconds=_median(seconds for event in closings for seconds in event["latency_seconds"]),
+        note=environment["notes"].get(workload.name, ""),
+        accuracies=accuracies,
         chunks=[
             Chunk(
                 launch=event["launch"],
@@ -234,7 +254,7 @@ def _status(environment: Event, failures: list[Event], proofs: list[Event], meas
 def _why_not(proof: Equivalence) -> str:
     """Name the worst tensor of a proof that failed."""
     checks = {"logits": proof.logits, "loss": proof.loss, "gradient": proof.gradients, "update": proof.update}
-    broken = {kind: c for kind, c in checks.items() if c.error is None or c.error > c.tolerance}
+    broken = {kind: c for kind, c in checks.items() if c and (c.error is None or c.error > c.tolerance)}
     if broken:
         kind, check = max(broken.items(), key=lambda i: math.inf if i[1].error is None else i[1].error / i[1].tolerance)
         size = "not a finite number" if check.error is None else f"{check.error:.1e}"
@@ -262,5 +282,5 @@ def _mean(values: Iterable[float]) -> float | None:
     return stdlib_statistics.fmean(found) if found else None
 
 
-def _rounded(value: float | None) -> int | None:
-    return None if value is None else round(value)
+def _last_of_launches(accuracies: Sequence[Accuracy]) -> list[Accuracy]:
+    return list({accuracy.launch: accuracy for accuracy in accuracies}.values())

@@ -26,7 +26,7 @@ from rosetta.errors import RosettaError
 from rosetta.paths import cache_folder
 from rosetta.plan import Plan, read_plan
 from rosetta.prover import Prover
-from rosetta.race import Course, Entrant, Race
+from rosetta.race import Course, Entrant, Race, file_name
 from rosetta.report.page import render_page
 from rosetta.result import Result
 from rosetta.results import derive
@@ -125,7 +125,8 @@ def sources(plan: Plan) -> dict[str, dict[str, str]]:
     named = {parse_contender(text, known).framework.name: None for text in plan.contenders}
     found: dict[str, dict[str, str]] = {}
     for workload in plan.workloads:
-        paths = {name: known[name].implementation(workload) for name in [*named, "numpy"]}
+        module = find_workload(workload).module
+        paths = {name: known[name].implementation(module) for name in [*named, "numpy"]}
         found[workload] = {name: path.read_text("utf-8") for name, path in paths.items() if path.exists()}
     return found
 
@@ -262,12 +263,14 @@ def _register(
                 distribution=contender.framework.distribution_on(plan.device),
                 precision=contender.precision,
                 reason=reason,
+                notes=contender.framework.notes,
                 measures=plan.kind != "verify",
             )
         for workload in workloads:
-            missing = not contender.framework.implementation(workload.name).exists()
-            if not reason and missing and (workload.name, label) not in failed:
-                why = f"{contender.framework.title} has no implementation of {workload.name}."
+            why = contender.framework.cannot.get(workload.module, "")
+            if not contender.framework.implementation(workload.module).exists():
+                why = why or f"{contender.framework.title} has no implementation of {workload.module}."
+            if why and not reason and (workload.name, label) not in failed:
                 log.append("failure", workload=workload.name, label=label, stage="plan", reason=why)
 
 
@@ -275,36 +278,52 @@ def _course(plan: Plan, workload: Workload, scratch: Path, log: RunLog, observer
     """Prepare the data, the batches' order and the canonical parameters of a workload."""
     given = Path(plan.data) if plan.data else None
     prepared = datasets.prepare(workload.dataset, given, cache_folder() / "data", say=observer.say)
+    order_file = scratch / f"{file_name(workload.name)}-order.npy"
+    samples = len(np.load(prepared.train_labels, mmap_mode="r", allow_pickle=False))
+    np.save(order_file, batch_order(workload, samples, plan.seed))
+    steps = training_samples(workload, samples) // workload.batch_size
     log.append(
         "data",
         workload=workload.name,
         kind=prepared.kind,
-        classes=len(prepared.class_names),
+        classes=max(len(prepared.class_names), 1),
+        epoch_samples=steps * workload.batch_size,
         seconds=prepared.preparation_seconds,
     )
-    order_file, parameters_file = scratch / f"{workload.name}-order.npy", scratch / f"{workload.name}-initial.npz"
-    samples = len(np.load(prepared.train_labels, mmap_mode="r", allow_pickle=False))
-    np.save(order_file, batch_order(samples, workload.batch_size, workload.epochs, plan.seed))
-    parameters = workload.initial_parameters(plan.seed)
-    np.savez(parameters_file, allow_pickle=False, **parameters)
     data: dict[str, Any] = {
-        "train_inputs": str(prepared.train_inputs),
+        "train_inputs": [str(path) for path in prepared.train_inputs],
         "train_labels": str(prepared.train_labels),
-        "test_inputs": str(prepared.test_inputs),
+        "test_inputs": [str(path) for path in prepared.test_inputs],
         "test_labels": str(prepared.test_labels),
         "scale": prepared.scale,
         "order": str(order_file.resolve()),
         "digest": prepared.digest,
     }
+    parameters = workload.initial_parameters(plan.seed)
     material = Material(workload, data, parameters, scratch.resolve(), plan.seed, plan.timeouts.proving)
-    return Course(workload, data, parameters_file.resolve(), material)
+    return Course(workload, data, steps, material)
 
 
-def batch_order(samples: int, batch_size: int, epochs: int, seed: int) -> np.ndarray:
-    """Return the samples' indices in training order, int32: a permutation an epoch, whole batches only."""
+def training_samples(workload: Workload, samples: int) -> int:
+    """Return how many of the data set's samples, the first ones, are trained on."""
+    return samples - round(samples * workload.held_out)
+
+
+def batch_order(workload: Workload, samples: int, seed: int) -> np.ndarray:
+    """Return the samples in training order, int32 (n, 1): a permutation an epoch, whole batches only.
+
+    Where images are augmented, (n, 4): the sample, pixels down, pixels right, whether mirrored.
+    """
     rng = np.random.default_rng(seed)
-    whole = samples // batch_size * batch_size
-    return np.concatenate([rng.permutation(samples)[:whole] for _ in range(epochs)]).astype(np.int32)
+    trained = training_samples(workload, samples)
+    whole = trained // workload.batch_size * workload.batch_size
+    epochs = [rng.permutation(trained)[:whole] for _ in range(max(workload.epochs, 1))]
+    columns = [np.concatenate(epochs)]
+    if workload.augmentation:
+        shift, flips = workload.augmentation.shift, 2 if workload.augmentation.flip else 1
+        columns += [rng.integers(-shift, shift + 1, len(columns[0])) for _ in range(2)]
+        columns.append(rng.integers(0, flips, len(columns[0])))
+    return np.stack(columns, axis=1).astype(np.int32)
 
 
 @contextlib.contextmanager

@@ -63,3 +63,35 @@ def rate(a: LogRates, confidence: float) -> Estimate:
     for (launch, _), value in a.items():
         grouped.setdefault(launch, []).append(value)
     return mean_of_logs(grouped, confidence)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How much values scatter within groups, and which groups lie outside that."""
+
+    sd: float
+    """Standard deviation within the groups, pooled."""
+    outside: frozenset[str]
+
+
+def spread(groups: Mapping[str, list[float]], confidence: float) -> Spread | None:
+    """Hold each group's mean against all others', with the scatter within groups as the measure.
+
+    A group is outside if Student's t for the difference of two means, pooled variance, exceeds its quantile at
+    ``confidence`` divided among the groups (Bonferroni). None where no group has two values, or there is one group.
+    """
+    degrees = sum(len(values) - 1 for values in groups.values() if values)
+    if degrees < 1 or len(groups) < 2:
+        return None
+    squares = sum(float(np.sum((np.array(values) - np.mean(values)) ** 2)) for values in groups.values() if values)
+    sd = math.sqrt(squares / degrees)
+    limit = float(stdtrit(degrees, 1 - (1 - confidence) / (2 * len(groups))))
+    outside = set()
+    for name, values in groups.items():
+        others = [value for other, theirs in groups.items() if other != name for value in theirs]
+        if not values or not others:
+            continue
+        difference = abs(float(np.mean(values)) - float(np.mean(others)))
+        if difference > limit * sd * math.sqrt(1 / len(values) + 1 / len(others)):
+            outside.add(name)
+    return Spread(sd, frozenset(outside))

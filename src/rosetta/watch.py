@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.live import Live
 
 from rosetta.plan import Plan
-from rosetta.report.terminal import LiveHeader, LiveRow, LiveWorkload, live_view
+from rosetta.report.live import LiveHeader, LiveRow, LiveWorkload, Stage, live_view
+from rosetta.report.summary import reason_words, status_words
 from rosetta.results import derive
 from rosetta.run import Observer
 from rosetta.run_log import Event
@@ -29,6 +30,7 @@ class Watch(Observer):
         self._drawn = 0.0
         self._launches: list[float] = []
         self._phase = "preparing"
+        self._current = plan.workloads[0]
         self._events: list[Event] = []
         self._states: dict[tuple[str, str], str] = {}
         self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
@@ -50,7 +52,10 @@ class Watch(Observer):
 
     def state(self, workload: str, label: str, state: str) -> None:
         """Note an entrant's state; what takes long is drawn at once."""
+        if self._plan.epochs:
+            state = state.replace(", round ", ", epoch ")
         self._states[workload, label] = state
+        self._current = workload or self._current
         self._phase = f"{workload}: {state}" if workload else state
         self._draw(at_once=state in _PROSE)
 
@@ -76,6 +81,9 @@ class Watch(Observer):
                 return f"{event['workload']}: {event['label']}: failed: {event['stage']}: {event['reason']}"
             case "environment" if event["reason"]:
                 return f"{event['label']}: unavailable: {event['reason']}"
+            case "accuracy" if self._plan.epochs:
+                accuracy = f"{event['correct'] / event['count']:.1%} of test samples right"
+                return f"{event['workload']}: {event['label']}: {accuracy} after epoch {event['round'] + 1}"
             case "launch":
                 return f"launch {event['launch'] + 1} of {self._plan.launches} done"
         return ""
@@ -109,8 +117,11 @@ class Watch(Observer):
                 found = figures.get((name, label))
                 state = self._states.get((name, label)) or self._states.get(("", label), "waiting")
                 if found is not None and found.reason:
-                    state = f"{found.status}: {found.reason}"
+                    state = f"{status_words(found)}: {reason_words(found)}"
                 figures_so_far = (found.samples_per_second, found.ratio) if found is not None else (None, None)
                 rows.append(LiveRow(label, state, *figures_so_far))
-            shown.append(LiveWorkload(find_workload(name).title, data.get(name, "preparing"), rows))
+            begun = any(row.samples_per_second is not None for row in rows) or any(w == name for w, _ in self._states)
+            stage: Stage = "current" if name == self._current else "measured" if begun else "waiting"
+            title = find_workload(name).title
+            shown.append(LiveWorkload(title, data.get(name, "preparing"), rows, name, stage))
         return shown

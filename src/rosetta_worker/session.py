@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import time
 from importlib import metadata
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, List, Optional
 
 import numpy as np
 
+from rosetta_worker.batches import Batches
 from rosetta_worker.trainer import load_implementation, load_trainer
 
 Message = Dict[str, Any]
@@ -24,7 +25,9 @@ class Session:
         self._variants: frozenset = frozenset()
         self._workload: Message = {}
         self._trainer: Any = None
-        self._batches = _NoBatches
+        self._batches: Any = None
+        self._data: Message = {}
+        self._loading = False
 
     def import_framework(self, message: Message) -> Message:
         """Import the framework; clock one starts."""
@@ -42,9 +45,10 @@ class Session:
         self._trainer = None
         _reset_peak_memory()
         self._workload = workload = message["workload"]
-        self._batches = Batches(message["data"], workload["batch_size"], workload["input_shape"])
+        self._data, self._loading = message["data"], False
+        self._batches = Batches(message["data"], workload["batch_size"], workload["inputs"])
         start = time.perf_counter()
-        implementation = load_implementation(self._folder, workload["name"])
+        implementation = load_implementation(self._folder, workload["module"])
         self._trainer = self._module.Trainer(
             implementation, workload, self._variants, self._device, message["dropout"], message["seed"]
         )
@@ -59,12 +63,13 @@ class Session:
 
     def parameters(self, message: Message) -> Message:
         """Write the canonical parameters to an ``.npz`` file."""
-        np.savez(message["file"], **self._complete(self._trainer.parameters()))
+        np.savez(message["file"], **self._complete(self._trainer.parameters(), self._workload["parameters"]))
         return {}
 
-    def _complete(self, parameters: Dict[str, np.ndarray]) -> Dict[str, np.ndarray]:
-        """Return the parameters if they are the workload's; the host computes with them."""
-        wanted = {parameter["name"]: tuple(parameter["shape"]) for parameter in self._workload["parameters"]}
+    @staticmethod
+    def _complete(parameters: Dict[str, np.ndarray], specs: List[Message]) -> Dict[str, np.ndarray]:
+        """Return the parameters if they are the specified ones; the host computes with them."""
+        wanted = {spec["name"]: tuple(spec["shape"]) for spec in specs}
         found = {name: np.shape(value) for name, value in parameters.items()}
         if found != wanted:
             odd = min(name for name in {*found, *wanted} if found.get(name) != wanted.get(name))
@@ -74,15 +79,16 @@ class Session:
     def predict(self, message: Message) -> Message:
         """Write the logits of one training batch to an ``.npy`` file."""
         inputs, _ = self._batches.training(message["first"], 1)
-        logits = np.asarray(self._trainer.predict(inputs[0]), dtype=np.float64)
+        logits = np.asarray(self._trainer.predict(tuple(value[0] for value in inputs)), dtype=np.float64)
         np.save(message["file"], logits, allow_pickle=False)
         return {}
 
     def loss_and_gradients(self, message: Message) -> Message:
         """Write the gradients on one training batch to an ``.npz`` file and return the loss."""
         inputs, labels = self._batches.training(message["first"], 1)
-        loss, gradients = self._trainer.loss_and_gradients(inputs[0], labels[0])
-        np.savez(message["file"], **self._complete(gradients))
+        loss, gradients = self._trainer.loss_and_gradients(tuple(value[0] for value in inputs), labels[0])
+        trainable = [spec for spec in self._workload["parameters"] if spec["trainable"]]
+        np.savez(message["file"], **self._complete(gradients, trainable))
         return {"loss": _finite(float(loss))}
 
     def train(self, message: Message) -> Message:
@@ -90,26 +96,51 @@ class Session:
 
         ``slowdown`` plants a sleep of that fraction of the time, to try what a comparison can detect.
         """
+        losses, times = self._timed(self._trainer.train, message)
+        return {**times, "losses": _losses(losses)}
+
+    def train_from_files(self, message: Message) -> Message:
+        """Train, as ``train`` does, on what the framework's own loader reads from the data set's files."""
+        if not self._loading:
+            self._trainer.open_files(self._data["train_inputs"][0], self._data["train_labels"])
+            self._loading = True
+        lead_in, steps = message.get("lead_in", 0), message["steps"]
+        if lead_in:
+            self._trainer.train_from_files(lead_in)
+        losses, times = _clocked(lambda: self._trainer.train_from_files(steps), message)
+        return {**times, "losses": _losses(losses)}
+
+    def infer(self, message: Message) -> Message:
+        """Predict, as ``train`` trains: for networks that are never trained."""
+        _, times = self._timed(self._trainer.infer, message)
+        return times
+
+    def _timed(self, work: Any, message: Message) -> Any:
         first, lead_in, steps = message["first"], message.get("lead_in", 0), message["steps"]
         warm = self._trainer.prepare(*self._batches.training(first, lead_in)) if lead_in else None
         batches = self._trainer.prepare(*self._batches.training(first + lead_in, steps))
         if warm is not None:
-            self._trainer.train(warm)
-        cpu = time.process_time()
-        start = time.perf_counter()
-        losses = self._trainer.train(batches)
-        if message.get("slowdown"):
-            time.sleep(message["slowdown"] * (time.perf_counter() - start))
-        seconds = time.perf_counter() - start
-        cpu = time.process_time() - cpu
-        losses = np.asarray(losses, dtype=np.float64).reshape(-1)
-        return {"seconds": seconds, "cpu_seconds": cpu, "losses": [_finite(float(loss)) for loss in losses]}
+            work(warm)
+        return _clocked(lambda: work(batches), message)
+
+    def latency(self, message: Message) -> Message:
+        """Predict ``count`` samples one by one, each under its own clock, after one that compiles."""
+        count = message["count"]
+        singles = self._batches.one_by_one(count + 1)
+        none = np.zeros((1, 1), np.int64)
+        seconds = []
+        for index in range(count + 1):
+            batches = self._trainer.prepare(tuple(value[index : index + 1] for value in singles), none)
+            start = time.perf_counter()
+            self._trainer.infer(batches)
+            seconds.append(time.perf_counter() - start)
+        return {"seconds": seconds[1:]}
 
     def steady_batches(self, message: Message) -> Message:
         """Have the reference choose, among the first ``candidates``, the samples of the proof's batches; write rows."""
-        inputs, labels, rows = self._batches.candidates(message["candidates"])
+        inputs, labels, order = self._batches.candidates(message["candidates"])
         positions, margin = self._trainer.steady_batches(inputs, labels, self._batches.batch_size, message["steps"])
-        np.save(message["file"], rows[positions])
+        np.save(message["file"], order[positions])
         return {"margin": float(margin)}
 
     def accuracy(self, message: Message) -> Message:
@@ -124,55 +155,18 @@ class Session:
         return {"peak_bytes": _peak_memory()}
 
 
-class Batches:
-    """Makes the host's batches, the same in the same order for every contender, from memory-mapped arrays."""
-
-    def __init__(self, data: Message, batch_size: int, input_shape: Tuple[int, ...]):
-        self._inputs = np.load(data["train_inputs"], mmap_mode="r", allow_pickle=False)
-        self._labels = np.load(data["train_labels"], mmap_mode="r", allow_pickle=False)
-        self._test_inputs = np.load(data["test_inputs"], mmap_mode="r", allow_pickle=False)
-        self._test_labels = np.load(data["test_labels"], mmap_mode="r", allow_pickle=False)
-        self._order = np.load(data["order"], mmap_mode="r", allow_pickle=False)
-        self._scale = np.float32(data["scale"])
-        self.batch_size = batch_size
-        self._shape = tuple(input_shape)
-
-    @property
-    def test_size(self) -> int:
-        """Return the number of test samples."""
-        return len(self._test_labels)
-
-    def training(self, first: int, steps: int) -> Tuple[np.ndarray, np.ndarray]:
-        """Return inputs, float32 (steps, batch, …), and labels, int64 (steps, batch); the order repeats at its end."""
-        positions = np.arange(first * self.batch_size, (first + steps) * self.batch_size) % len(self._order)
-        rows = self._order[positions]
-        inputs = self._scaled(self._inputs[rows]).reshape(steps, self.batch_size, *self._shape)
-        return inputs, self._labels[rows].reshape(steps, self.batch_size)
-
-    def candidates(self, count: int) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the inputs, labels and rows of the first ``count`` samples in training order."""
-        rows = self._order[:count]
-        return self._scaled(self._inputs[rows]).reshape(len(rows), *self._shape), self._labels[rows], rows
-
-    def test(self, count: int):
-        """Yield the first ``count`` test samples in batches of the training batch's size, the last one filled up.
-
-        Compiled networks have one batch shape; the filling's labels are −1, which no prediction equals.
-        """
-        count = min(count, self.test_size)
-        for start in range(0, count, self.batch_size):
-            stop = min(start + self.batch_size, count)
-            inputs = np.zeros((self.batch_size, *self._shape), np.float32)
-            labels = np.full(self.batch_size, -1, np.int64)
-            inputs[: stop - start] = self._scaled(self._test_inputs[start:stop]).reshape(-1, *self._shape)
-            labels[: stop - start] = self._test_labels[start:stop]
-            yield inputs, labels
-
-    def _scaled(self, pixels: np.ndarray) -> np.ndarray:
-        return pixels.astype(np.float32) * self._scale
+def _clocked(work: Any, message: Message) -> Any:
+    cpu = time.process_time()
+    start = time.perf_counter()
+    answer = work()
+    if message.get("slowdown"):
+        time.sleep(message["slowdown"] * (time.perf_counter() - start))
+    seconds = time.perf_counter() - start
+    return answer, {"seconds": seconds, "cpu_seconds": time.process_time() - cpu}
 
 
-_NoBatches: Any = None
+def _losses(losses: Any) -> List[Optional[float]]:
+    return [_finite(float(loss)) for loss in np.asarray(losses, dtype=np.float64).reshape(-1)]
 
 
 def _finite(value: float) -> Optional[float]:

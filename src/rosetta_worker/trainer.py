@@ -1,8 +1,17 @@
 """The few verbs that every framework implements, and how a worker finds them.
 
 A framework's folder has a ``trainer.py`` with a class ``Trainer`` and one module per workload. Arrays in and out are
-NumPy, float32, channels first; labels are int64; parameters are canonical (dense weights out × in, convolution kernels
-out × in × height × width) under the names that the workload declares.
+NumPy: pixels float32, channels first; tokens int32; labels int64. The inputs of a network are a tuple, mostly of one.
+Parameters are canonical under the names that the workload declares, by kind:
+
+    dense_weight                        (out, in)
+    conv2d_weight                       (out, in, height, width), not flipped
+    bias                                (out,)
+    embedding_weight                    (vocabulary, features)
+    lstm_weight, lstm_bias              (4·units, in or units), (4·units,); gates i, f, g, o
+    gru_weight, gru_bias                (3·units, in or units), (3·units,); gates r, z, n
+    norm_scale, norm_shift              (channels,)
+    norm_mean, norm_variance            (channels,), the running ones: not trainable
 """
 
 from __future__ import annotations
@@ -16,6 +25,7 @@ from typing import Any, Dict, FrozenSet, Tuple
 
 import numpy as np
 
+Inputs = Tuple[np.ndarray, ...]
 Parameters = Dict[str, np.ndarray]
 
 
@@ -31,7 +41,11 @@ class Trainer:
         dropout: bool,
         seed: int,
     ):
-        """Build the network. ``dropout=False`` sets every dropout rate to zero, for the proof's training steps."""
+        """Build the network, with the sizes in ``workload["options"]`` where there are any.
+
+        ``dropout=False`` sets every dropout rate to zero, for the proof's training steps. Where the workload isn't
+        ``trained`` there is no optimiser, and neither ``loss_and_gradients`` nor ``train`` is called.
+        """
         raise NotImplementedError
 
     def load_parameters(self, parameters: Parameters) -> None:
@@ -42,16 +56,16 @@ class Trainer:
         """Return all parameters as canonical float32 arrays."""
         raise NotImplementedError
 
-    def predict(self, inputs: np.ndarray) -> np.ndarray:
-        """Return the logits, float32 (batch, classes), dropout off."""
+    def predict(self, inputs: Inputs) -> np.ndarray:
+        """Return the logits, float32 (batch, classes), dropout off, batch normalisation by running statistics."""
         raise NotImplementedError
 
-    def loss_and_gradients(self, inputs: np.ndarray, labels: np.ndarray) -> Tuple[float, Parameters]:
-        """Return the loss and its gradients under the parameters' names, dropout off, without an update."""
+    def loss_and_gradients(self, inputs: Inputs, labels: np.ndarray) -> Tuple[float, Parameters]:
+        """Return the loss and its gradients for the trainable parameters, the network as in ``predict``, no update."""
         raise NotImplementedError
 
-    def prepare(self, inputs: np.ndarray, labels: np.ndarray) -> Any:
-        """Bring batches, float32 (steps, batch, …) and int64 (steps, batch), into the framework's host layout.
+    def prepare(self, inputs: Inputs, labels: np.ndarray) -> Any:
+        """Bring batches, each input (steps, batch, …) and labels (steps, batch), into the framework's host layout.
 
         This happens before the clock starts. The copy to the device belongs to ``train``.
         """
@@ -61,6 +75,24 @@ class Trainer:
         """Train on prepared batches, as this framework's users do, and return when the device has finished.
 
         Returns the training losses, one per step, or one mean where the framework's own loop reports only that.
+        """
+        raise NotImplementedError
+
+    def open_files(self, images: str, labels: str) -> None:
+        """Start the framework's own loader on the training set; only for workloads with ``own_loader``.
+
+        The files are ``.npy`` arrays: uint8 (samples, channels, height, width) and int64 (samples,).
+        """
+        raise NotImplementedError
+
+    def train_from_files(self, steps: int) -> np.ndarray:
+        """Train on the loader's next batches, otherwise like ``train``; after the last one it begins again."""
+        raise NotImplementedError
+
+    def infer(self, batches: Any) -> None:
+        """Predict on prepared batches, as this framework's users do, and return when the device has finished.
+
+        Only for workloads that aren't trained; the batch size may be one.
         """
         raise NotImplementedError
 

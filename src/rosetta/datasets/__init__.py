@@ -1,4 +1,4 @@
-"""Finds the data sets, one file each in this folder with its spec named DATASET, and prepares them for the workers."""
+"""Finds the data sets, which the files of this folder declare as DATASET or DATASETS, and prepares them for workers."""
 
 import errno
 import importlib
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from rosetta.datasets.arrays import array_files, arrays_folder, open_arrays, write_arrays
+from rosetta.datasets.arrays import arrays_folder, input_files, label_file, open_arrays, write_arrays
 from rosetta.datasets.originals import Originals, check_originals, find_originals
 from rosetta.datasets.spec import Dataset, PreparedDataset, Say
 from rosetta.errors import RosettaError, unknown
@@ -25,8 +25,10 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 @memoised
 def datasets() -> dict[str, Dataset]:
     """Return every data set by name."""
-    modules = (importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
-    found = (module.DATASET for module in modules if hasattr(module, "DATASET"))
+    found: list[Dataset] = []
+    for module in pkgutil.iter_modules(__path__):
+        declared = vars(importlib.import_module(f"{__name__}.{module.name}"))
+        found += [declared["DATASET"]] if "DATASET" in declared else declared.get("DATASETS", ())
     return {dataset.name: dataset for dataset in found}
 
 
@@ -37,7 +39,8 @@ def prepare(
 
     With ``data`` the original files must be in that folder. Without, an earlier download in ``cache`` is used; else,
     if ``download``, the originals are fetched; else, or if no mirror can be reached, synthetic data of the same shape
-    takes their place and ``say`` is told so. The originals' sums are always checked (see ``check_originals``).
+    takes their place and ``say`` is told so. The originals' sums are always checked (see ``check_originals``). A data
+    set that never had originals is generated whatever ``data`` is.
     Several processes may prepare at once. Raises ``RosettaError`` if a file is missing, damaged or not the original,
     if a download is not, or if there is no room.
     """
@@ -47,23 +50,24 @@ def prepare(
     with _storage_errors(home):
         home.mkdir(parents=True, exist_ok=True)
         with _locked(home, dataset, say):
-            originals = _originals(dataset, data, home, download, say)
-            edition = originals.edition if originals else dataset.synthetic
+            originals = _originals(dataset, data, home, download, say) if dataset.editions else None
+            edition = originals.edition if originals else dataset.generated
             folder = arrays_folder(home, edition)
-            digest = open_arrays(folder, dataset, edition)
-            if digest is None and originals:
-                say(f"Decoding {dataset.title} from {originals.folder}")
-                digest = write_arrays(folder, dataset, edition, dataset.decode(originals.folder, edition))
-            elif digest is None:
-                say(f"Generating synthetic data in the shape of {dataset.title}")
-                digest = write_arrays(folder, dataset, edition, dataset.generate())
+            description = open_arrays(folder, dataset, edition)
+            if description is None:
+                say(_announcement(dataset, originals))
+                samples = edition.samples(originals.folder if originals else home, edition)
+                description = write_arrays(folder, dataset, edition, samples)
     return PreparedDataset(
         name=dataset.name,
         kind=edition.kind,
-        class_names=dataset.class_names,
-        **array_files(folder),
+        class_names=description.class_names,
+        train_inputs=input_files(folder, dataset, "train"),
+        train_labels=label_file(folder, "train"),
+        test_inputs=input_files(folder, dataset, "test"),
+        test_labels=label_file(folder, "test"),
         scale=dataset.scale,
-        digest=digest,
+        digest=description.digest,
         preparation_seconds=time.perf_counter() - started,
     )
 
@@ -71,6 +75,8 @@ def prepare(
 def available(name: str, data: Path | None, cache: Path) -> str:
     """Say in one line what ``prepare`` would use, or what is wrong; writes and downloads nothing."""
     dataset = _find(name)
+    if not dataset.editions:
+        return f"{dataset.generated.kind} (generated)"
     home = _home(cache, dataset)
     try:
         with _storage_errors(home):
@@ -88,6 +94,12 @@ def _find(name: str) -> Dataset:
     if name not in known:
         raise unknown("data set", name, known)
     return known[name]
+
+
+def _announcement(dataset: Dataset, originals: Originals | None) -> str:
+    if originals:
+        return f"Decoding {dataset.title} from {originals.folder}"
+    return f"Generating {f'synthetic data in the shape of {dataset.title}' if dataset.editions else dataset.title}"
 
 
 def _home(cache: Path, dataset: Dataset) -> Path:

@@ -1,26 +1,38 @@
-"""Keeps a data set's decoded arrays: four .npy files in a folder that appears complete or not at all."""
+"""Keeps a data set's decoded arrays: .npy files in a folder that appears complete or not at all."""
 
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from rosetta.datasets.spec import Batch, Dataset, Edition
+from rosetta.datasets.spec import Dataset, Edition, InputArray, Samples, Split, splits
 
 _DESCRIPTION = "arrays.json"
+_LABELS = InputArray("labels", (), "int64")
 
 
-def array_files(folder: Path) -> dict[str, Path]:
-    """Map "train_inputs", "train_labels", "test_inputs" and "test_labels" to their files in ``folder``."""
-    return {name: folder / f"{name}.npy" for name in ("train_inputs", "train_labels", "test_inputs", "test_labels")}
+class Description(NamedTuple):
+    """What is kept beside the arrays: the names of the labels, and the SHA-256 of all arrays' content."""
+
+    class_names: tuple[str, ...]
+    digest: str
+
+
+def input_files(folder: Path, dataset: Dataset, split: Split) -> tuple[Path, ...]:
+    """Return the files of a split's inputs."""
+    return tuple(_file(folder, split, array) for array in dataset.inputs)
+
+
+def label_file(folder: Path, split: Split) -> Path:
+    """Return the file of a split's labels."""
+    return _file(folder, split, _LABELS)
 
 
 def arrays_folder(home: Path, edition: Edition) -> Path:
@@ -29,22 +41,23 @@ def arrays_folder(home: Path, edition: Edition) -> Path:
     return home / f"{edition.kind.split(',')[0]}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
 
 
-def open_arrays(folder: Path, dataset: Dataset, edition: Edition) -> str | None:
-    """Return the digest of the arrays in ``folder``, or None if they are not there as they should be."""
+def open_arrays(folder: Path, dataset: Dataset, edition: Edition) -> Description | None:
+    """Return what describes the arrays in ``folder``, or None if they are not there as they should be."""
     try:
-        digest = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))["digest"]
-        for name, path in array_files(folder).items():
+        kept = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
+        description = Description(tuple(map(str, kept["class_names"])), str(kept["digest"]))
+        for path, layout in _layouts(folder, dataset, edition).items():
             # Never unpickles, and fails if the file is shorter than its header says.
             array = np.lib.format.open_memmap(path, mode="r")
-            if (array.shape, array.dtype) != _layout(name, dataset, edition):
+            if (array.shape, array.dtype) != layout:
                 return None
     except (FileNotFoundError, ValueError, EOFError, KeyError, TypeError):
         return None
-    return str(digest)
+    return description
 
 
-def write_arrays(folder: Path, dataset: Dataset, edition: Edition, batches: Iterator[Batch]) -> str:
-    """Write all batches as the arrays in ``folder``, replacing what was there; return their digest.
+def write_arrays(folder: Path, dataset: Dataset, edition: Edition, samples: Samples) -> Description:
+    """Write all samples as the arrays in ``folder``, replacing what was there; return what describes them.
 
     The caller holds a lock: only one process writes a folder. Raises ``OSError`` if the disk is full.
     """
@@ -52,38 +65,51 @@ def write_arrays(folder: Path, dataset: Dataset, edition: Edition, batches: Iter
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     try:
-        digest = _write(partial, dataset, edition, batches)
+        description = _write(partial, dataset, edition, samples)
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(partial, folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    return digest
+    return description
 
 
-def _layout(name: str, dataset: Dataset, edition: Edition) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    samples = edition.train_size if name.startswith("train") else edition.test_size
-    if name.endswith("labels"):
-        return (samples,), np.dtype(np.int64)
-    return (samples, *dataset.input_shape), np.dtype(dataset.input_dtype)
+def _file(folder: Path, split: Split, array: InputArray) -> Path:
+    return folder / f"{split}_{array.name}.npy"
 
 
-def _write(folder: Path, dataset: Dataset, edition: Edition, batches: Iterator[Batch]) -> str:
+def _layouts(folder: Path, dataset: Dataset, edition: Edition) -> dict[Path, tuple[tuple[int, ...], np.dtype[Any]]]:
+    """Map every array's file to its shape and dtype."""
+    return {
+        _file(folder, split, array): ((size, *array.shape), np.dtype(array.dtype))
+        for split, size in splits(edition.train_size, edition.test_size)
+        for array in (*dataset.inputs, _LABELS)
+    }
+
+
+def _write(folder: Path, dataset: Dataset, edition: Edition, samples: Samples) -> Description:
     with ExitStack() as stack:
         writers = {
-            name: stack.enter_context(_NpyWriter(path, *_layout(name, dataset, edition)))
-            for name, path in array_files(folder).items()
+            path: stack.enter_context(_NpyWriter(path, *layout))
+            for path, layout in _layouts(folder, dataset, edition).items()
         }
-        for split, inputs, labels in batches:
-            writers[f"{split}_inputs"].append(inputs)
-            writers[f"{split}_labels"].append(labels)
+        for split, inputs, labels in samples.batches:
+            for path, piece in zip(input_files(folder, dataset, split), inputs, strict=True):
+                writers[path].append(piece)
+            writers[label_file(folder, split)].append(labels)
     digest = hashlib.sha256("".join(writer.digest for writer in writers.values()).encode()).hexdigest()
+    content = {
+        "digest": digest,
+        "dataset": dataset.name,
+        "kind": edition.kind,
+        "class_names": samples.class_names,
+    }
     with (folder / _DESCRIPTION).open("w", encoding="utf-8") as opened:
-        json.dump({"digest": digest, "dataset": dataset.name, "kind": edition.kind}, opened)
+        json.dump(content, opened)
         opened.flush()
         os.fsync(opened.fileno())
-    return digest
+    return Description(samples.class_names, digest)
 
 
 class _NpyWriter:

@@ -1,14 +1,13 @@
 """Downloads a data set's original files, checks their sums, and takes the wanted members out of archives."""
 
-import tarfile
 import time
-import zlib
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pooch
 import requests
 
+from rosetta.datasets.archives import members
 from rosetta.datasets.originals import is_original
 from rosetta.datasets.spec import Download, OriginalFile, Say
 from rosetta.errors import RosettaError
@@ -16,6 +15,7 @@ from rosetta.errors import RosettaError
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 30
 _PIECE = 1 << 18
+_REMEDY = "A proxy or a login page may stand between; fetch the file another way and give its folder with --data."
 
 
 class Unreachable(Exception):
@@ -33,8 +33,10 @@ def fetch(download: Download, folder: Path, say: Say) -> None:
         return
     archive = _retrieve(download, folder, say)
     if download.members:
-        _extract(archive, download, folder)
-        archive.unlink()
+        try:
+            _extract(archive, download, folder)
+        finally:
+            archive.unlink()
 
 
 def _retrieve(download: Download, folder: Path, say: Say) -> Path:
@@ -54,7 +56,7 @@ def _retrieve(download: Download, folder: Path, say: Say) -> Path:
             return Path(
                 pooch.retrieve(
                     url,
-                    known_hash=f"md5:{download.file.md5}",
+                    known_hash=f"md5:{download.file.md5}" if download.file.md5 else None,
                     fname=download.file.name,
                     path=folder,
                     downloader=downloader,
@@ -66,35 +68,30 @@ def _retrieve(download: Download, folder: Path, say: Say) -> Path:
         except ValueError as fault:
             wrong = f"What {url} sent is not the original {download.file.name}: {fault}"
     if wrong:
-        raise RosettaError(
-            wrong,
-            "A proxy or a login page may stand between; fetch the file another way and give its folder with --data.",
-        )
+        raise RosettaError(wrong, _REMEDY)
     raise Unreachable(", ".join(reasons))
 
 
 def _extract(archive: Path, download: Download, folder: Path) -> None:
     missing = dict(download.members)
     try:
-        with tarfile.open(archive, "r|gz") as opened:
-            for member in opened:
-                file = missing.get(member.name)
-                if file is None or not member.isreg() or member.size != file.size:
-                    continue
-                content = opened.extractfile(member)
-                assert content is not None
-                partial = folder / f"{file.name}.partial"
-                with content, partial.open("wb") as target:
-                    while piece := content.read(_PIECE):
-                        target.write(piece)
-                partial.replace(folder / file.name)
-                del missing[member.name]
-                if not missing:
-                    break
-    except (tarfile.TarError, EOFError, zlib.error) as fault:
-        raise RosettaError(f"{archive} can't be unpacked: {fault}", "Delete it and run again.") from fault
-    if missing:
-        raise RosettaError(f"{archive} lacks {', '.join(missing)}.", "Delete it and run again.")
+        for member, content in members(archive):
+            file = missing.get(member.name)
+            if file is None or content is None or member.size != file.size:
+                continue
+            target = folder / file.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            partial = target.with_name(f"{target.name}.partial")
+            with partial.open("wb") as opened:
+                while piece := content.read(_PIECE):
+                    opened.write(piece)
+            partial.replace(target)
+            del missing[member.name]
+            if not missing:
+                return
+    except RosettaError as fault:
+        raise RosettaError(f"What was downloaded can't be unpacked. {fault.cause}", _REMEDY) from fault
+    raise RosettaError(f"The downloaded {archive.name} lacks {', '.join(missing)}.", _REMEDY)
 
 
 class _Progress:

@@ -11,27 +11,39 @@ from typing import BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from rosetta.datasets.archives import damaged
 from rosetta.datasets.originals import check_labels
-from rosetta.datasets.spec import Batch, Dataset, Download, Edition, OriginalFile, Split
+from rosetta.datasets.spec import (
+    Batch,
+    Dataset,
+    Download,
+    Edition,
+    InputArray,
+    OriginalFile,
+    Samples,
+    generated,
+    splits,
+)
 from rosetta.datasets.synthetic import synthetic_images
-from rosetta.errors import RosettaError
 
 _MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/")
+_DIGITS = tuple("0123456789")
 _BATCH = 5000
 _UINT8 = 0x08
 
 
-def decode(folder: Path, edition: Edition) -> Iterator[Batch]:
-    """Yield images (n, 28, 28) uint8 and labels (n,); raise ``RosettaError`` naming a file that isn't right."""
-    splits: tuple[tuple[Split, tuple[OriginalFile, ...], int], ...] = (
-        ("train", edition.train_files, edition.train_size),
-        ("test", edition.test_files, edition.test_size),
-    )
-    for split, (images, labels), size in splits:
+def decode(folder: Path, edition: Edition) -> Samples:
+    """Read images (n, 28, 28) uint8 and labels (n,); raise ``RosettaError`` naming a file that isn't right."""
+    return Samples(_DIGITS, _batches(folder, edition))
+
+
+def _batches(folder: Path, edition: Edition) -> Iterator[Batch]:
+    train, test = (edition.train_files, edition.train_size), (edition.test_files, edition.test_size)
+    for split, ((images, labels), size) in splits(train, test):
         labels_path = folder / labels.name
         pairs = zip(read_idx(folder / images.name, (size, 28, 28)), read_idx(labels_path, (size,)), strict=True)
         for number, (pixels, values) in enumerate(pairs):
-            yield split, pixels, check_labels(values, len(DATASET.class_names), number * _BATCH, labels_path)
+            yield split, (pixels,), check_labels(values, len(_DIGITS), number * _BATCH, labels_path)
 
 
 def read_idx(path: Path, shape: tuple[int, ...]) -> Iterator[NDArray[np.uint8]]:
@@ -46,27 +58,23 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> Iterator[NDArray[np.uint8]]:
             expected = struct.pack(f">HBB{len(shape)}I", 0, _UINT8, len(shape), *shape)
             header = stream.read(len(expected))
             if header != expected:
-                raise _damaged(path, f"its header is {header.hex()}, expected {expected.hex()}")
+                raise damaged(path, f"its header is {header.hex()}, expected {expected.hex()}")
             for start in range(0, shape[0], _BATCH):
                 piece = np.empty((min(_BATCH, shape[0] - start), *shape[1:]), np.uint8)
                 _read_into(stream, piece, path)
                 yield piece
             # Reading past the end also makes gzip check its own checksum.
             if stream.read(1):
-                raise _damaged(path, "it holds more than its header says")
+                raise damaged(path, "it holds more than its header says")
     except (EOFError, gzip.BadGzipFile, zlib.error) as fault:
-        raise _damaged(path, str(fault)) from fault
+        raise damaged(path, str(fault)) from fault
 
 
 def _read_into(stream: BinaryIO, piece: NDArray[np.uint8], path: Path) -> None:
     content = stream.read(piece.nbytes)
     if len(content) != piece.nbytes:
-        raise _damaged(path, "it holds less than its header says")
+        raise damaged(path, "it holds less than its header says")
     piece.reshape(-1)[:] = np.frombuffer(content, np.uint8)
-
-
-def _damaged(path: Path, cause: str) -> RosettaError:
-    return RosettaError(f"{path} is damaged: {cause}.", "Replace it by the original file.")
 
 
 _TRAIN_IMAGES = OriginalFile("train-images-idx3-ubyte.gz", 9912422, "f68b3c2dcbeaaa9fbdd348bbdeb94873")
@@ -74,19 +82,15 @@ _TRAIN_LABELS = OriginalFile("train-labels-idx1-ubyte.gz", 28881, "d53e105ee54ea
 _TEST_IMAGES = OriginalFile("t10k-images-idx3-ubyte.gz", 1648877, "9fb629c4189551a2d022fa330f9573f3")
 _TEST_LABELS = OriginalFile("t10k-labels-idx1-ubyte.gz", 4542, "ec29112dd5afa0611ce80d1b7f02629c")
 
-_REAL = Edition("real", 60_000, 10_000, (_TRAIN_IMAGES, _TRAIN_LABELS), (_TEST_IMAGES, _TEST_LABELS))
+_FILES = (_TRAIN_IMAGES, _TRAIN_LABELS, _TEST_IMAGES, _TEST_LABELS)
 
 DATASET = Dataset(
     name="mnist",
     title="MNIST",
-    folder="mnist",
-    class_names=tuple("0123456789"),
-    input_shape=(28, 28),
-    input_dtype="uint8",
+    inputs=(InputArray("image", (28, 28), "uint8"),),
     scale=1 / 255,
-    editions=(_REAL,),
-    decode=decode,
-    downloads=tuple(Download(file, tuple(mirror + file.name for mirror in _MIRRORS)) for file in _REAL.files),
-    synthetic=Edition("synthetic", 60_000, 10_000),
-    generate=partial(synthetic_images, (28, 28), 10, 60_000, 10_000),
+    folder="mnist",
+    editions=(Edition("real", 60_000, 10_000, decode, _FILES[:2], _FILES[2:]),),
+    downloads=tuple(Download(file, tuple(mirror + file.name for mirror in _MIRRORS)) for file in _FILES),
+    generated=generated("synthetic", 60_000, 10_000, _DIGITS, partial(synthetic_images, (28, 28), 10)),
 )

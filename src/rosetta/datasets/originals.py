@@ -3,14 +3,17 @@
 import hashlib
 import json
 import os
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rosetta.datasets.spec import Dataset, Edition, OriginalFile
+from rosetta.datasets.archives import damaged, members
+from rosetta.datasets.spec import Dataset, Edition, Original, OriginalFile, OriginalFolder
 from rosetta.errors import RosettaError
 
 # The coarsest timestamps in use (FAT) step by two seconds.
@@ -25,9 +28,14 @@ class Originals:
     edition: Edition
 
     @property
+    def places(self) -> list[str]:
+        """Names of what has to be in the folder."""
+        return list(dict.fromkeys(file.place for file in self.edition.files))
+
+    @property
     def missing(self) -> list[str]:
-        """Names of the files that aren't there."""
-        return [file.name for file in self.edition.files if not (self.folder / file.name).exists()]
+        """Names of what isn't there."""
+        return [place for place in self.places if not (self.folder / place).exists()]
 
 
 def find_originals(dataset: Dataset, data: Path) -> Originals:
@@ -41,9 +49,9 @@ def find_originals(dataset: Dataset, data: Path) -> Originals:
         raise RosettaError(f"The data folder {data} is not a folder.", _remedy(dataset))
     found = min(
         (Originals(folder, edition) for folder in (data / dataset.folder, data) for edition in dataset.editions),
-        key=lambda originals: len(originals.missing),
+        key=lambda originals: len(originals.missing) / len(originals.places),
     )
-    if len(found.missing) == len(found.edition.files):
+    if found.missing == found.places:
         raise RosettaError(
             f"There is no {dataset.title} in {data}: no {found.missing[0]} there or in {dataset.folder}{os.sep}.",
             _remedy(dataset),
@@ -61,22 +69,23 @@ def check_originals(dataset: Dataset, originals: Originals, memo: Path, *, remem
     ``memo`` is a JSON file that remembers each file's size, modification and status-change time at its last good
     check. A file whose three are unchanged is not read again: every write changes the last of them, and programs
     can't set that one. A file changed within the timestamps' step before its check is not remembered, because a
-    further change could go unseen.
+    further change could go unseen. For a folder the three are the sum and the latest over all its files.
     """
     known = _read_memo(memo)
     checked: dict[str, list[int | str]] = {}
     now = time.time_ns()
     for file in originals.edition.files:
-        path = (originals.folder / file.name).absolute()
-        if not path.is_file():
-            cause = "is not a regular file" if path.exists() else "is missing"
-            raise RosettaError(f"{path} {cause}.", _remedy(dataset))
-        status = path.stat()
-        stamp: list[int | str] = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, file.md5]
-        if known.get(str(path)) != stamp:
-            _check(dataset, path, file)
-        if now - max(status.st_mtime_ns, status.st_ctime_ns) > _TIMESTAMP_STEP_NS:
-            checked[str(path)] = stamp
+        path = (originals.folder / file.place).absolute()
+        try:
+            size, modified, changed = _status(path, file)
+            stamp: list[int | str] = [size, modified, changed, file.md5]
+            key = str(path) if file.place == file.name else f"{path}:{file.name}"
+            if known.get(key) != stamp:
+                _check(path, file)
+        except _NotOriginal as fault:
+            raise RosettaError(str(fault), _remedy(dataset)) from None
+        if now - max(modified, changed) > _TIMESTAMP_STEP_NS:
+            checked[key] = stamp
     if remember and checked != known:
         partial = memo.with_suffix(".partial")
         partial.write_text(json.dumps(checked), encoding="utf-8")
@@ -88,7 +97,40 @@ def is_original(path: Path, file: OriginalFile) -> bool:
     return path.is_file() and path.stat().st_size == file.size and _md5(path) == file.md5
 
 
-def check_labels(labels: NDArray[np.uint8], classes: int, first: int, path: Path) -> NDArray[np.int64]:
+def read_original(folder: Path, file: Original) -> bytes:
+    """Return a small file's content, out of its archive if it is in one; raise ``RosettaError`` if it isn't whole."""
+    assert isinstance(file, OriginalFile)
+    path = folder / file.place
+    try:
+        if file.archive:
+            return _archived(path, file)
+        with path.open("rb") as opened:
+            content = opened.read(file.size + 1)
+        _check_size(path, len(content), file.size)
+    except _NotOriginal as fault:
+        raise RosettaError(str(fault), "Replace it by the original file.") from None
+    return content
+
+
+def files_in_folder(path: Path, folder: OriginalFolder) -> dict[str, Path]:
+    """Map the path, in the folder, of each file that counts to where it is; in order of path.
+
+    Raises ``RosettaError`` if one is not a regular file, which might lead out of the folder.
+    """
+    found = {}
+    for part in folder.parts:
+        if not (path / part).is_dir():
+            raise RosettaError(f"{path / part} is missing.", "Unpack the original archive again.")
+        with os.scandir(path / part) as entries:
+            for entry in entries:
+                if re.fullmatch(folder.pattern, entry.name):
+                    if not entry.is_file(follow_symlinks=False):
+                        raise RosettaError(f"{entry.path} is not a regular file.", "Unpack the original archive again.")
+                    found[f"{part}/{entry.name}"] = Path(entry.path)
+    return dict(sorted(found.items()))
+
+
+def check_labels(labels: NDArray[np.unsignedinteger[Any]], classes: int, first: int, path: Path) -> NDArray[np.int64]:
     """Return labels (n,) as int64; raise ``RosettaError`` if one isn't below ``classes``.
 
     ``first`` is the number of the first of them in the file ``path``.
@@ -96,33 +138,84 @@ def check_labels(labels: NDArray[np.uint8], classes: int, first: int, path: Path
     wrong = np.flatnonzero(labels >= classes)
     if wrong.size:
         at = int(wrong[0])
-        raise RosettaError(
-            f"{path} is damaged: sample {first + at} has label {labels[at]}, expected 0 to {classes - 1}.",
-            "Replace it by the original file.",
-        )
+        raise damaged(path, f"sample {first + at} has label {labels[at]}, expected 0 to {classes - 1}")
     return labels.astype(np.int64)
 
 
-def _check(dataset: Dataset, path: Path, file: OriginalFile) -> None:
-    size = path.stat().st_size
-    if size != file.size:
-        cause = "truncated" if size < file.size else "too long"
-        raise RosettaError(f"{path} is {cause}: {size:,} bytes, expected {file.size:,}.", _remedy(dataset))
-    md5 = _md5(path)
-    if md5 != file.md5:
-        raise RosettaError(f"{path} has a wrong checksum: found MD5 {md5}, expected {file.md5}.", _remedy(dataset))
+class _NotOriginal(Exception):
+    """Says which file is not the original, and why."""
+
+
+def _status(path: Path, file: Original) -> tuple[int, int, int]:
+    """Return size, modification and status-change time, in ns."""
+    if isinstance(file, OriginalFile):
+        if not path.is_file():
+            raise _NotOriginal(f"{path} is {'not a regular file' if path.exists() else 'missing'}.")
+        status = path.stat()
+        return status.st_size, status.st_mtime_ns, status.st_ctime_ns
+    files = files_in_folder(path, file).values()
+    # The folders are among them: a file moved in or away changes theirs.
+    statuses = [name.stat() for name in (*files, *(path / part for part in file.parts))]
+    return (
+        sum(status.st_size for status in statuses),
+        max(status.st_mtime_ns for status in statuses),
+        max(status.st_ctime_ns for status in statuses),
+    )
+
+
+def _check(path: Path, file: Original) -> None:
+    if isinstance(file, OriginalFolder):
+        files = files_in_folder(path, file)
+        if len(files) != file.files:
+            kind = "incomplete" if len(files) < file.files else "not the original"
+            raise _NotOriginal(f"{path} is {kind}: {len(files):,} files, expected {file.files:,}.")
+        _check_size(path, sum(name.stat().st_size for name in files.values()), file.size)
+        found = _md5_of_folder(files)
+    elif file.archive:
+        found = hashlib.md5(_archived(path, file), usedforsecurity=False).hexdigest()
+        path = path / file.name
+    else:
+        _check_size(path, path.stat().st_size, file.size)
+        found = _md5(path)
+    if found != file.md5:
+        raise _NotOriginal(f"{path} has a wrong checksum: found MD5 {found}, expected {file.md5}.")
+
+
+def _check_size(path: Path, found: int, expected: int) -> None:
+    if found != expected:
+        cause = "truncated" if found < expected else "too long"
+        raise _NotOriginal(f"{path} is {cause}: {found:,} bytes, expected {expected:,}.")
+
+
+def _archived(path: Path, file: OriginalFile) -> bytes:
+    for member, content in members(path):
+        if member.name == file.name and content is not None:
+            _check_size(path / file.name, member.size, file.size)
+            return content.read()
+    raise _NotOriginal(f"{path} lacks {file.name}.")
 
 
 def _remedy(dataset: Dataset) -> str:
+    files = dataset.editions[0].files
     return (
         f"Put the original {dataset.title} files into the folder given with --data or ROSETTA_DATA, as "
-        f"{dataset.folder}{os.sep}{dataset.editions[0].files[0].name} and so on; without either they are downloaded."
+        f"{dataset.folder}{os.sep}{files[0].name}{' and so on' if len(files) > 1 else ''}; "
+        "without either they are downloaded."
     )
 
 
 def _md5(path: Path) -> str:
     with path.open("rb") as opened:
         return hashlib.file_digest(opened, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _md5_of_folder(files: dict[str, Path]) -> str:
+    total = hashlib.md5(usedforsecurity=False)
+    for name, path in files.items():
+        content = path.read_bytes()
+        total.update(f"{name} {len(content)}\n".encode())
+        total.update(content)
+    return total.hexdigest()
 
 
 def _read_memo(memo: Path) -> dict[str, list[int | str]]:

@@ -1,27 +1,83 @@
-"""What a data set declares: its original files, how to decode and download them, and its synthetic stand-in."""
+"""What a data set declares: its arrays, the editions in which it can be had, and where to download the first one."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Split = Literal["train", "test"]
-Batch = tuple[Split, NDArray[Any], NDArray[np.int64]]
-"""Consecutive samples of one split: inputs (n, ...) and labels (n,)."""
+Batch = tuple[Split, tuple[NDArray[Any], ...], NDArray[np.int64]]
+"""Consecutive samples of one split: an array (n, ...) for each input and labels (n,)."""
 Say = Callable[[str], None]
 """Shows one line of progress to the user."""
+_T = TypeVar("_T")
+
+
+def splits(train: _T, test: _T) -> tuple[tuple[Split, _T], ...]:
+    """Pair something of each split with the split's name, the training set first."""
+    return ("train", train), ("test", test)
+
+
+@dataclass(frozen=True)
+class InputArray:
+    """One input of every sample: its name, its shape without the axis of samples, its dtype."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
 
 
 @dataclass(frozen=True)
 class OriginalFile:
-    """A file as its authors published it: name, size in bytes, MD5 sum in hexadecimal."""
+    """A file as its authors published it: name, size in bytes, MD5 sum in hexadecimal.
+
+    With ``archive`` it still lies in that tar.gz file, and ``name`` is its path in there.
+    """
 
     name: str
     size: int
     md5: str
+    archive: str = ""
+
+    @property
+    def place(self) -> str:
+        """The name of what has to be there."""
+        return self.archive or self.name
+
+
+@dataclass(frozen=True)
+class OriginalFolder:
+    """A folder as unpacking leaves it; what counts is the files in ``parts`` whose whole name matches ``pattern``.
+
+    ``files`` and ``size`` are their number and bytes. ``md5`` is over each one's path and size, as the line
+    "train/pos/0_9.txt 806", and its content, in order of path.
+    """
+
+    name: str
+    parts: tuple[str, ...]
+    pattern: str
+    files: int
+    size: int
+    md5: str
+
+    @property
+    def place(self) -> str:
+        """The name of what has to be there."""
+        return self.name
+
+
+Original = OriginalFile | OriginalFolder
+
+
+@dataclass(frozen=True)
+class Samples:
+    """All samples of an edition, those of the training set first; a label is the number of its class's name."""
+
+    class_names: tuple[str, ...]
+    batches: Iterator[Batch]
 
 
 @dataclass(frozen=True)
@@ -31,20 +87,38 @@ class Edition:
     kind: str
     train_size: int
     test_size: int
-    train_files: tuple[OriginalFile, ...] = ()
-    test_files: tuple[OriginalFile, ...] = ()
+    samples: Callable[[Path, "Edition"], Samples]
+    """Makes the samples from the edition's files in a folder; raises ``RosettaError`` naming a bad file."""
+    train_files: tuple[Original, ...] = ()
+    test_files: tuple[Original, ...] = ()
     revision: int = 1
     """Raised when decoding or generation changes, so that arrays made the old way are not used again."""
 
     @property
-    def files(self) -> tuple[OriginalFile, ...]:
+    def files(self) -> tuple[Original, ...]:
         """All files, train first."""
         return self.train_files + self.test_files
 
 
+def generated(
+    kind: str,
+    train_size: int,
+    test_size: int,
+    class_names: tuple[str, ...],
+    generate: Callable[[int, int], Iterator[Batch]],
+) -> Edition:
+    """Declare an edition without files: ``generate(train_size, test_size)`` makes the same samples every time."""
+    return Edition(
+        kind, train_size, test_size, lambda folder, edition: Samples(class_names, generate(train_size, test_size))
+    )
+
+
 @dataclass(frozen=True)
 class Download:
-    """A published file and its mirrors; ``members`` maps paths in it to the files wanted, if it is a tar.gz archive."""
+    """A published file and its mirrors; ``members`` maps paths in it to the files wanted, if it is a tar.gz archive.
+
+    An archive's ``md5`` may be empty: then its members' sums alone decide.
+    """
 
     file: OriginalFile
     urls: tuple[str, ...]
@@ -53,38 +127,37 @@ class Download:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set of labelled samples; ``editions`` in order of preference, the first is what ``downloads`` bring."""
+    """A data set of labelled samples.
+
+    ``editions`` have original files, looked for in ``folder``, and are in order of preference; the first is what
+    ``downloads`` bring. ``generated`` needs no files: a synthetic stand-in, or the data set itself if it never had any.
+    """
 
     name: str
     title: str
-    folder: str
-    class_names: tuple[str, ...]
-    input_shape: tuple[int, ...]
-    input_dtype: str
+    inputs: tuple[InputArray, ...]
     scale: float
-    editions: tuple[Edition, ...]
-    decode: Callable[[Path, Edition], Iterator[Batch]]
-    """Reads the edition's files in a folder, all train samples first; raises ``RosettaError`` naming a bad file."""
-    downloads: tuple[Download, ...]
-    synthetic: Edition
-    generate: Callable[[], Iterator[Batch]]
+    generated: Edition
+    folder: str = ""
+    editions: tuple[Edition, ...] = ()
+    downloads: tuple[Download, ...] = ()
 
 
 @dataclass(frozen=True)
 class PreparedDataset:
-    """A data set as arrays on disk, for workers to memory-map; channels first.
+    """A data set as arrays on disk, for workers to memory-map.
 
-    ``kind`` is "real", "real, first 1,017 test images" or "synthetic". Inputs are uint8, (N, 28, 28) for mnist and
-    (N, 3, 32, 32) for cifar10; labels are int64, (N,). ``inputs * scale`` in float32 is what the network takes.
-    ``digest`` (SHA-256) identifies the arrays' content.
+    ``kind`` is "real", "real, ..." with what sets it apart, "synthetic" or "random". Inputs are (N, ...), one array for
+    each: images are uint8, channels first, and ``inputs * scale`` in float32 is what the network takes; words are int32
+    indices, 0 for padding, and their scale is 1. Labels are int64, (N,). ``digest`` (SHA-256) identifies the content.
     """
 
     name: str
     kind: str
     class_names: tuple[str, ...]
-    train_inputs: Path
+    train_inputs: tuple[Path, ...]
     train_labels: Path
-    test_inputs: Path
+    test_inputs: tuple[Path, ...]
     test_labels: Path
     scale: float
     digest: str

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from rosetta.datasets.spec import Batch, Split
+from rosetta.datasets.spec import Batch, splits
 
 _SEED = 20180101
 _GRID = 8
@@ -25,8 +25,7 @@ def synthetic_images(image_shape: tuple[int, ...], classes: int, train_size: int
     """
     templates = _shifted_templates(np.random.default_rng([_SEED, 0]), image_shape, classes)
     shifts = templates.shape[1]
-    splits: tuple[tuple[Split, int], ...] = (("train", train_size), ("test", test_size))
-    for stream, (split, size) in enumerate(splits, start=1):
+    for stream, (split, size) in enumerate(splits(train_size, test_size), start=1):
         rng = np.random.default_rng([_SEED, stream])
         for start in range(0, size, _BATCH):
             n = min(_BATCH, size - start)
@@ -37,7 +36,7 @@ def synthetic_images(image_shape: tuple[int, ...], classes: int, train_size: int
             noise = np.frombuffer(rng.bytes(pixels.size), np.int8).reshape(pixels.shape)
             pixels += noise * np.float32(_NOISE)
             np.clip(pixels, 0, 255, out=pixels)
-            yield split, pixels.astype(np.uint8).reshape(n, *image_shape), labels
+            yield split, (pixels.astype(np.uint8).reshape(n, *image_shape),), labels
 
 
 def _shifted_templates(rng: np.random.Generator, image_shape: tuple[int, ...], classes: int) -> NDArray[np.float32]:

@@ -4,17 +4,21 @@ import csv
 import io
 import re
 
+from rosetta.report.accuracy import accuracy_words, learning_words
+from rosetta.report.matrix import Cell, Matrix, matrix
+from rosetta.report.published import CAUTION, Comparison, comparisons, title
 from rosetta.report.summary import (
-    INTERVAL_METHOD,
     NOTHING,
-    STATUS_WORDS,
+    checks,
     data_words,
     gibibytes,
+    interval_method,
     is_reference,
     is_synthetic,
     load_words,
     machine_words,
     marked_name,
+    milliseconds,
     number,
     percent,
     printable,
@@ -24,6 +28,7 @@ from rosetta.report.summary import (
     ratio_meaning,
     ratio_words,
     reason_words,
+    status_words,
     unfinished,
     unranked,
     verdict,
@@ -33,6 +38,7 @@ from rosetta.result import ContenderResult, Result, WorkloadResult
 
 def _row(result: Result, workload: WorkloadResult, contender: ContenderResult, rank: int | None) -> dict[str, object]:
     ratio, proof = contender.ratio, contender.equivalence
+    errors = dict(checks(proof)) if proof else {}
     return {
         "run": result.run,
         "workload": workload.workload,
@@ -62,13 +68,16 @@ def _row(result: Result, workload: WorkloadResult, contender: ContenderResult, r
         "loss": contender.loss,
         "accuracy": contender.accuracy,
         "trained_samples": contender.trained_samples,
+        "accuracy_differs": contender.accuracy_differs,
+        "latency_seconds": contender.latency_seconds,
+        "note": contender.note,
         "proof_passed": proof.passed if proof else None,
         "logits_error": proof.logits.error if proof else None,
-        "loss_error": proof.loss.error if proof else None,
-        "gradients_error": proof.gradients.error if proof else None,
-        "gradients_worst_tensor": proof.gradients.tensor if proof else None,
-        "update_error": proof.update.error if proof else None,
-        "update_worst_tensor": proof.update.tensor if proof else None,
+        "loss_error": errors["loss"].error if "loss" in errors else None,
+        "gradients_error": errors["gradients"].error if "gradients" in errors else None,
+        "gradients_worst_tensor": errors["gradients"].tensor if "gradients" in errors else None,
+        "update_error": errors["update"].error if "update" in errors else None,
+        "update_worst_tensor": errors["update"].tensor if "update" in errors else None,
         "deviation": proof.deviation if proof else None,
         "chunks": len(contender.chunks),
     }
@@ -108,7 +117,7 @@ def _workload(workload: WorkloadResult, result: Result) -> list[str]:
     lines += [_escaped(verdict(workload)), ""]
     if order := ranked(workload):
         header = ["contender", "version", "samples/s", "ratio (interval)", "import s", "build s", "first step s"]
-        header += ["of peak", "peak GiB", "loss", "test accuracy", "proof"]
+        header += ["of peak", "peak GiB", *(["loss", "test accuracy"] if workload.trained else ["latency ms"]), "proof"]
         rows = [
             [
                 marked_name(c),
@@ -120,17 +129,43 @@ def _workload(workload: WorkloadResult, result: Result) -> list[str]:
                 number(c.first_step_seconds, 2),
                 percent(c.fraction_of_peak, 0),
                 gibibytes(c.peak_memory_bytes),
-                number(c.loss),
-                percent(c.accuracy),
+                *([number(c.loss), accuracy_words(c)] if workload.trained else [milliseconds(c.latency_seconds)]),
                 proof_words(c),
             ]
             for c in order
         ]
-        lines += [*_table(header, "llrlrrrrrrrl", rows), "", _escaped(ratio_meaning(workload, result.protocol)), ""]
+        align = "llrl" + "r" * (len(header) - 5) + "l"
+        lines += [*_table(header, align, rows), "", _escaped(ratio_meaning(workload, result.protocol)), ""]
+        lines += [_escaped(learning_words(workload, result.protocol)), ""]
     if others := unranked(workload):
-        rows = [[marked_name(c), c.version or NOTHING, STATUS_WORDS[c.status], reason_words(c)] for c in others]
+        rows = [[marked_name(c), c.version or NOTHING, status_words(c), reason_words(c)] for c in others]
         lines += [*_table(["not ranked", "version", "", "why"], "llll", rows), ""]
+    if result.protocol.epochs:
+        lines += [line for comparison in comparisons(workload) for line in _published(comparison)]
     return lines
+
+
+def _published(comparison: Comparison) -> list[str]:
+    header = ["times", _escaped(f"seconds per {comparison.per}, the fastest first")]
+    rows = [[title(t), ", ".join(f"{name} {seconds}" for name, seconds in t.rows)] for t in comparison.lists]
+    return [*_table(header, "ll", rows), "", _escaped(CAUTION), ""]
+
+
+def _matrix(found: Matrix) -> list[str]:
+    rows = [
+        [row.workload.workload, data_words(row.workload), *(" ".join(_cell(cell).split()) for cell in row.cells)]
+        for row in found.rows
+    ]
+    header = ["workload", "data", *(_escaped(column.name) for column in found.columns)]
+    words = f"{found.summary} Speed relative to the fastest of each row; in brackets the interval."
+    return [_escaped(words), "", *_table(header, "l" * len(header), rows), ""]
+
+
+def _cell(cell: Cell) -> str:
+    if not cell.ranked:
+        return cell.words
+    state = "tie" if cell.tie else "fastest" if cell.fastest else ""
+    return f"{cell.words} ({cell.below}) {state} {'accuracy differs' if cell.differs else ''}"
 
 
 def to_markdown(result: Result) -> str:
@@ -141,9 +176,12 @@ def to_markdown(result: Result) -> str:
     lines += [f"{_escaped(result.started)}. Machine: {_escaped(machine_words(result.machine))}.", ""]
     if load := load_words(result.machine):
         lines += [f"While measuring, {_escaped('; '.join(load))}.", ""]
+    if overview := matrix(result):
+        lines += _matrix(overview)
     for workload in result.results:
         lines += _workload(workload, result)
     command = printable(result.protocol.command).replace("\n", " ")
     fence = "`" * (1 + max((len(ticks) for ticks in re.findall("`+", command)), default=2))
-    lines += ["## How to read it", "", INTERVAL_METHOD, "", "Only ratios from one run mean anything.", ""]
+    lines += ["## How to read it", "", interval_method(result.protocol), ""]
+    lines += ["Only ratios from one run mean anything.", ""]
     return "\n".join([*lines, "To repeat it:", "", fence, command, fence, ""])

@@ -8,14 +8,18 @@ from importlib import resources
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 from pygments import highlight  # type: ignore[import-untyped]
 from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 
-from rosetta.report import figures, summary
-from rosetta.result import ContenderResult, Result, WorkloadResult
+from rosetta.report import accuracy, figures, published, summary
+from rosetta.report.learning import learning_figure
+from rosetta.report.matrix import matrix, shade
+from rosetta.result import ContenderResult, Protocol, Result, WorkloadResult
+
+_FILTERS = ("number", "percent", "gibibytes", "milliseconds", "duration", "error", "printable", "holds")
 
 
 def _file(name: str) -> str:
@@ -37,9 +41,15 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
     )
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
-    for name in ("number", "percent", "gibibytes", "duration", "error", "printable", "holds"):
+    for name in _FILTERS:
         environment.filters[name] = getattr(summary, name)
+    environment.filters["breakable"] = _breakable
     return environment.get_template("page.html.j2")
+
+
+def _breakable(name: str) -> Markup:
+    """Let a contender's name go on in the next line before its variants."""
+    return Markup("<wbr>[").join(escape(part) for part in summary.printable(name).split("["))
 
 
 def _sort_key(value: float | None) -> str:
@@ -55,11 +65,11 @@ def _row(contender: ContenderResult, rank: int | None) -> dict[str, Any]:
         "tie": summary.is_tie(contender),
         "interval": summary.interval_words(contender.ratio) if contender.ratio else "",
         "value": summary.bare_ratio(contender.ratio.value) if contender.ratio else summary.NOTHING,
-        "status": summary.STATUS_WORDS[contender.status],
+        "status": summary.status_words(contender),
         "reason": summary.reason_words(contender),
         "worst": summary.worst_check(proof)[1] if proof else None,
         "worst_words": summary.check_words(*summary.worst_check(proof)) if proof else "",
-        "checks": summary.checks(proof) if proof else [],
+        "checks": dict(summary.checks(proof)) if proof else {},
         "dropout": summary.dropout_words(proof.dropout) if proof and proof.dropout else "",
     }
 
@@ -78,18 +88,43 @@ def _first_choices(workload: WorkloadResult, names: list[str]) -> list[str]:
     return [next((name for name in preferred if name in names and name != right), right), right]
 
 
-def _section(workload: WorkloadResult, result: Result, sources: Mapping[str, str]) -> dict[str, Any]:
+def _learning_note(protocol: Protocol, left_out: int) -> str:
+    stretch, when = ("epoch", "after each epoch of every launch") if protocol.epochs else ("chunk", "every launch")
+    missing = f", {left_out:,} evenly spaced {stretch}s not drawn" if left_out else ""
+    return (
+        f"Loss: the first launch, dropout on, mean of each {stretch}{missing}. Accuracy: {when}. "
+        "Click a name to hide it."
+    )
+
+
+def _chunk_note(count: int, left_out: int, word: str) -> str:
+    if not left_out:
+        return f"All {count:,} timed {word}s, nothing thrown away."
+    return (
+        f"Drawn are the fastest and the slowest of every block of successive {word}s: {left_out:,} of {count:,} "
+        f"{word}s are left out here; result.json has them all."
+    )
+
+
+def _section(number: int, workload: WorkloadResult, result: Result, sources: Mapping[str, str]) -> dict[str, Any]:
     order = summary.ranked(workload)
-    learning, loss_left_out = figures.learning_figure(workload)
-    chunks, chunks_left_out = figures.chunk_figure(workload)
+    learning, loss_left_out = learning_figure(workload)
+    chunks, chunks_left_out = figures.chunk_figure(workload, summary.round_word(result.protocol))
+    chunk_count = sum(len(contender.chunks) for contender in workload.contenders)
+    chunk_word = "epoch" if result.protocol.epochs else "chunk"
+    machine = result.machine
     names = sorted(sources)
     return {
+        "id": f"workload-{number}",
         "workload": workload,
         "synthetic": summary.is_synthetic(workload),
         "data": summary.data_words(workload),
         "verdict": summary.printable(summary.verdict(workload)).replace("–", "\N{WORD JOINER}–\N{WORD JOINER}"),
         "proof_count": summary.proof_count(workload),
         "ratio_meaning": summary.ratio_meaning(workload, result.protocol),
+        "learning_words": accuracy.learning_words(workload, result.protocol),
+        "check_names": summary.check_names(workload),
+        "published": published.comparisons(workload, f"{machine.cpu}, {machine.cores} cores, {machine.device}"),
         "ranked": [_row(contender, rank) for rank, contender in zip(summary.ranks(order), order, strict=True)],
         "unranked": [_row(contender, None) for contender in summary.unranked(workload)],
         "figures": {
@@ -98,9 +133,9 @@ def _section(workload: WorkloadResult, result: Result, sources: Mapping[str, str
             "chunks": chunks,
             "clocks": figures.clock_figure(workload),
         },
-        "loss_left_out": loss_left_out,
-        "chunks_left_out": chunks_left_out,
-        "chunk_count": sum(len(contender.chunks) for contender in workload.contenders),
+        "learning_note": _learning_note(result.protocol, loss_left_out),
+        "chunk_word": chunk_word,
+        "chunk_note": _chunk_note(chunk_count, chunks_left_out, chunk_word),
         "sources": _highlighted(sources),
         "chosen": _first_choices(workload, names) if names else [],
     }
@@ -115,11 +150,22 @@ def render_page(result: Result, sources: Mapping[str, Mapping[str, str]]) -> str
     scripts = [get_plotlyjs(), _file("page.js")]
     return _template().render(
         result=result,
-        sections=[_section(workload, result, sources.get(workload.workload, {})) for workload in result.results],
+        sections=[
+            _section(number, workload, result, sources.get(workload.workload, {}))
+            for number, workload in enumerate(result.results, 1)
+        ],
         machine=summary.machine_words(result.machine),
         load=summary.load_words(result.machine),
         unfinished=summary.unfinished(result),
-        interval_method=summary.INTERVAL_METHOD,
+        interval_method=summary.interval_method(result.protocol),
+        matrix=matrix(result),
+        shade=shade,
+        round_word=summary.round_word(result.protocol),
+        untrained={workload.workload for workload in result.results if not workload.trained},
+        differs=accuracy.DIFFERS,
+        caution=published.CAUTION,
+        list_title=published.title,
+        tensor_words=summary.tensor_words,
         nothing=summary.NOTHING,
         sort_key=_sort_key,
         style=Markup(_file("page.css")),

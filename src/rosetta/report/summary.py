@@ -19,7 +19,7 @@ from rosetta.result import (
 NOTHING = "–"
 
 STATUS_WORDS = {
-    "ok": "ok",
+    "ok": "proven, not measured",
     "not_equivalent": "not the same network",
     "failed": "failed",
     "unavailable": "unavailable",
@@ -28,12 +28,8 @@ STATUS_WORDS = {
 
 _CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 
-INTERVAL_METHOD = (
-    "In each round every contender runs one chunk; the logarithm of the ratio of two contenders' speeds is taken round "
-    "by round, so what the machine does to both cancels. These are averaged inside each launch first, because the "
-    "rounds of one set of processes share its luck; the interval is Student's t over the launches' means. It "
-    "covers the luck of a launch on this machine and says nothing about other machines."
-)
+_PLANNED = "plan: "
+_BRIEF_LINES = 4
 
 
 def printable(text: str) -> str:
@@ -91,13 +87,29 @@ def marked_name(contender: ContenderResult) -> str:
     return contender.name if contender.precision == "float32" else f"{contender.name} ({contender.precision})"
 
 
+def _lacks_implementation(contender: ContenderResult) -> bool:
+    """Whether nothing was tried, because the framework has no text of the workload."""
+    return contender.status == "failed" and contender.reason.startswith(_PLANNED)
+
+
+def status_words(contender: ContenderResult) -> str:
+    """Name a contender's status."""
+    return "no implementation" if _lacks_implementation(contender) else STATUS_WORDS[contender.status]
+
+
 def reason_words(contender: ContenderResult) -> str:
     """Say why a contender isn't ranked."""
     if contender.status == "not_equivalent" and contender.equivalence:
         return "; ".join(failed_checks(contender.equivalence)) or contender.reason
     if contender.reason:
-        return contender.reason
+        return contender.reason.removeprefix(_PLANNED) if _lacks_implementation(contender) else contender.reason
     return "not measured yet" if contender.status in ("ok", "pending") else "no reason was recorded"
+
+
+def brief(reason: str) -> str:
+    """Keep the last lines of a reason, where a traceback has its error."""
+    lines = [line for line in printable(reason).splitlines() if line.strip()]
+    return "\n".join(lines if len(lines) <= _BRIEF_LINES else ["…", *lines[-_BRIEF_LINES:]])
 
 
 # ---------------------------------------------------------------- figures
@@ -121,6 +133,11 @@ def percent(fraction: float | None, decimals: int = 1) -> str:
 def gibibytes(size: int | None) -> str:
     """Write bytes in GiB."""
     return NOTHING if size is None else f"{size / 2**30:.2f}"
+
+
+def milliseconds(seconds: float | None) -> str:
+    """Write seconds in milliseconds."""
+    return NOTHING if seconds is None else number(1000 * seconds)
 
 
 def duration(seconds: float) -> str:
@@ -165,13 +182,15 @@ def ratio_words(ratio: Ratio | None, reference: bool = False) -> str:
 
 
 def checks(equivalence: Equivalence) -> list[tuple[str, TensorError]]:
-    """Return the four comparisons with the reference, each with the name of what was compared."""
-    return [
-        ("logits", equivalence.logits),
+    """Return the comparisons with the reference that were made, each with the name of what was compared."""
+    trained = equivalence.loss is not None
+    named = [
+        ("logits" if trained else "features", equivalence.logits),
         ("loss", equivalence.loss),
         ("gradients", equivalence.gradients),
         ("update", equivalence.update),
     ]
+    return [(name, check) for name, check in named if check is not None]
 
 
 def holds(check: TensorError) -> bool:
@@ -189,10 +208,15 @@ def worst_check(equivalence: Equivalence) -> tuple[str, TensorError]:
     return max(checks(equivalence), key=share)
 
 
+def tensor_words(name: str, check: TensorError) -> str:
+    """Name the tensor of a comparison, unless its own name says that already."""
+    return "" if check.tensor in (name, "logits") else check.tensor
+
+
 def check_words(name: str, check: TensorError) -> str:
     """Write "gradients conv1.weight 3.1e-02 > 1e-04" or "… ≤ …"."""
-    tensor = "" if check.tensor in ("", name) else f" {check.tensor}"
-    return f"{name}{tensor} {error(check.error)} {'≤' if holds(check) else '>'} {check.tolerance:.0e}"
+    tensor = tensor_words(name, check)
+    return f"{name}{tensor and ' '}{tensor} {error(check.error)} {'≤' if holds(check) else '>'} {check.tolerance:.0e}"
 
 
 def dropout_words(check: DropoutCheck) -> str:
@@ -233,10 +257,16 @@ def proof_count(workload: WorkloadResult) -> str:
     return words
 
 
+def check_names(workload: WorkloadResult) -> list[str]:
+    """Name the comparisons that a proof of this workload makes."""
+    return ["logits", "loss", "gradients", "update"] if workload.trained else ["features"]
+
+
 # ---------------------------------------------------------------- sentences
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Write "a", "a and b" or "a, b and c"."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
@@ -252,7 +282,7 @@ def verdict(workload: WorkloadResult) -> str:
         ties = [contender for contender in order[1:] if is_tie(contender)]
         behind = [contender for contender in order[1:] if not is_tie(contender)]
         words = (
-            f"{_listed([marked_name(c) for c in (first, *ties)])} tie: the run can't tell which is fastest."
+            f"{listed([marked_name(c) for c in (first, *ties)])} tie: the run can't tell which is fastest."
             if ties
             else f"{marked_name(first)} is fastest."
         )
@@ -274,10 +304,26 @@ def ratio_meaning(workload: WorkloadResult, protocol: Protocol | None = None) ->
         return "No ratios."
     launches = len({chunk.launch for contender in order for chunk in contender.chunks})
     level = f"{100 * protocol.confidence:g} % interval" if protocol else "interval"
-    words = f"Ratio: samples/s relative to {reference}, from paired rounds."
+    words = f"Ratio: samples/s relative to {reference}, from paired {round_word(protocol)}s."
     if launches < 2:
         return f"{words} No interval: that takes at least two launches."
     return f"{words} In brackets: its {level} over {launches} launches; a tie where that contains 1."
+
+
+def round_word(protocol: Protocol | None) -> str:
+    """Name a round: an epoch where the run follows the published protocol."""
+    return "epoch" if protocol and protocol.epochs else "round"
+
+
+def interval_method(protocol: Protocol) -> str:
+    """Say how the intervals come about."""
+    stretch = "trains for one epoch" if protocol.epochs else "runs one chunk"
+    return (
+        f"In each round every contender {stretch}; the logarithm of the ratio of two contenders' speeds is taken "
+        "round by round, so what the machine does to both cancels. These are averaged inside each launch first, "
+        "because the rounds of one set of processes share its luck; the interval is Student's t over the launches' "
+        "means. It covers the luck of a launch on this machine and says nothing about other machines."
+    )
 
 
 def machine_words(machine: Machine) -> str:

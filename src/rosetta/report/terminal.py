@@ -1,8 +1,8 @@
-"""The terminal's tables: one workload's result, the live view of a run, and two runs compared."""
+"""The terminal's tables: one workload's result, and two runs compared."""
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, JustifyMethod, RenderableType, RenderResult
@@ -11,11 +11,12 @@ from rich.text import Text
 
 from rosetta import statistics
 from rosetta.errors import RosettaError
+from rosetta.report.accuracy import accuracy_words, learning_words
+from rosetta.report.published import CAUTION, Comparison, comparisons, title
 from rosetta.report.summary import (
     NOTHING,
-    STATUS_WORDS,
+    brief,
     data_words,
-    duration,
     error,
     gibibytes,
     is_reference,
@@ -23,6 +24,7 @@ from rosetta.report.summary import (
     is_tie,
     machine_words,
     marked_name,
+    milliseconds,
     number,
     percent,
     printable,
@@ -31,16 +33,16 @@ from rosetta.report.summary import (
     ratio_meaning,
     ratio_words,
     reason_words,
+    status_words,
     unranked,
     verdict,
     worst_check,
 )
 from rosetta.result import ContenderResult, Protocol, Ratio, Result, WorkloadResult
 
-_REASON_LINES = 4
 
-
-def _plain_table() -> Table:
+def plain_table() -> Table:
+    """Make a table without lines."""
     return Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim", show_edge=False)
 
 
@@ -71,6 +73,10 @@ def _proof_cell(contender: ContenderResult) -> str:
     return f"{'yes' if contender.equivalence.passed else 'NO'} {error(worst_check(contender.equivalence)[1].error)}"
 
 
+def _accuracy_cell(contender: ContenderResult) -> str:
+    return accuracy_words(contender).replace(" %", "")
+
+
 _COLUMNS = (
     _Column("contender", marked_name, left=True),
     _Column("version", lambda c: c.version or NOTHING, 8, left=True),
@@ -81,17 +87,22 @@ _COLUMNS = (
     _Column("% of\npeak", lambda c: percent(c.fraction_of_peak, 0).removesuffix(" %"), 7),
     _Column("peak\nGiB", lambda c: gibibytes(c.peak_memory_bytes), 6),
     _Column("loss", lambda c: number(c.loss), 5),
-    _Column("test\n%", lambda c: percent(c.accuracy).removesuffix(" %"), 4),
+    _Column("test\n%", _accuracy_cell, 4),
+    _Column("latency\nms", lambda c: milliseconds(c.latency_seconds), 4),
     _Column("same net?\nworst err", _proof_cell, 1, left=True),
 )
+_OF_TRAINING = ("loss", "test\n%")
+_OF_PREDICTION = ("latency\nms",)
 _FOLDED_NAME = 20
 
 
 class _RankedTable:
     """The ranked contenders in as many columns as the console is wide; names fold before a column is dropped."""
 
-    def __init__(self, contenders: Sequence[ContenderResult]):
+    def __init__(self, contenders: Sequence[ContenderResult], trained: bool):
         self._contenders = contenders
+        without = _OF_PREDICTION if trained else _OF_TRAINING
+        self._columns = [column for column in _COLUMNS if column.header not in without]
 
     def _cells(self, column: _Column) -> list[str]:
         return [printable(column.cell(contender)).replace("\n", " ") for contender in self._contenders]
@@ -101,13 +112,13 @@ class _RankedTable:
         return min(width, _FOLDED_NAME) if column.cell is marked_name else width
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        columns = list(_COLUMNS)
+        columns = list(self._columns)
         while sum(self._width(column) + 1 for column in columns) > options.max_width:
             least = max(columns, key=lambda column: column.dropped)
             if not least.dropped:
                 break
             columns.remove(least)
-        table = _plain_table()
+        table = plain_table()
         for column in columns:
             side: JustifyMethod = "left" if column.left else "right"
             name = column.cell is marked_name
@@ -119,7 +130,7 @@ class _RankedTable:
         ):
             table.add_row(*(Text(cell) for cell in cells), style=_style(contender))
         yield table
-        missing = [column.header.replace("\n", " ") for column in _COLUMNS if column not in columns]
+        missing = [column.header.replace("\n", " ") for column in self._columns if column not in columns]
         if "version" in missing:
             missing.remove("version")
             versions = ", ".join(f"{c.name} {c.version or NOTHING}" for c in self._contenders)
@@ -128,101 +139,44 @@ class _RankedTable:
             yield Text(f"Left out for want of width: {', '.join(missing)}.", style="dim")
 
 
-def _reason(text: str) -> Text:
-    lines = [line for line in printable(text).splitlines() if line.strip()]
-    if len(lines) > _REASON_LINES:
-        lines = ["…", *lines[-_REASON_LINES:]]
-    return Text("\n".join(lines), overflow="fold")
-
-
 def _unranked_table(contenders: Sequence[ContenderResult]) -> Table:
-    table = _plain_table()
+    table = plain_table()
     table.add_column("not ranked", overflow="fold", max_width=30)
     table.add_column("", no_wrap=True)
     table.add_column("why", overflow="fold")
     for contender in contenders:
         name = f"{marked_name(contender)} {contender.version or ''}".strip()
-        table.add_row(Text(printable(name)), Text(STATUS_WORDS[contender.status]), _reason(reason_words(contender)))
+        table.add_row(Text(printable(name)), Text(status_words(contender)), Text(brief(reason_words(contender))))
     return table
 
 
-def result_table(workload: WorkloadResult, protocol: Protocol | None = None) -> RenderableType:
-    """Show one workload: verdict, ranked contenders, the others with their reasons, and how to read the ratios.
+def _published_table(comparison: Comparison) -> RenderableType:
+    table = plain_table()
+    for header in ("times", f"seconds per {comparison.per}, the fastest first"):
+        table.add_column(header, overflow="fold")
+    for times in comparison.lists:
+        listed_times = ", ".join(f"{framework} {seconds}" for framework, seconds in times.rows)
+        table.add_row(Text(printable(title(times))), Text(printable(listed_times)))
+    return Group(Text(), table, Text(CAUTION, style="dim"))
 
-    With the run's ``protocol`` the caption names the interval's confidence.
+
+def result_table(workload: WorkloadResult, protocol: Protocol | None = None) -> RenderableType:
+    """Show one workload: verdict, ranked contenders, the others with their reasons, and how to read the figures.
+
+    With the run's ``protocol`` the caption names the interval's confidence, and a run of the published protocol has the
+    published times beside its own.
     """
     parts: list[RenderableType] = [_title(workload.title, workload), Text(printable(verdict(workload)))]
     order, others = ranked(workload), unranked(workload)
     if order:
-        parts += [Text(), _RankedTable(order)]
+        parts += [Text(), _RankedTable(order, workload.trained)]
     if others:
         parts += [Text(), _unranked_table(others)]
-    caption = f"{ratio_meaning(workload, protocol)} {proof_count(workload)}. {data_words(workload)}."
-    return Group(*parts, Text(), Text(printable(caption), style="dim"))
-
-
-# ---------------------------------------------------------------- the live view
-
-
-@dataclass(frozen=True)
-class LiveRow:
-    """One contender while the run goes on; ``state`` is "measuring round 3/8, launch 2/4", "failed: …" and the like."""
-
-    contender: str
-    state: str
-    samples_per_second: float | None = None
-    ratio: Ratio | None = None
-
-
-@dataclass(frozen=True)
-class LiveWorkload:
-    """One workload while the run goes on; ``data`` as in ``WorkloadResult``."""
-
-    title: str
-    data: str
-    rows: Sequence[LiveRow] = field(default_factory=tuple)
-
-
-@dataclass(frozen=True)
-class LiveHeader:
-    """The run's clock in seconds; ``estimated_seconds`` is the whole run's, where that can be told yet."""
-
-    phase: str
-    elapsed_seconds: float
-    estimated_seconds: float | None = None
-
-
-def live_view(header: LiveHeader, workloads: Sequence[LiveWorkload]) -> RenderableType:
-    """Show every contender's state and its figures so far; meant to be made anew for every redraw."""
-    total = f" of about {duration(header.estimated_seconds)}" if header.estimated_seconds is not None else ""
-    parts: list[RenderableType] = [
-        Text.assemble((printable(header.phase), "bold"), f"  {duration(header.elapsed_seconds)}{total}")
-    ]
-    for workload in workloads:
-        synthetic = "synthetic" in workload.data.lower()
-        data = "SYNTHETIC DATA" if synthetic else f"data: {workload.data}"
-        table = _plain_table()
-        # Fixed widths, because measuring every cell would cost more than drawing it.
-        names = max((cell_len(row.contender) for row in workload.rows), default=0)
-        table.add_column("contender", no_wrap=True, overflow="ellipsis", width=min(max(names, 9), 32))
-        table.add_column("samples/s", justify="right", no_wrap=True, width=9)
-        table.add_column("ratio so far", no_wrap=True, width=22)
-        table.add_column("state", no_wrap=True, overflow="ellipsis")
-        for row in workload.rows:
-            reference = row.ratio is not None and row.ratio.to == row.contender
-            state = printable(row.state).replace("\n", " ")
-            style = "bold cyan" if reference else "dim" if row.state in ("done", "waiting") else ""
-            table.add_row(
-                Text(printable(row.contender)),
-                Text(number(row.samples_per_second)),
-                Text(ratio_words(row.ratio, reference)),
-                Text(state, style="red" if state.startswith("failed") else ""),
-                style=style,
-            )
-        title = Text.assemble((printable(workload.title), "bold"), "  ")
-        title.append(f" {printable(data)} ", style="bold reverse" if synthetic else "dim")
-        parts += [Text(), title, table]
-    return Group(*parts)
+    if protocol and protocol.epochs:
+        parts += [_published_table(comparison) for comparison in comparisons(workload)]
+    captions = [f"{ratio_meaning(workload, protocol)} {proof_count(workload)}. {data_words(workload)}."]
+    captions += [learning_words(workload, protocol)] if order else []
+    return Group(*parts, Text(), *(Text(printable(caption), style="dim") for caption in captions))
 
 
 # ---------------------------------------------------------------- two runs
@@ -248,7 +202,7 @@ def _pairs(a: Result, b: Result) -> list[tuple[WorkloadResult, WorkloadResult]]:
         for what, left, right in (
             ("data", one.data, other.data),
             ("batch size", one.batch_size, other.batch_size),
-            ("FLOP per sample", one.training_flops, other.training_flops),
+            ("FLOP per sample", one.flops_per_sample, other.flops_per_sample),
         ):
             if left != right:
                 raise _refuse(f"The runs differ in the {what} of {one.workload}: {left} and {right}.")
@@ -311,7 +265,7 @@ def _relative(contender: ContenderResult, reference: ContenderResult, confidence
 def _state(workload: WorkloadResult, name: str) -> str:
     if any(contender.name == name for contender in ranked(workload)):
         return "ranked"
-    return next((STATUS_WORDS[c.status] for c in workload.contenders if c.name == name), "absent")
+    return next((status_words(c) for c in workload.contenders if c.name == name), "absent")
 
 
 def _compared(a: WorkloadResult, b: WorkloadResult, confidence: tuple[float, float]) -> RenderableType:
@@ -321,7 +275,7 @@ def _compared(a: WorkloadResult, b: WorkloadResult, confidence: tuple[float, flo
     if not common:
         return Group(title, Text("No contender was ranked in both runs, so there is nothing to compare."))
     reference = common[0]
-    table = _plain_table()
+    table = plain_table()
     table.add_column("contender", overflow="fold")
     for header in ("version a / b", "ratio a", "ratio b", "b ÷ a (interval)"):
         table.add_column(header, no_wrap=header != "version a / b", overflow="fold")

@@ -1,24 +1,39 @@
-"""Finds the workloads: one file each in this folder, its spec named WORKLOAD."""
+"""Finds the workloads: one file each in this folder, its spec named WORKLOAD, other forms of it made by ``variant``."""
 
 import importlib
 import pkgutil
+import re
 from functools import cache
 
-from rosetta.errors import unknown
+from rosetta.errors import RosettaError, unknown
 from rosetta.workloads.spec import Workload
+
+_PARTS = ("initialisers", "layers", "spec")
+_VARIANT = re.compile(r"^(?P<name>\w+)\[(?P<options>[^\[\]]+)\]$")
 
 
 @cache
 def workloads() -> dict[str, Workload]:
     """Return every workload by name, the cheapest first, so that a run's first figures stand soon."""
-    names = (module.name for module in pkgutil.iter_modules(__path__) if module.name != "spec")
+    names = (module.name for module in pkgutil.iter_modules(__path__) if module.name not in _PARTS)
     found = (importlib.import_module(f"{__name__}.{name}").WORKLOAD for name in names)
-    return {workload.name: workload for workload in sorted(found, key=lambda w: w.training_flops)}
+    return {workload.name: workload for workload in sorted(found, key=lambda w: w.flops_per_sample * w.batch_size)}
 
 
+@cache
 def find_workload(name: str) -> Workload:
-    """Return the workload of that name; raise ``RosettaError`` with the nearest names if there is none."""
+    """Return a workload by name, ``babi_rnn``, or one of its other forms, ``babi_rnn[qa5]``.
+
+    Raises ``RosettaError`` with the nearest names if there is none.
+    """
     known = workloads()
-    if name not in known:
-        raise unknown("workload", name, known)
-    return known[name]
+    if name in known:
+        return known[name]
+    match = _VARIANT.match(name)
+    if match is None or match["name"] not in known:
+        raise unknown("workload", match["name"] if match else name, known)
+    module = importlib.import_module(f"{__name__}.{match['name']}")
+    if not hasattr(module, "variant"):
+        raise RosettaError(f"{match['name']} has no variants.", f"Write {match['name']}.")
+    made: Workload = module.variant(tuple(option.strip() for option in match["options"].split(",")))
+    return made

@@ -1,6 +1,7 @@
 """The convolutional network on CIFAR-10 of the "Rosetta Stone" comparison."""
 
-from rosetta.workloads.spec import FLATTEN, RELU, Conv2d, Dense, MaxPool2d, Optimizer, Published, Workload, dropout
+from rosetta.workloads.layers import FLATTEN, RELU, Conv2d, Dense, MaxPool2d, dropout
+from rosetta.workloads.spec import Input, Optimizer, Published, Workload
 
 # Training seconds for 10 epochs on a K80 and a P100, from ilkarman/DeepLearningFrameworks, 2018.
 _SECONDS = {
@@ -22,7 +23,7 @@ WORKLOAD = Workload(
     title="Convolutional network on CIFAR-10",
     source="Rosetta Stone, ilkarman/DeepLearningFrameworks (2018)",
     dataset="cifar10",
-    input_shape=(3, 32, 32),
+    inputs=(Input("image", (3, 32, 32)),),
     layers=(
         Conv2d("conv1", 3, 50, 3, "same"),
         RELU,
@@ -49,6 +50,7 @@ WORKLOAD = Workload(
     ),
     batch_size=64,
     epochs=10,
+    compared_after=320,
     reached="about 0.775 test accuracy after 10 epochs",
     published=tuple(
         Published(framework, hardware, seconds, "10 epochs")

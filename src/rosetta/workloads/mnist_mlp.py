@@ -1,13 +1,14 @@
 """The multi-layer perceptron on MNIST of the Keras back-end comparison."""
 
-from rosetta.workloads.spec import RELU, Dense, Optimizer, Published, Workload, dropout
+from rosetta.workloads.layers import RELU, Dense, dropout
+from rosetta.workloads.spec import Input, Optimizer, Published, Workload
 
 WORKLOAD = Workload(
     name="mnist_mlp",
     title="Multi-layer perceptron on MNIST",
     source="Keras 2.0 example mnist_mlp.py, as timed in the Keras back-end comparison (K80, 2017)",
     dataset="mnist",
-    input_shape=(784,),
+    inputs=(Input("image", (784,)),),
     layers=(
         Dense("dense1", 784, 512),
         RELU,
@@ -24,6 +25,7 @@ WORKLOAD = Workload(
     ),
     batch_size=128,
     epochs=20,
+    compared_after=12_800,
     reached="98.40 % test accuracy after 20 epochs, says the example",
     published=(
         Published("Keras (CNTK, TensorFlow, Theano)", "K80", 2.5, "epoch", up_to=2.7),

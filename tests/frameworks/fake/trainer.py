@@ -32,13 +32,16 @@ class Trainer:
         return {name: value for name, value in self.values.items() if name != lost}
 
     def predict(self, inputs):
-        return self.network.forward(self.values, inputs, self.masks(0.0, len(inputs)))[1]
+        (images,) = inputs
+        return self.network.forward(self.values, images, self.masks(0.0, len(images)))[1]
 
     def loss_and_gradients(self, inputs, labels):
-        return self.network.loss_and_gradients(self.values, inputs, labels, self.masks(0.0, len(inputs)))
+        (images,) = inputs
+        return self.network.loss_and_gradients(self.values, images, labels, self.masks(0.0, len(images)))
 
     def prepare(self, inputs, labels):
-        return list(zip(inputs, labels, strict=True))
+        (images,) = inputs
+        return list(zip(images, labels, strict=True))
 
     def train(self, batches):
         self.calls += 1
@@ -46,9 +49,9 @@ class Trainer:
             for variant in sorted(self.variants):
                 faults.commit(variant)
         losses = []
-        for inputs, labels in batches:
-            masks = self.masks(self.rate, len(inputs))
-            loss, gradients = self.network.loss_and_gradients(self.values, inputs, labels, masks)
+        for images, labels in batches:
+            masks = self.masks(self.rate, len(images))
+            loss, gradients = self.network.loss_and_gradients(self.values, images, labels, masks)
             self.network.update(self.values, gradients, self.mean_square)
             losses.append(loss)
             if "slow" in self.variants:

@@ -1,5 +1,7 @@
 """The verbs in JAX."""
 
+import itertools
+
 import jax
 import numpy as np
 from flax import nnx
@@ -11,46 +13,63 @@ from . import parameters as layout
 
 
 class Trainer:
-    """An ``nnx.Module`` and an ``nnx.Optimizer``, bound to one compiled training step."""
+    """An ``nnx.Module`` and an ``nnx.Optimizer``, bound to one compiled step of training, or of prediction."""
 
     def __init__(self, implementation, workload, variants, device, dropout, seed):
         jax.config.update("jax_default_device", jax.devices(device)[0])
         jax.config.update("jax_default_matmul_precision", "highest")
         self.implementation = implementation
+        self.seed = seed
         self.specs = workload["parameters"]
-        self.network = implementation.Network(nnx.Rngs(seed))
+        self.trained = workload["trained"]
+        self.network = implementation.Network(nnx.Rngs(seed), **workload["options"])
         for _, module in nnx.iter_modules(self.network):
             if isinstance(module, nnx.Dropout) and not dropout:
                 module.rate = 0.0
             if isinstance(module, nnx.Conv) and "im2col" in variants:
                 module.conv_general_dilated = im2col.convolution
-        self.optimizer = implementation.make_optimizer(self.network)
-        self.step = implementation.compile_train_step(self.network, self.optimizer)
+        if self.trained:
+            self.optimizer = implementation.make_optimizer(self.network)
+            self.step = implementation.compile_train_step(self.network, self.optimizer)
+            self.gradients = nnx.jit(nnx.value_and_grad(implementation.loss_function))
+        else:
+            self.step = implementation.compile_predict_step(self.network)
 
         self.evaluated = nnx.view(self.network, raise_if_not_found=False, deterministic=True, use_running_average=True)
-        self.logits = nnx.jit(lambda model, images: model(images))
-        self.gradients = nnx.jit(nnx.value_and_grad(implementation.loss_function))
+        self.outputs = nnx.jit(lambda model, *inputs: model(*inputs))
 
     def load_parameters(self, parameters):
         layout.load(self.network, parameters, self.specs)
-        # The step is compiled for these objects: they keep their places and take the new ones' values.
-        nnx.update(self.optimizer, nnx.state(self.implementation.make_optimizer(self.network)))
+        if self.trained:
+            # The step is compiled for these objects: they keep their places and take the new ones' values.
+            nnx.update(self.optimizer, nnx.state(self.implementation.make_optimizer(self.network)))
 
     def parameters(self):
         return layout.canonical(nnx.state(self.network), self.specs)
 
     def predict(self, inputs):
-        return np.asarray(self.logits(self.evaluated, images_to_channels_last(inputs)))
+        return np.asarray(self.outputs(self.evaluated, *map(images_to_channels_last, inputs)))
 
     def loss_and_gradients(self, inputs, labels):
-        images, labels = images_to_channels_last(inputs), labels.astype(np.int32)
-        loss, gradients = self.gradients(self.evaluated, images, labels)
-        return float(loss), layout.canonical(nnx.state(gradients), self.specs)
+        batch = (*map(images_to_channels_last, inputs), labels.astype(np.int32))
+        loss, gradients = self.gradients(self.evaluated, *batch)
+        trainable = [spec for spec in self.specs if spec["trainable"]]
+        return float(loss), layout.canonical(nnx.state(gradients), trainable)
 
     def prepare(self, inputs, labels):
-        return list(zip(images_to_channels_last(inputs), labels.astype(np.int32)))
+        batches = zip(*inputs, labels.astype(np.int32))
+        return [tuple(map(images_to_channels_last, batch)) for batch in batches]
 
     def train(self, batches):
         losses = self.implementation.train(self.step, batches)
         jax.block_until_ready(nnx.state(self.network))
         return np.array(jax.device_get(losses))
+
+    def open_files(self, images, labels):
+        self.batches = iter(self.implementation.make_loader(images, labels, self.seed))
+
+    def train_from_files(self, steps):
+        return self.train(itertools.islice(self.batches, steps))
+
+    def infer(self, batches):
+        jax.block_until_ready(self.implementation.predict(self.step, batches))

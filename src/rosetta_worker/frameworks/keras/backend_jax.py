@@ -10,12 +10,16 @@ def use(device):
     jax.config.update("jax_default_matmul_precision", "highest")
 
 
-def loss_and_gradients(model, images, labels):
-    """Return the loss and its gradients for the model's trainable variables, dropout off."""
+def mend(optimizer):
+    """Leave the optimiser as it is; on TensorFlow it needs a repair."""
+
+
+def loss_and_gradients(model, inputs, labels):
+    """Return the loss and its gradients for the model's trainable variables, the network as in prediction."""
     state = [variable.value for variable in model.non_trainable_variables]
 
     def loss_function(weights):
-        logits, _ = model.stateless_call(weights, state, images, training=False)
+        logits, _ = model.stateless_call(weights, state, inputs, training=False)
         return model.compute_loss(y=labels, y_pred=logits, training=False)
 
     return jax.value_and_grad(loss_function)([variable.value for variable in model.trainable_variables])

@@ -13,10 +13,14 @@ def use(device):
     torch.backends.cudnn.allow_tf32 = False
 
 
-def loss_and_gradients(model, images, labels):
-    """Return the loss and its gradients for the model's trainable variables, dropout off."""
+def mend(optimizer):
+    """Leave the optimiser as it is; on TensorFlow it needs a repair."""
+
+
+def loss_and_gradients(model, inputs, labels):
+    """Return the loss and its gradients for the model's trainable variables, the network as in prediction."""
     model.zero_grad()
-    logits = model(images, training=False)
+    logits = model(inputs, training=False)
     loss = model.compute_loss(y=keras.ops.convert_to_tensor(labels), y_pred=logits, training=False)
     loss.backward()
     gradients = [variable.value.grad.clone() for variable in model.trainable_variables]

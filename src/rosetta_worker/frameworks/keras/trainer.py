@@ -16,48 +16,73 @@ backend = importlib.import_module(".backend_" + keras.config.backend(), __packag
 
 
 class Trainer:
-    """A compiled ``keras.Model``, trained by ``fit``."""
+    """A compiled ``keras.Model``, trained by ``fit``; one that isn't trained is asked by ``predict``."""
 
     def __init__(self, implementation, workload, variants, device, dropout, seed):
         backend.use(device)
         keras.utils.set_random_seed(seed)
         self.implementation = implementation
         self.specifications = workload["parameters"]
-        self.model = implementation.make_model()
+        self.trainable = [p for p in self.specifications if p["trainable"]]
+        self.model = implementation.make_model(**workload["options"])
         if not dropout:
             for layer in self.model.layers:
                 if isinstance(layer, keras.layers.Dropout):
                     layer.rate = 0.0
-        self.variables = [layout.variable(self.model, p) for p in self.specifications]
-        self.model.optimizer.build(self.model.trainable_variables)
-        self.optimizer_start = [keras.ops.convert_to_numpy(v).copy() for v in self.model.optimizer.variables]
+        self.variables = {p["name"]: layout.variable(self.model, p) for p in self.specifications}
+        self.optimizer_start = []
+        if workload["trained"]:
+            backend.mend(self.model.optimizer)
+            self.model.optimizer.build(self.model.trainable_variables)
+            self.optimizer_start = [(v, keras.ops.convert_to_numpy(v).copy()) for v in self.model.optimizer.variables]
 
     def load_parameters(self, parameters):
-        for variable, p in zip(self.variables, self.specifications):
-            variable.assign(layout.from_canonical(parameters[p["name"]], p))
-        for variable, start in zip(self.model.optimizer.variables, self.optimizer_start):
+        for p in self.specifications:
+            layout.load(self.variables[p["name"]], parameters[p["name"]], p)
+        for variable, start in self.optimizer_start:
             variable.assign(start)
 
     def parameters(self):
-        return self.canonical(self.variables)
+        values = [self.variables[p["name"]] for p in self.specifications]
+        return canonical(values, self.specifications)
 
     def predict(self, inputs):
-        return np.asarray(self.model.predict_on_batch(images_to_channels_last(inputs)))
+        return np.asarray(self.model.predict_on_batch(as_fed(inputs)))
 
     def loss_and_gradients(self, inputs, labels):
-        loss, gradients = backend.loss_and_gradients(self.model, images_to_channels_last(inputs), labels)
+        loss, gradients = backend.loss_and_gradients(self.model, as_fed(inputs), labels)
         by_variable = {id(v): g for v, g in zip(self.model.trainable_variables, gradients)}
-        return float(loss), self.canonical([by_variable[id(variable)] for variable in self.variables])
+        wanted = [by_variable[id(self.variables[p["name"]])] for p in self.trainable]
+        return float(loss), canonical(wanted, self.trainable)
 
     def prepare(self, inputs, labels):
-        images = images_to_channels_last(inputs)
-        return images.reshape(-1, *images.shape[2:]), labels.reshape(-1)
+        samples = [array.reshape(-1, *array.shape[2:]) for array in inputs]
+        return as_fed(samples), labels.reshape(-1)
 
     def train(self, batches):
         """Return the one mean loss that ``fit`` reports; to report it, ``fit`` waits for the device."""
-        images, labels = batches
-        return np.array(self.implementation.train(self.model, images, labels))
+        inputs, labels = batches
+        return np.array(self.implementation.train(self.model, inputs, labels))
 
-    def canonical(self, tensors):
-        arrays = map(keras.ops.convert_to_numpy, tensors)
-        return {p["name"]: layout.to_canonical(array, p) for p, array in zip(self.specifications, arrays)}
+    def open_files(self, images, labels):
+        self.loader = self.implementation.make_loader(images, labels)
+
+    def train_from_files(self, steps):
+        return np.array(self.implementation.train_from_loader(self.model, self.loader, steps))
+
+    def infer(self, batches):
+        """Return when the features are in the host's memory, where ``predict`` brings them."""
+        inputs, _ = batches
+        self.implementation.predict(self.model, inputs)
+
+
+def as_fed(inputs):
+    """Return what a model is fed: an array, or a list where it has several inputs; images channels last."""
+    arrays = [images_to_channels_last(array) for array in inputs]
+    return arrays if len(arrays) > 1 else arrays[0]
+
+
+def canonical(tensors, specifications):
+    """Turn variables or gradients into canonical arrays by name."""
+    arrays = map(keras.ops.convert_to_numpy, tensors)
+    return {p["name"]: layout.canonical(array, p) for p, array in zip(specifications, arrays)}

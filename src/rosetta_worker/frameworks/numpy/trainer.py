@@ -1,67 +1,111 @@
 """The verbs in NumPy: float64 throughout, gradients by autograd."""
 
+import sys
+
 import numpy as np
 from autograd import value_and_grad
 
-from .layers import Dropout, softmax_cross_entropy, watch_margins
+from .layers import softmax_cross_entropy
+from .margins import watch_margins
+from .mode import Mode
+
+DISTINCT = 4
 
 
 class Trainer:
-    """The reference: parameters are a dict of canonical float64 arrays."""
+    """The reference: parameters are a dict of canonical float64 arrays, and all sizes are theirs and the inputs'."""
 
     def __init__(self, implementation, workload, variants, device, dropout, seed):
-        self.network = implementation.network
-        self.optimizer = implementation.Optimizer
-        self.options = {variant: True for variant in variants}
-        self.dropout = Dropout(dropout, seed)
-        self.no_dropout = Dropout(False)
-        self.gradient = value_and_grad(self.loss)
+        self.implementation = implementation
+        self.trained = workload["trained"]
+        self.trainable = [spec["name"] for spec in workload["parameters"] if spec["trainable"]]
+        unbiased = "unbiased_variance" in variants
+        self.training = Mode(training=True, dropout=dropout, seed=seed, unbiased_variance=unbiased)
+        self.prediction = Mode()
+        self.optimizer_variants = {variant: True for variant in variants if variant != "unbiased_variance"}
+        self.normalises = any(not spec["trainable"] for spec in workload["parameters"])
+        self.value_and_gradients = value_and_grad(self.loss)
 
-    def loss(self, parameters, inputs, labels, dropout):
-        return softmax_cross_entropy(self.network(parameters, inputs, dropout), labels)
+    def loss(self, parameters, inputs, labels, mode):
+        return softmax_cross_entropy(self.implementation.network(parameters, *inputs, mode), labels)
+
+    def gradients(self, inputs, labels, mode):
+        loss, gradients = self.value_and_gradients(self.values, inputs, labels, mode)
+        return loss, {name: gradients[name] for name in self.trainable}
 
     def load_parameters(self, parameters):
         self.values = {name: value.astype(np.float64) for name, value in parameters.items()}
-        self.update = self.optimizer(self.values, **self.options)
+        if self.trained:
+            self.update = self.implementation.make_optimizer(self.values, **self.optimizer_variants)
 
     def parameters(self):
         return self.values
 
     def predict(self, inputs):
-        return self.network(self.values, inputs.astype(np.float64), self.no_dropout)
+        return self.implementation.network(self.values, *exact(inputs), self.prediction)
 
     def loss_and_gradients(self, inputs, labels):
-        return self.gradient(self.values, inputs.astype(np.float64), labels, self.no_dropout)
+        return self.gradients(exact(inputs), labels, self.prediction)
 
     def prepare(self, inputs, labels):
-        return list(zip(inputs.astype(np.float64), labels))
+        return [(batch, y) for *batch, y in zip(*exact(inputs), labels)]
 
     def train(self, batches):
         losses = []
         for inputs, labels in batches:
-            loss, gradients = self.gradient(self.values, inputs, labels, self.dropout)
+            loss, gradients = self.gradients(inputs, labels, self.training)
             self.update(self.values, gradients)
+            self.values.update(self.training.running)
             losses.append(loss)
         return np.array(losses)
+
+    def infer(self, batches):
+        for inputs, _ in batches:
+            self.predict(inputs)
 
     def steady_batches(self, inputs, labels, batch_size, steps):
         """Choose training batches whose gradients hang least on rounding; only the reference has this verb.
 
-        Takes candidates, (n, …) and (n,), in ``steps`` equal parts; trains a step on those ``batch_size`` samples of
-        each part that keep farthest from every kink at that step's parameters. Returns their positions and the
-        smallest margin among them.
+        Takes candidates, each input (n, …) and labels (n,), in ``steps`` equal parts; trains a step on those
+        ``batch_size`` samples of each part that keep farthest from every kink at that step's parameters, the first
+        ones where there are no kinks. Returns their positions and the smallest margin among them.
         """
-        chosen, smallest = [], np.inf
-        for part in np.array_split(np.arange(len(inputs)), steps):
-            margins = np.concatenate([self.margins(inputs[some]) for some in np.split(part, len(part) // batch_size)])
-            order = np.argsort(-margins)[:batch_size]
-            smallest = min(smallest, margins[order[-1]])
-            batch = part[np.sort(order)]
-            self.train(self.prepare(inputs[None, batch], labels[None, batch]))
-            chosen.append(batch)
+        choose = self.steadiest_set if self.normalises else self.steadiest_samples
+        chosen, smallest = [], sys.float_info.max
+        for part in np.array_split(np.arange(len(labels)), steps):
+            batch, margin = choose([x[part] for x in inputs], batch_size)
+            smallest = min(smallest, margin)
+            chosen.append(part[batch])
+            self.train(self.prepare([x[None, chosen[-1]] for x in inputs], labels[None, chosen[-1]]))
         return np.concatenate(chosen), smallest
 
-    def margins(self, inputs):
-        with watch_margins(len(inputs)) as margins:
-            self.predict(inputs)
+    def steadiest_samples(self, inputs, batch_size):
+        """Choose the samples with the largest margins; return their positions and the smallest of these."""
+        pieces = np.split(np.arange(len(inputs[0])), len(inputs[0]) // batch_size)
+        margins = np.concatenate([self.margins([x[piece] for x in inputs], self.prediction) for piece in pieces])
+        order = np.argsort(-margins, kind="stable")[:batch_size]
+        return np.sort(order), margins[order[-1]]
+
+    def steadiest_set(self, inputs, batch_size):
+        """Choose a few samples to be repeated; return their positions and the smallest of their margins.
+
+        Batch normalisation lets each sample's margin hang on the whole batch, so that whole batches must be tried, and
+        of a hundred different samples some one always is near a kink. Repeated, few have the same statistics as once.
+        """
+        sets = np.arange(len(inputs[0])).reshape(-1, DISTINCT)
+        margins = [
+            min(self.margins([x[few] for x in inputs], mode).min() for mode in (self.training, self.prediction))
+            for few in sets
+        ]
+        best = int(np.argmax(margins))
+        return np.tile(sets[best], batch_size // DISTINCT), margins[best]
+
+    def margins(self, inputs, mode):
+        with watch_margins(len(inputs[0])) as margins:
+            self.implementation.network(self.values, *exact(inputs), mode)
         return margins
+
+
+def exact(inputs):
+    """Turn pixels into float64; tokens stay integers."""
+    return [x.astype(np.float64) if x.dtype.kind == "f" else x for x in inputs]

@@ -1,5 +1,6 @@
 """The verbs in TensorFlow's core."""
 
+import itertools
 import os
 
 os.environ["KERAS_HOME"] = os.devnull  # importing TensorFlow imports Keras, which writes into the user's home
@@ -12,57 +13,77 @@ from . import parameters as layout
 
 
 class Trainer:
-    """A ``tf.Module`` and three functions compiled by ``tf.function``."""
+    """A ``tf.Module`` and functions compiled by ``tf.function``."""
 
     def __init__(self, implementation, workload, variants, device, dropout, seed):
         use(device)
         tf.random.set_seed(seed)
         self.implementation = implementation
+        self.trained = workload["trained"]
         self.specifications = workload["parameters"]
-        self.network = implementation.Network()
-        if not dropout:
-            for module in self.network.submodules:
-                if hasattr(module, "rate"):
-                    module.rate = 0.0
-        self.optimizer = implementation.Optimizer(self.network.trainable_variables)
-        self.variables = [layout.variable(self.network, p) for p in self.specifications]
+        self.trainable = [p for p in self.specifications if p["trainable"]]
+        self.network = implementation.Network(**workload["options"])
+        for module in self.network.submodules:
+            if hasattr(module, "rate") and not dropout:
+                module.rate = 0.0
+            if hasattr(module, "fused"):
+                module.fused = not {"loop", "jit_compile"} & variants  # XLA has no operation for a whole LSTM
+        self.variables = layout.variables(self.network, self.specifications)
 
         jit_compile = "jit_compile" in variants or None  # None, not False: on a TPU TensorFlow always compiles
-        self.train_step = implementation.make_train_step(self.network, self.optimizer, jit_compile)
-        self.logits = tf.function(self.network, jit_compile=jit_compile)
-        self.gradients = tf.function(self.loss_and_gradient_tensors, jit_compile=jit_compile)
+        if self.trained:
+            self.optimizer = implementation.Optimizer(self.network.trainable_variables)
+            self.train_step = implementation.make_train_step(self.network, self.optimizer, jit_compile)
+            self.predict_step = tf.function(self.network, jit_compile=jit_compile)
+            self.gradients = tf.function(self.loss_and_gradient_tensors, jit_compile=jit_compile)
+        else:
+            self.predict_step = implementation.make_predict_step(self.network, jit_compile)
 
     def load_parameters(self, parameters):
         for variable, p in zip(self.variables, self.specifications):
             variable.assign(layout.from_canonical(parameters[p["name"]], p))
-        for state in self.optimizer.variables:
-            state.assign(tf.zeros_like(state))
+        if self.trained:
+            for state in self.optimizer.variables:
+                state.assign(tf.zeros_like(state))
 
     def parameters(self):
-        return self.canonical(self.variables)
+        return self.canonical(self.variables, self.specifications)
 
     def predict(self, inputs):
-        return self.logits(host_tensor(images_to_channels_last(inputs))).numpy()
+        return self.predict_step(*map(host_tensor, inputs)).numpy()
 
     def loss_and_gradients(self, inputs, labels):
-        loss, gradients = self.gradients(host_tensor(images_to_channels_last(inputs)), host_tensor(labels))
-        return float(loss), self.canonical(gradients)
+        loss, gradients = self.gradients(*map(host_tensor, (*inputs, labels)))
+        return float(loss), self.canonical(gradients, self.trainable)
 
     def prepare(self, inputs, labels):
-        return [(host_tensor(x), host_tensor(y)) for x, y in zip(images_to_channels_last(inputs), labels)]
+        arrays = (*inputs, labels) if self.trained else inputs
+        return [tuple(map(host_tensor, batch)) for batch in zip(*arrays)]
 
     def train(self, batches):
         losses = tf.stack(self.implementation.train(self.train_step, batches)).numpy()
         tf.test.experimental.sync_devices()
         return losses
 
-    def loss_and_gradient_tensors(self, images, labels):
-        with tf.GradientTape() as tape:
-            loss = self.implementation.loss_function(labels, self.network(images))
-        return loss, tape.gradient(loss, self.variables)
+    def open_files(self, images, labels):
+        self.batches = iter(self.implementation.make_loader(images, labels))
 
-    def canonical(self, tensors):
-        return {p["name"]: layout.to_canonical(tensor, p) for p, tensor in zip(self.specifications, tensors)}
+    def train_from_files(self, steps):
+        return self.train(itertools.islice(self.batches, steps))
+
+    def infer(self, batches):
+        self.implementation.predict(self.predict_step, batches)
+        tf.test.experimental.sync_devices()
+
+    def loss_and_gradient_tensors(self, *batch):
+        *inputs, labels = batch
+        variables = [variable for variable in self.variables if variable.trainable]
+        with tf.GradientTape() as tape:
+            loss = self.implementation.loss_function(labels, self.network(*inputs))
+        return loss, [tf.convert_to_tensor(g) for g in tape.gradient(loss, variables)]  # an embedding's is sparse
+
+    def canonical(self, tensors, specifications):
+        return {p["name"]: layout.to_canonical(tensor, p) for p, tensor in zip(specifications, tensors)}
 
 
 def use(device):
@@ -75,6 +96,6 @@ def use(device):
 
 
 def host_tensor(array):
-    """Copy an array into a tensor in host memory."""
+    """Copy one batch into a tensor in host memory, images with their channels last."""
     with tf.device("CPU:0"):
-        return tf.constant(array)
+        return tf.constant(images_to_channels_last(array))

@@ -1,8 +1,11 @@
 """The verbs in PyTorch."""
 
+import itertools
+
 import torch
 from torch import nn
 
+from . import cells
 from . import parameters as layout
 
 
@@ -14,11 +17,16 @@ class Trainer:
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False
         self.implementation = implementation
+        self.trained = workload["trained"]
         self.device = torch.device(device)
         self.channels_last = "channels_last" in variants
-        self.network = implementation.Network().to(self.device)
+        self.network = implementation.Network(**workload["options"])
+        if "cells" in variants:
+            cells.replace_fused_layers(self.network)
+        self.network.to(self.device)
         if self.channels_last:
             self.network.to(memory_format=torch.channels_last)
+        self.tensors = layout.tensors(self.network, workload["parameters"])
         if not dropout:
             for module in self.network.modules():
                 if isinstance(module, nn.Dropout):
@@ -28,48 +36,69 @@ class Trainer:
         self.model = Autocast(self.network) if "bf16" in variants else self.network
 
     def load_parameters(self, parameters):
-        layout.load(self.network, parameters)
-        self.optimizer = self.implementation.make_optimizer(self.network)
+        layout.load(self.tensors, parameters)
+        if self.trained:
+            self.optimizer = self.implementation.make_optimizer(self.network)
 
     def parameters(self):
-        return layout.canonical(self.network.named_parameters())
+        return layout.canonical(self.tensors)
 
     def predict(self, inputs):
         self.model.eval()
         with torch.inference_mode():
-            return self.model(self.images(inputs).to(self.device)).cpu().numpy()
+            return self.logits(inputs).cpu().numpy()
 
     def loss_and_gradients(self, inputs, labels):
         self.model.eval()
+        for module in self.network.modules():
+            if isinstance(module, nn.RNNBase):
+                module.train()  # else cuDNN has no backward pass; these layers have no dropout, so nothing else changes
         self.network.zero_grad()
-        logits = self.model(self.images(inputs).to(self.device))
-        loss = self.implementation.loss_function(logits, torch.from_numpy(labels).to(self.device))
+        loss = self.implementation.loss_function(self.logits(inputs), torch.from_numpy(labels).to(self.device))
         loss.backward()
-        gradients = layout.canonical((name, p.grad) for name, p in self.network.named_parameters())
+        gradients = layout.canonical({name: p.grad for name, p in self.tensors.items() if p.requires_grad})
         self.network.zero_grad()
         return loss.item(), gradients
 
+    def logits(self, inputs):
+        return self.model(*(x.to(self.device) for x in self.host_tensors(inputs)))
+
     def prepare(self, inputs, labels):
-        return [(self.images(x), torch.from_numpy(y)) for x, y in zip(inputs, labels)]
+        return [(*self.host_tensors(batch), torch.from_numpy(y)) for *batch, y in zip(*inputs, labels)]
 
     def train(self, batches):
         losses = self.implementation.train(self.model, self.optimizer, batches, self.device)
         return torch.stack(losses).cpu().numpy()
 
-    def images(self, inputs):
-        images = torch.from_numpy(inputs)
-        if self.channels_last and images.ndim == 4:
-            images = images.contiguous(memory_format=torch.channels_last)
-        return images
+    def open_files(self, images, labels):
+        loader = self.implementation.make_loader(images, labels)
+        self.batches = itertools.chain.from_iterable(itertools.repeat(loader))
+
+    def train_from_files(self, steps):
+        batches = itertools.islice(self.batches, steps)
+        return self.train((*self.in_memory_format(inputs), y) for *inputs, y in batches)
+
+    def infer(self, batches):
+        """Return when the outputs are in the host's memory: that waits for the device."""
+        outputs = self.implementation.predict(self.model, batches, self.device)
+        torch.cat(outputs).cpu()
+
+    def host_tensors(self, inputs):
+        return self.in_memory_format([torch.from_numpy(array) for array in inputs])
+
+    def in_memory_format(self, tensors):
+        if self.channels_last:  # a memory format of images, not of tokens or sequences
+            tensors = [t.contiguous(memory_format=torch.channels_last) if t.ndim == 4 else t for t in tensors]
+        return tensors
 
 
 class Autocast(nn.Module):
-    """Runs a network's forward pass in bfloat16 where PyTorch deems it safe; logits come back in float32."""
+    """Runs a network's forward pass in bfloat16 where PyTorch deems it safe; outputs come back in float32."""
 
     def __init__(self, network):
         super().__init__()
         self.network = network
 
-    def forward(self, x):
-        with torch.autocast(x.device.type, dtype=torch.bfloat16):
-            return self.network(x).float()
+    def forward(self, *inputs):
+        with torch.autocast(inputs[0].device.type, dtype=torch.bfloat16):
+            return self.network(*inputs).float()

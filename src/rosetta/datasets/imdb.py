@@ -1,0 +1,154 @@
+"""IMDB: 50,000 film reviews, half of them positive, half for training (Maas et al., ACL 2011), as the last 150 words.
+
+A word is what stands between white space in the lower-cased text after every line break tag and every one of the
+characters !"#$%&()*+,-./:;<=>?@[\\]^_`{|}~ has become a space; the apostrophe stays. The vocabulary is the words of
+the training reviews by falling frequency, words of equal frequency in alphabetical order. Index 0 is padding, 1 the
+start of a review, 2 any other word, and from 3 on come the 29,997 most frequent words. Of start and words the last 150
+are kept, and a shorter review has zeros before it.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from rosetta.datasets.archives import damaged, members
+from rosetta.datasets.imdb_ranks import decode_ranks
+from rosetta.datasets.originals import files_in_folder
+from rosetta.datasets.spec import (
+    Batch,
+    Dataset,
+    Download,
+    Edition,
+    InputArray,
+    OriginalFile,
+    OriginalFolder,
+    Samples,
+    generated,
+    splits,
+)
+from rosetta.datasets.synthetic_text import synthetic_reviews
+from rosetta.datasets.tokens import FIRST_WORD, START, UNKNOWN, left_padded, mixed
+
+_CLASSES = ("negative", "positive")
+_SENTIMENTS = ("neg", "pos")
+_VOCABULARY = 30_000
+_LENGTH = 150
+_BATCH = 1000
+# The longest is 13,704 bytes.
+_LONGEST_REVIEW = 1 << 16
+_REVIEW = re.compile(r"aclImdb/((?:train|test)/(?:neg|pos)/\d+_\d+\.txt)")
+_SPACES = str.maketrans(dict.fromkeys('!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~', " "))
+
+
+def decode_archive(folder: Path, edition: Edition) -> Samples:
+    """Read reviews (n, 150) int32 and labels (n,); raise ``RosettaError`` naming what isn't right.
+
+    The archive is read once, as a stream; nothing is unpacked onto the disk, and no text outlives its turn.
+    """
+    path = folder / edition.files[0].name
+    return Samples(_CLASSES, _batches(_archived(path), path, edition))
+
+
+def decode_folder(folder: Path, edition: Edition) -> Samples:
+    """Read the same from the unpacked archive."""
+    (original,) = edition.files
+    assert isinstance(original, OriginalFolder)
+    path = folder / original.name
+    texts = ((name, file.read_bytes()) for name, file in files_in_folder(path, original).items())
+    return Samples(_CLASSES, _batches(texts, path, edition))
+
+
+def _archived(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield the reviews' paths and texts; refuse what has no place in the original archive."""
+    for member, content in members(path):
+        if member.name.startswith("/") or ".." in member.name.split("/"):
+            raise damaged(path, f"its member {member.name!r} leads out of the folder")
+        if content is None and not member.isdir():
+            raise damaged(path, f"its member {member.name!r} is a link or a device")
+        review = _REVIEW.fullmatch(member.name)
+        if review and content:
+            if member.size > _LONGEST_REVIEW:
+                raise damaged(path, f"its member {member.name!r} has {member.size:,} bytes, no review is that long")
+            yield review[1], content.read()
+
+
+def _batches(texts: Iterator[tuple[str, bytes]], path: Path, edition: Edition) -> Iterator[Batch]:
+    counts: Counter[str] = Counter()
+    # Words are numbered as they appear, because their frequencies are known only at the end; no word is empty.
+    numbers = _Numbers({"": 0})
+    reviews: dict[str, list[int]] = {}
+    for name, content in texts:
+        if name in reviews:
+            raise damaged(path, f"{name!r} occurs twice in it")
+        words = _words(content, name, path)
+        if name.startswith("train/"):
+            counts.update(words)
+        reviews[name] = [numbers[word] for word in ["", *words][-_LENGTH:]]
+
+    indices = np.full(len(numbers), UNKNOWN, np.int32)
+    indices[0] = START
+    ranked = sorted(counts, key=lambda word: (-counts[word], word))[: _VOCABULARY - FIRST_WORD]
+    for index, word in enumerate(ranked, start=FIRST_WORD):
+        if word in numbers:
+            indices[numbers[word]] = index
+
+    for split, size in splits(edition.train_size, edition.test_size):
+        parts = [[name for name in reviews if name.startswith(f"{split}/{kind}/")] for kind in _SENTIMENTS]
+        for kind, names in zip(_SENTIMENTS, parts, strict=True):
+            if len(names) != size // 2:
+                raise damaged(path, f"{len(names):,} reviews in {split}/{kind}, expected {size // 2:,}")
+        # Mixed, because a short run looks at the first test samples only.
+        names = mixed([name for part in parts for name in part])
+        for start in range(0, size, _BATCH):
+            batch = names[start : start + _BATCH]
+            inputs = left_padded([indices[reviews[name]] for name in batch], _LENGTH)
+            yield split, (inputs,), np.array(["/pos/" in name for name in batch], np.int64)
+
+
+def _words(content: bytes, name: str, path: Path) -> list[str]:
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as fault:
+        raise damaged(path, f"{name!r} is not UTF-8 text: {fault.reason} at byte {fault.start}") from fault
+    return text.lower().replace("<br />", " ").translate(_SPACES).split()
+
+
+class _Numbers(dict[str, int]):
+    """Numbers words in the order in which they are asked for."""
+
+    def __missing__(self, word: str) -> int:
+        self[word] = len(self)
+        return self[word]
+
+
+_ARCHIVE = OriginalFile("aclImdb_v1.tar.gz", 84_125_825, "7c2ac02c03563afcf9b574c7e56c153a")
+_REPACKED = OriginalFile("aclImdb_labelled.tar.gz", 28_262_110, "0c221a250c7b34e5a0bff84b9bced037")
+_FOLDER = OriginalFolder(
+    "aclImdb",
+    parts=("test/neg", "test/pos", "train/neg", "train/pos"),
+    pattern=r"\d+_\d+\.txt",
+    files=50_000,
+    size=65_483_508,
+    md5="3e231e9277255ae2abf5188455046377",
+)
+_RANKS = OriginalFile("imdb.npz", 17_464_789, "599dadb1135973df5b59232a0e9a887c")
+
+DATASET = Dataset(
+    name="imdb",
+    title="IMDB",
+    inputs=(InputArray("review", (_LENGTH,), "int32"),),
+    scale=1.0,
+    folder="imdb",
+    editions=(
+        Edition("real", 25_000, 25_000, decode_archive, (_ARCHIVE,)),
+        # The labelled reviews alone, their texts untouched.
+        Edition("real", 25_000, 25_000, decode_archive, (_REPACKED,)),
+        Edition("real", 25_000, 25_000, decode_folder, (_FOLDER,)),
+        Edition("real, words as ranked by Keras", 25_000, 25_000, decode_ranks, (_RANKS,)),
+    ),
+    downloads=(Download(_ARCHIVE, ("https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz",)),),
+    generated=generated("synthetic", 25_000, 25_000, _CLASSES, synthetic_reviews),
+)

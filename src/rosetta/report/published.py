@@ -1,0 +1,72 @@
+"""Sets published times and this run's beside each other: the same amount of work, other machines, other years."""
+
+import re
+from dataclasses import dataclass
+
+from rosetta.report.summary import marked_name, number, ranked
+from rosetta.result import WorkloadResult
+
+CAUTION = (
+    "The machines are of different kinds and years apart, so the times of two lists can't be compared with each other: "
+    "only the order within each list says something. The times measured here follow from samples/s, without start, "
+    "compilation and evaluation."
+)
+
+_AMOUNT = re.compile(r"(?:(?P<count>[\d,]+) )?(?P<unit>epochs?|images)")
+
+
+@dataclass(frozen=True)
+class Times:
+    """What frameworks took for the same work on one machine: (framework, seconds in words), the fastest first."""
+
+    hardware: str
+    measured: bool
+    rows: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All lists of times for the same amount of work, ``per``: "epoch", "10 epochs", "1,000 images"."""
+
+    per: str
+    lists: tuple[Times, ...]
+
+
+def samples_in(per: str, epoch_samples: int) -> int | None:
+    """Return the samples of "epoch", "10 epochs" or "1,000 images"; None where that can't be told."""
+    match = _AMOUNT.fullmatch(per)
+    if match is None:
+        return None
+    count = int((match["count"] or "1").replace(",", ""))
+    return count if match["unit"] == "images" else count * epoch_samples or None
+
+
+def comparisons(workload: WorkloadResult, here: str = "this machine") -> list[Comparison]:
+    """Group the published times by machine and add this run's, ``here``; empty where nothing was published."""
+    found = []
+    for per in dict.fromkeys(figure.per for figure in workload.published):
+        figures = sorted((f for f in workload.published if f.per == per), key=lambda figure: figure.seconds)
+        lists = [
+            Times(
+                hardware,
+                measured=False,
+                rows=tuple(
+                    (f.framework, f"{f.seconds:g}" if f.up_to is None else f"{f.seconds:g}–{f.up_to:g}")
+                    for f in figures
+                    if f.hardware == hardware
+                ),
+            )
+            for hardware in dict.fromkeys(figure.hardware for figure in workload.published)
+        ]
+        samples = samples_in(per, workload.epoch_samples)
+        rates = [(marked_name(c), c.samples_per_second) for c in ranked(workload) if c.samples_per_second]
+        if samples and rates:
+            rows = tuple((name, number(samples / rate)) for name, rate in rates)
+            lists.append(Times(here, measured=True, rows=rows))
+        found.append(Comparison(per, tuple(times for times in lists if times.rows)))
+    return found
+
+
+def title(times: Times) -> str:
+    """Say whose times these are."""
+    return f"{'measured' if times.measured else 'published'}: {times.hardware}"

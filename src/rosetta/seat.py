@@ -1,0 +1,122 @@
+"""A worker in the workload that is open in it: how far it has trained, and the calls that take it on."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from rosetta.plan import Plan
+from rosetta.race import Course
+from rosetta.workers import Worker
+
+_WARM_UP_SECONDS = 0.25
+_LEAD_IN_SECONDS = 0.01
+"""Steps before a chunk's clock that bring back the caches which the other workers emptied."""
+_FEWEST_STEPS = 2
+_LONG_STEP_SECONDS = 0.5
+"""From a step's length on a chunk may be a single one."""
+_LATENCIES = 5
+
+
+@dataclass
+class Seat:
+    """Where a worker stands in its launch; steps are batches, trained on or, without training, predicted."""
+
+    worker: Worker
+    course: Course
+    plan: Plan
+    launch: int
+    steps: int = 0
+    """Steps done since the parameters were loaded."""
+    seconds: float = 0.0
+    """Their time, those outside the chunks too."""
+    cpu_seconds: float = 0.0
+    """Processor time of the whole process so far."""
+    chunk_steps: int = 0
+    lead_in: int = 0
+
+    @property
+    def samples(self) -> int:
+        """Samples that the worker was given since the parameters were loaded."""
+        return self.steps * self.course.workload.batch_size
+
+    def open(self) -> float:
+        """Build the network; return the framework's seconds."""
+        reply = self.worker.ask(
+            "open",
+            self.plan.timeouts.building,
+            workload=self.course.workload.to_worker(),
+            data=self.course.data,
+            dropout=True,
+            seed=self.plan.seed + self.launch,
+        )
+        return float(reply["seconds"])
+
+    def load(self) -> None:
+        """Load the launch's initial parameters; training starts anew."""
+        file = self.course.parameters_file(self.plan.seed + (self.launch if self.course.workload.trains else 0))
+        self.worker.ask("load_parameters", self.plan.timeouts.building, file=str(file))
+        self.steps, self.seconds = 0, 0.0
+
+    def run(self, steps: int, timeout: float, lead_in: int = 0, slowdown: float = 0.0) -> dict[str, Any]:
+        """Have the worker do steps, ``lead_in`` more before its clock; return its reply."""
+        # Each launch begins with another epoch's order, so that launches differ as training with other seeds would.
+        first = self.launch * self.course.steps_per_epoch + self.steps
+        reply = self.worker.ask(self._verb, timeout, first=first, lead_in=lead_in, steps=steps, slowdown=slowdown)
+        self.steps += lead_in + steps
+        self.seconds += reply["seconds"]
+        self.cpu_seconds = reply["process_seconds"]
+        return reply
+
+    @property
+    def _verb(self) -> str:
+        workload = self.course.workload
+        return "infer" if not workload.trains else "train_from_files" if workload.own_loader else "train"
+
+    def reach(self, samples: int) -> None:
+        """Train until so many samples have been given."""
+        missing = samples // self.course.workload.batch_size - self.steps
+        if missing > 0:
+            self.run(missing, self.plan.timeouts.first_step)
+
+    def warm_up(self, chunk_seconds: float, chunk_steps: int | None) -> None:
+        """Run untimed until the step's time is known; fix the chunk's steps, unless the run has fixed them already."""
+        chunk_seconds = max(chunk_seconds, self.course.workload.chunk_seconds)
+        steps, calls = 1, []
+        while True:
+            reply = self.run(steps, self.plan.timeouts.first_step)
+            calls.append((steps, reply["seconds"]))
+            step_seconds = _step_seconds(calls)
+            if reply["seconds"] >= min(_WARM_UP_SECONDS, chunk_seconds):
+                break
+            steps = min(4 * steps, max(steps + 1, round(1.2 * _WARM_UP_SECONDS / step_seconds)))
+        fewest = 1 if step_seconds >= _LONG_STEP_SECONDS else _FEWEST_STEPS
+        if self.plan.epochs:
+            self.chunk_steps = self.course.steps_per_epoch
+            return
+        self.chunk_steps = chunk_steps or max(fewest, round(chunk_seconds / step_seconds))
+        self.lead_in = round(_LEAD_IN_SECONDS / step_seconds)
+
+    def chunk(self, slowdown: float) -> dict[str, Any]:
+        """Run a timed chunk; return the worker's reply."""
+        timeout = self.plan.timeouts.epoch if self.plan.epochs else self.plan.timeouts.chunk
+        return self.run(self.chunk_steps, timeout, self.lead_in, slowdown)
+
+    def accuracy(self) -> tuple[int, int]:
+        """Return how many test samples it has right, and of how many."""
+        reply = self.worker.ask("accuracy", self.plan.timeouts.epoch, count=self.plan.test_samples)
+        return reply["correct"], reply["count"]
+
+    def peak_bytes(self) -> int:
+        """Return the worker's largest resident size since the workload was opened."""
+        return int(self.worker.ask("memory", self.plan.timeouts.chunk)["peak_bytes"])
+
+    def latencies(self) -> list[float]:
+        """Return the seconds of some predictions of one sample each."""
+        return list(self.worker.ask("latency", self.plan.timeouts.first_step, count=_LATENCIES)["seconds"])
+
+
+def _step_seconds(calls: list[tuple[int, float]]) -> float:
+    """Estimate a step's time, in seconds, from calls of several lengths (steps, seconds), without their fixed cost."""
+    (few, short), (many, long) = calls[0], calls[-1]
+    if many == few or long <= short:
+        return long / many
+    return (long - short) / (many - few)

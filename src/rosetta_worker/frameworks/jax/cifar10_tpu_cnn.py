@@ -1,0 +1,71 @@
+"""The batch-normalised network of the TPU article on CIFAR-10 in JAX, with Flax NNX and Optax."""
+
+import optax
+from flax import nnx
+
+
+class Network(nnx.Module):
+    """Four 3 × 3 convolutions, batch normalisation before each pair of them, and two dense layers."""
+
+    def __init__(self, rngs):
+        self.norm1 = nnx.BatchNorm(3, momentum=0.99, epsilon=1e-3, rngs=rngs)
+        self.conv1 = nnx.Conv(3, 32, kernel_size=(3, 3), padding="SAME", rngs=rngs)
+        self.conv2 = nnx.Conv(32, 32, kernel_size=(3, 3), padding="SAME", rngs=rngs)
+        self.dropout1 = nnx.Dropout(0.25, rngs=rngs)
+        self.norm2 = nnx.BatchNorm(32, momentum=0.99, epsilon=1e-3, rngs=rngs)
+        self.conv3 = nnx.Conv(32, 64, kernel_size=(3, 3), padding="SAME", rngs=rngs)
+        self.conv4 = nnx.Conv(64, 64, kernel_size=(3, 3), padding="VALID", rngs=rngs)
+        self.dropout2 = nnx.Dropout(0.25, rngs=rngs)
+        self.dense1 = nnx.Linear(7 * 7 * 64, 512, rngs=rngs)
+        self.dropout3 = nnx.Dropout(0.5, rngs=rngs)
+        self.dense2 = nnx.Linear(512, 10, rngs=rngs)
+
+    def __call__(self, x):
+        """Map images, (batch, 32, 32, 3), to logits, (batch, 10); in training the norms update their statistics."""
+        x = self.norm1(x)
+        x = nnx.relu(self.conv1(x))
+        x = nnx.relu(self.conv2(x))
+        x = nnx.max_pool(x, window_shape=(2, 2), strides=(2, 2))
+        x = self.dropout1(x)
+
+        x = self.norm2(x)
+        x = nnx.relu(self.conv3(x))
+        x = nnx.relu(self.conv4(x))
+        x = nnx.max_pool(x, window_shape=(2, 2), strides=(2, 2))
+        x = self.dropout2(x)
+
+        x = nnx.relu(self.dense1(x.reshape(x.shape[0], -1)))
+        x = self.dropout3(x)
+        return self.dense2(x)
+
+
+def loss_function(model, images, labels):
+    """Mean cross-entropy; in JAX it is this whole function that is differentiated."""
+    logits = model(images)
+    return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+
+
+def make_optimizer(model):
+    """Adam; Optax adds ε after the bias correction."""
+    # The running statistics are no nnx.Param: the optimiser leaves them alone.
+    return nnx.Optimizer(model, optax.adam(learning_rate=0.001, b1=0.9, b2=0.999, eps=1e-7), wrt=nnx.Param)
+
+
+def train_step(model, optimizer, images, labels):
+    """One step of training: updates the model and the optimiser, returns the loss."""
+    loss, gradients = nnx.value_and_grad(loss_function)(model, images, labels)
+    optimizer.update(model, gradients)
+    return loss
+
+
+def compile_train_step(model, optimizer):
+    """Let XLA compile the step for this model and optimiser.
+
+    ``nnx.jit`` would do the same, but look through model and optimiser again at every call.
+    """
+    return nnx.jit_partial(train_step, model, optimizer, graph=False, donate_argnums=0)
+
+
+def train(compiled_step, batches):
+    """Train on batches of (images, labels) and return the losses; the calls return before the device is done."""
+    return [compiled_step(images, labels) for images, labels in batches]

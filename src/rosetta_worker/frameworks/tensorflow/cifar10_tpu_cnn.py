@@ -1,0 +1,96 @@
+"""The batch-normalised convolutional network on CIFAR-10 in TensorFlow's core, without Keras."""
+
+import tensorflow as tf
+
+from .layers import BatchNorm, Conv2D, Dense, Dropout
+
+
+class Network(tf.Module):
+    """Four 3 × 3 convolutions, the image and the first two's output normalised, and two dense layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm1 = BatchNorm(3, epsilon=1e-3)
+        self.conv1 = Conv2D(3, 32, 3, padding="SAME")
+        self.conv2 = Conv2D(32, 32, 3, padding="SAME")
+        self.dropout1 = Dropout(0.25)
+        self.norm2 = BatchNorm(32, epsilon=1e-3)
+        self.conv3 = Conv2D(32, 64, 3, padding="SAME")
+        self.conv4 = Conv2D(64, 64, 3, padding="VALID")
+        self.dropout2 = Dropout(0.25)
+        self.dense1 = Dense(7 * 7 * 64, 512)
+        self.dropout3 = Dropout(0.5)
+        self.dense2 = Dense(512, 10)
+
+    def __call__(self, x, training=False):
+        """Map images, (batch, 32, 32, 3), to logits, (batch, 10)."""
+        x = self.norm1(x, training)
+        x = tf.nn.relu(self.conv1(x))
+        x = tf.nn.relu(self.conv2(x))
+        x = tf.nn.max_pool2d(x, ksize=2, strides=2, padding="VALID")
+        x = self.dropout1(x, training)
+
+        x = self.norm2(x, training)
+        x = tf.nn.relu(self.conv3(x))
+        x = tf.nn.relu(self.conv4(x))
+        x = tf.nn.max_pool2d(x, ksize=2, strides=2, padding="VALID")
+        x = self.dropout2(x, training)
+
+        x = tf.reshape(x, (-1, 7 * 7 * 64))
+        x = self.dropout3(tf.nn.relu(self.dense1(x)), training)
+        return self.dense2(x)
+
+
+def loss_function(labels, logits):
+    """Softmax cross-entropy, mean over the batch."""
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+
+
+class Optimizer(tf.Module):
+    """Adam by TensorFlow's own operation, which adds ε before the bias correction, as Keras does."""
+
+    def __init__(self, variables, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
+        super().__init__()
+        self.learning_rate, self.beta_1, self.beta_2, self.epsilon = learning_rate, beta_1, beta_2, epsilon
+        self.step = tf.Variable(0.0, trainable=False)
+        self.means = [tf.Variable(tf.zeros_like(w), trainable=False) for w in variables]
+        self.mean_squares = [tf.Variable(tf.zeros_like(w), trainable=False) for w in variables]
+
+    def apply_gradients(self, gradients, variables):
+        """Update the variables in place."""
+        t = self.step.assign_add(1.0)
+        for g, w, m, v in zip(gradients, variables, self.means, self.mean_squares):
+            tf.raw_ops.ResourceApplyAdam(
+                var=w.handle,
+                m=m.handle,
+                v=v.handle,
+                beta1_power=self.beta_1**t,
+                beta2_power=self.beta_2**t,
+                lr=self.learning_rate,
+                beta1=self.beta_1,
+                beta2=self.beta_2,
+                epsilon=self.epsilon,
+                grad=g,
+            )
+
+
+def make_train_step(network, optimizer, jit_compile=None):
+    """Return the training step; tf.function traces it into a graph when it is first called."""
+
+    @tf.function(jit_compile=jit_compile)
+    def train_step(images, labels):
+        with tf.GradientTape() as tape:
+            loss = loss_function(labels, network(images, training=True))
+        variables = network.trainable_variables
+        optimizer.apply_gradients(tape.gradient(loss, variables), variables)
+        return loss
+
+    return train_step
+
+
+def train(train_step, batches):
+    """Train on batches of (images, labels) and return the losses."""
+    losses = []
+    for images, labels in batches:
+        losses.append(train_step(images, labels))
+    return losses
