@@ -50,7 +50,7 @@ WORKLOAD = Workload(
     ),
     batch_size=64,
     epochs=10,
-    compared_after=192,
+    compared_after=128,
     reached="about 0.775 test accuracy after 10 epochs",
     published=tuple(
         Published(framework, hardware, seconds, "10 epochs")
