@@ -402,7 +402,7 @@ def test_a_cell_shows_all_its_figures_to_the_pointer_and_to_the_keyboard(opened,
         "1.15 GiB",
         "of the machine's float32 matrix product",
         "1.28",
-        "46.0 % after 12,800 samples (0.26 epochs)",
+        "46.0 % after 6,400 samples (0.13 epochs)",
         "same network, worst: gradients conv2.weight 4.1e-06 ≤ 1e-04",
         "real",
     ):
@@ -502,7 +502,7 @@ def test_accuracy_says_after_what_how_spread_and_what_was_published(opened, whol
     page = opened(whole_html, drawn=False)
     section = section_of(page, "cifar10_cnn")
     text = section.inner_text()
-    assert "Test accuracy after 320 samples (0.0064 epochs), the same for all: 40.2 % to 46.0 %" in text
+    assert "Test accuracy after 128 samples (0.0026 epochs), the same for all: 40.2 % to 46.0 %" in text
     assert "between launches of one contender it scatters by 0.94 points (sd)" in text
     assert "Published: about 0.775 test accuracy after 10 epochs." in text
     odd = next(c.name for w in whole.results if w.workload == "cifar10_cnn" for c in w.contenders if c.accuracy_differs)

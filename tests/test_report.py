@@ -222,7 +222,7 @@ def test_an_accuracy_that_stands_apart_is_marked_and_explained():
         flat = " ".join(text.replace("\\", "").split())
         assert "40.2 ≠" in flat.replace("40.2 % ≠", "40.2 ≠") and "46.0 ≠" not in flat
         assert f"Accuracy differs (≠): {odd}; its mean accuracy is farther from the others'" in flat
-        assert "after 320 samples (0.0064 epochs), the same for all" in flat
+        assert "after 128 samples (0.0026 epochs), the same for all" in flat
         assert "scatters by 0.94 points (sd)" in flat
 
 
