@@ -8,8 +8,13 @@ each sample, in training order, its row and, where images are augmented, how far
 it is mirrored. When the script has built its network it prints ``ready``. Each line ``run FIRST LEAD_IN STEPS`` then
 trains on LEAD_IN batches from step FIRST on, trains on the STEPS batches after them, and prints ``seconds S``: how long
 the latter took, the wait for the device included.
+
+Where ``own_loader`` is true, the framework's own loader reads ``inputs`` (one array) and ``labels``, in its own order:
+each run goes on where the last one ended, whatever FIRST is, and batches are loaded while the clock runs, but for the
+few that the loader has read ahead.
 """
 
+import itertools
 import json
 import sys
 import time
@@ -17,18 +22,40 @@ import time
 import numpy as np
 
 
-def serve(build):
+def serve(build, make_loader=None):
     """Answer until standard input ends.
 
     ``build(workload)`` returns two functions: ``prepare(inputs, labels)`` brings batches, a tuple of float32 pixels,
     channels first, or int32 tokens (steps, batch, …), and int64 (steps, batch), into the framework's layout before the
     clock starts; ``train(batches)`` trains (or predicts) on them and returns when the device has finished.
+    ``make_loader(images, labels)`` takes the paths of uint8 (samples, channels, height, width) and int64 (samples,) and
+    returns batches without end, as ``train`` takes them, in one iteration that all chunks go on with.
     """
     with open(sys.argv[2]) as file:
         data = json.load(file)
+    prepare, train = build(sys.argv[1])
+    if data["own_loader"]:
+        loader = iter(make_loader(*data["inputs"], data["labels"]))
+        batches = lambda first, steps: itertools.islice(loader, steps)
+    else:
+        batches = in_order(data, prepare)
+
+    print("ready", flush=True)
+    for line in sys.stdin:
+        first, lead_in, steps = map(int, line.split()[1:])
+        warm = batches(first, lead_in) if lead_in else None
+        chunk = batches(first + lead_in, steps)
+        if warm is not None:
+            train(warm)
+        start = time.perf_counter()
+        train(chunk)
+        print("seconds", time.perf_counter() - start, flush=True)
+
+
+def in_order(data, prepare):
+    """Return a function that gathers and prepares the batches from a step on, in the order of ARRAYS.json."""
     arrays = [np.load(path, mmap_mode="r") for path in data["inputs"]]
     all_labels, order, batch_size = np.load(data["labels"], mmap_mode="r"), np.load(data["order"]), data["batch_size"]
-    prepare, train = build(sys.argv[1])
 
     def batches(first, steps):
         chosen = order[np.arange(first * batch_size, (first + steps) * batch_size) % len(order)]
@@ -41,16 +68,7 @@ def serve(build):
             inputs.append(values.reshape(steps, batch_size, *shape))
         return prepare(tuple(inputs), all_labels[chosen[:, 0]].reshape(steps, batch_size))
 
-    print("ready", flush=True)
-    for line in sys.stdin:
-        first, lead_in, steps = map(int, line.split()[1:])
-        warm = batches(first, lead_in) if lead_in else None
-        chunk = batches(first + lead_in, steps)
-        if warm is not None:
-            train(warm)
-        start = time.perf_counter()
-        train(chunk)
-        print("seconds", time.perf_counter() - start, flush=True)
+    return batches
 
 
 def moved(image, down, right, mirrored):

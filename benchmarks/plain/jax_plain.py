@@ -289,6 +289,7 @@ TRAINED = {
     "cifar10_cnn": (cnn_parameters, cnn, optax.sgd(0.01, momentum=0.9)),
     "mnist_cnn": (mnist_cnn_parameters, mnist_cnn, optax.adadelta(1.0, rho=0.95, eps=1e-7)),
     "cifar10_keras_cnn": (keras_cnn_parameters, keras_cnn, rmsprop(slower)),
+    "cifar10_keras_cnn_loader": (keras_cnn_parameters, keras_cnn, rmsprop(slower)),
     "cifar10_tpu_cnn": (tpu_cnn_parameters, tpu_cnn, optax.adam(0.001, eps=1e-7)),
     "mnist_hrnn": (hrnn_parameters, hrnn, rmsprop(0.001)),
     "babi_rnn": (babi_parameters, babi, optax.adam(0.001, eps=1e-7)),
@@ -349,4 +350,34 @@ def build(workload):
     return build_resnet() if workload == "resnet50_features" else build_trained(workload)
 
 
-serve(build)
+class Images:
+    """Images, channels last, and their labels, as Grain reads them one by one."""
+
+    def __init__(self, images, labels):
+        self.images, self.labels = np.load(images, mmap_mode="r"), np.load(labels, mmap_mode="r")
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        return self.images[index].transpose(1, 2, 0).astype(np.float32) / 255, np.int32(self.labels[index])
+
+
+def augment(record, rng):
+    """Move an image by up to 3 pixels and perhaps mirror it."""
+    image, label = record
+    top, left = rng.integers(0, 7, size=2)
+    image = np.pad(image, ((3, 3), (3, 3), (0, 0)), mode="edge")[top : top + 32, left : left + 32]
+    return image[:, ::-1] if rng.random() < 0.5 else image, label
+
+
+def make_loader(images, labels):
+    """Epoch after epoch, read by two threads, at most 10 batches ahead."""
+    import grain  # here: programs that train on arrays don't load it
+
+    images = grain.MapDataset.source(Images(images, labels)).seed(0).shuffle().random_map(augment)
+    batches = images.batch(32, drop_remainder=True).repeat()
+    return batches.to_iter_dataset(grain.ReadOptions(num_threads=2, prefetch_buffer_size=10))
+
+
+serve(build, make_loader)

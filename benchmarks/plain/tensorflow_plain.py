@@ -3,6 +3,7 @@
 How it is called: see chunks.py.
 """
 
+import numpy as np
 import tensorflow as tf
 from chunks import channels_last, serve
 
@@ -307,6 +308,7 @@ MODELS = {
     "cifar10_cnn": Cnn,
     "mnist_cnn": MnistCnn,
     "cifar10_keras_cnn": KerasCnn,
+    "cifar10_keras_cnn_loader": KerasCnn,
     "cifar10_tpu_cnn": TpuCnn,
     "mnist_hrnn": Hrnn,
     "babi_rnn": Babi,
@@ -329,17 +331,41 @@ def build(workload):
         return loss
 
     def prepare(inputs, labels):
-        batches = zip(*map(channels_last, inputs), labels, strict=True)
-        return [([tf.constant(x) for x in arrays], tf.constant(y)) for *arrays, y in batches]
+        return [[*map(tf.constant, batch)] for batch in zip(*map(channels_last, inputs), labels, strict=True)]
 
     def train(batches):
-        return float(tf.reduce_mean([train_step(inputs, labels) for inputs, labels in batches]))
+        return float(tf.reduce_mean([train_step(inputs, labels) for *inputs, labels in batches]))
 
     def predict(batches):
-        for inputs, _ in batches:
+        for *inputs, _ in batches:
             features(*inputs)
 
     return prepare, predict if workload == "resnet50_features" else train
 
 
-serve(build)
+def decode(image, label):
+    """An image's bytes and its label's → float32 pixels, channels last, and the label."""
+    image = tf.reshape(tf.cast(tf.io.decode_raw(image, tf.uint8), tf.float32) / 255, (3, 32, 32))
+    return tf.transpose(image, (1, 2, 0)), tf.io.decode_raw(label, tf.int64)[0]
+
+
+def augment(image, label):
+    """Move an image by up to 3 pixels, its edge repeated pixel by pixel, and perhaps mirror it."""
+    for _ in range(3):
+        image = tf.pad(image, ((1, 1), (1, 1), (0, 0)), "SYMMETRIC")
+    return tf.image.random_flip_left_right(tf.image.random_crop(image, (32, 32, 3))), label
+
+
+def make_loader(images, labels):
+    """Epoch after epoch; TensorFlow chooses how many threads read and how far ahead."""
+    headers = [np.load(path, mmap_mode="r") for path in (images, labels)]
+    files = tf.data.Dataset.zip(
+        tf.data.FixedLengthRecordDataset(images, 3 * 32 * 32, header_bytes=headers[0].offset),
+        tf.data.FixedLengthRecordDataset(labels, 8, header_bytes=headers[1].offset),
+    )
+    decoded = files.shuffle(len(headers[0])).map(decode, num_parallel_calls=tf.data.AUTOTUNE)
+    augmented = decoded.map(augment, num_parallel_calls=tf.data.AUTOTUNE)
+    return augmented.batch(32, drop_remainder=True).repeat().prefetch(tf.data.AUTOTUNE)
+
+
+serve(build, make_loader)

@@ -3,9 +3,12 @@
 How it is called: see chunks.py.
 """
 
+import numpy as np
 import torch
 from chunks import serve
 from torch import nn
+from torch.nn.functional import pad
+from torch.utils.data import DataLoader, Dataset
 
 
 def mnist_mlp():
@@ -205,6 +208,7 @@ WORKLOADS = {
     "mnist_cnn": mnist_cnn,
     "cifar10_cnn": cifar10_cnn,
     "cifar10_keras_cnn": cifar10_keras_cnn,
+    "cifar10_keras_cnn_loader": cifar10_keras_cnn,
     "cifar10_tpu_cnn": cifar10_tpu_cnn,
     "mnist_hrnn": mnist_hrnn,
     "babi_rnn": babi_rnn,
@@ -258,4 +262,37 @@ def build(workload):
     return prepare, train if optimizer else predict
 
 
-serve(build)
+class Images(Dataset):
+    """Images, each moved by up to 3 pixels and perhaps mirrored, and their labels."""
+
+    def __init__(self, images, labels):
+        self.images, self.labels = np.load(images, mmap_mode="r"), np.load(labels, mmap_mode="r")
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        image = pad(torch.tensor(self.images[index], dtype=torch.float32) / 255, (3, 3, 3, 3), mode="replicate")
+        top, left = torch.randint(0, 7, (2,)).tolist()
+        image = image[:, top : top + 32, left : left + 32]
+        if torch.rand(()) < 0.5:
+            image = image.flip(-1)
+        return image, int(self.labels[index])
+
+
+def make_loader(images, labels):
+    """Epoch after epoch, read by two processes."""
+    loader = DataLoader(
+        Images(images, labels),
+        batch_size=32,
+        shuffle=True,
+        drop_last=True,
+        num_workers=2,
+        persistent_workers=True,
+        multiprocessing_context="fork",
+    )
+    while True:
+        yield from loader
+
+
+serve(build, make_loader)

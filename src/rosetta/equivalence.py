@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,76 +57,114 @@ class Material:
     timeout: float
 
 
-def observe(worker: Worker, material: Material) -> Observation:
-    """Have a worker compute everything that the proof compares."""
+class _Examination:
+    """Asks a worker from the canonical parameters on; its files in the material's folder are gone afterwards."""
 
-    def ask(verb: str, **message: Any) -> dict[str, Any]:
-        return worker.ask(verb, material.timeout, **message)
+    def __init__(self, worker: Worker, material: Material):
+        self._worker = worker
+        self._material = material
+        self._files = ExitStack()
+        self.initial = self._file("initial", "npz")
+        self.answer = self._file("answer", "npz")
+        self.logits = self._file("logits", "npy")
 
-    def fresh(dropout: bool, seed: int) -> dict[str, Any]:
-        return ask("open", workload=material.workload.to_worker(), data=dict(material.data), dropout=dropout, seed=seed)
+    def __enter__(self) -> "_Examination":
+        self._material.folder.mkdir(parents=True, exist_ok=True)
+        np.savez(self.initial, allow_pickle=False, **self._material.parameters)
+        return self
 
-    def change(steps: int) -> Arrays:
-        ask("load_parameters", file=str(initial))
-        ask("train", first=0, steps=steps)
-        ask("parameters", file=str(answer))
-        after = _load(answer)
-        return {name: after[name].astype(np.float64) - value for name, value in material.parameters.items()}
+    def __exit__(self, *error: object) -> None:
+        self._files.close()
 
-    material.folder.mkdir(parents=True, exist_ok=True)
-    initial = material.folder / f"initial-{worker.pid}.npz"
-    answer = material.folder / f"answer-{worker.pid}.npz"
-    logits_file = material.folder / f"logits-{worker.pid}.npy"
-    try:
-        np.savez(initial, allow_pickle=False, **material.parameters)
-        if not material.workload.trains:
-            fresh(dropout=False, seed=material.seed)
-            ask("load_parameters", file=str(initial))
-            ask("predict", first=0, file=str(logits_file))
-            return Observation(np.load(logits_file, allow_pickle=False))
-        fresh(dropout=False, seed=material.seed)
-        update = change(steps=UPDATE_STEPS)
-        plain = change(steps=1)
-        fresh(dropout=True, seed=material.seed)
-        ask("load_parameters", file=str(initial))
-        ask("predict", first=0, file=str(logits_file))
-        logits = np.load(logits_file, allow_pickle=False)
-        loss = ask("loss_and_gradients", first=0, file=str(answer))["loss"]
-        gradients = _load(answer)
-        draws = [_distances(change(steps=1), plain) for _ in range(_DROPOUT_DRAWS)]
-        distances = {name: np.array([draw[name] for draw in draws]) for name in draws[0]}
-    finally:
-        for file in (initial, answer, logits_file):
-            file.unlink(missing_ok=True)
+    def _file(self, name: str, suffix: str) -> Path:
+        file = self._material.folder / f"{name}-{self._worker.pid}.{suffix}"
+        self._files.callback(file.unlink, missing_ok=True)
+        return file
+
+    def ask(self, verb: str, **message: Any) -> dict[str, Any]:
+        """Send one message; return the reply."""
+        return self._worker.ask(verb, self._material.timeout, **message)
+
+    def open(self, dropout: bool, dtype: str = "float32") -> None:
+        """Build the network anew, with the canonical parameters."""
+        workload = self._material.workload.to_worker(dtype)
+        self.ask("open", workload=workload, data=dict(self._material.data), dropout=dropout, seed=self._material.seed)
+        self.load()
+
+    def load(self) -> None:
+        """Begin again from the canonical parameters."""
+        self.ask("load_parameters", file=str(self.initial))
+
+    def change(self) -> Arrays:
+        """Return how far each parameter is from the canonical one."""
+        self.ask("parameters", file=str(self.answer))
+        after = _load(self.answer)
+        return {name: after[name].astype(np.float64) - value for name, value in self._material.parameters.items()}
+
+    def update(self) -> Arrays:
+        """Return the change by the proof's training steps."""
+        self.ask("train", first=0, steps=UPDATE_STEPS)
+        return self.change()
+
+    def step(self) -> Arrays:
+        """Return the change by one training step."""
+        self.load()
+        self.ask("train", first=0, steps=1)
+        return self.change()
+
+
+def observe(
+    worker: Worker, material: Material, precision: str = "float32", update: Arrays | None = None
+) -> Observation:
+    """Have a worker, which computes in this precision, do everything that the proof compares.
+
+    The update is only asked for where it isn't given. A worker with another precision than float32 is timed in that,
+    and so proven in it.
+    """
+    workload = material.workload
+    dtype = workload.proven_in if precision == "float32" else "float32"
+    with _Examination(worker, material) as examination:
+        if not workload.trains:
+            examination.open(dropout=False)
+            examination.ask("predict", first=0, file=str(examination.logits))
+            return Observation(np.load(examination.logits, allow_pickle=False))
+        examination.open(dropout=False, dtype=dtype)
+        if update is None:
+            update = examination.update()
+        if dtype != "float32":
+            examination.open(dropout=False)
+        plain = examination.step()
+        examination.open(dropout=True)
+        examination.ask("predict", first=0, file=str(examination.logits))
+        logits = np.load(examination.logits, allow_pickle=False)
+        loss = examination.ask("loss_and_gradients", first=0, file=str(examination.answer))["loss"]
+        gradients = _load(examination.answer)
+        draws = [_distances(examination.step(), plain) for _ in range(_DROPOUT_DRAWS)]
+    distances = {name: np.array([draw[name] for draw in draws]) for name in draws[0]}
     return Observation(logits, loss, gradients, update, distances)
 
 
-def steady_material(worker: Worker, material: Material, name: str) -> Material:
-    """Return the material with batches, chosen by the reference, whose gradients don't hang on rounding.
+def observe_update(worker: Worker, material: Material) -> Arrays:
+    """Have the reference compute the update alone."""
+    with _Examination(worker, material) as examination:
+        examination.open(dropout=False)
+        return examination.update()
+
+
+def steady_material(worker: Worker, material: Material, name: str) -> tuple[Material, Arrays]:
+    """Return the material with batches whose gradients don't hang on rounding, chosen by the reference, and its update.
 
     ``name`` names the file of their rows. Of the millions of ReLUs and maxima of a batch, some lie so near their kink
     that float32 rounding decides the subgradient: one of them moves a convolution's gradient by about 1e-4 to 1e-3,
     ten steps amplify that to 1e-2, and none of it is anybody's fault (docs/proof.md).
     """
-    batch_size = material.workload.batch_size
-    initial = material.folder / f"initial-{worker.pid}.npz"
     rows = material.folder / f"{name}.npy"
-    np.savez(initial, allow_pickle=False, **material.parameters)
-    try:
-        worker.ask(
-            "open",
-            material.timeout,
-            workload=material.workload.to_worker(),
-            data=dict(material.data),
-            dropout=False,
-            seed=material.seed,
-        )
-        worker.ask("load_parameters", material.timeout, file=str(initial))
-        candidates = _CANDIDATES * UPDATE_STEPS * batch_size
-        worker.ask("steady_batches", material.timeout, candidates=candidates, steps=UPDATE_STEPS, file=str(rows))
-    finally:
-        initial.unlink()
-    return dataclasses.replace(material, data=dict(material.data) | {"order": str(rows)})
+    with _Examination(worker, material) as examination:
+        examination.open(dropout=False)
+        candidates = _CANDIDATES * UPDATE_STEPS * material.workload.batch_size
+        examination.ask("steady_batches", candidates=candidates, steps=UPDATE_STEPS, file=str(rows))
+        update = examination.change()  # to choose a step's batch it has trained on those before
+    return dataclasses.replace(material, data=dict(material.data) | {"order": str(rows)}), update
 
 
 def reference(
@@ -149,12 +188,12 @@ def reference(
         return dataclasses.replace(material, data=dict(material.data) | {"order": str(rows)}), _unpack(packed)
     worker = start()
     try:
-        trains = material.workload.trains
-        steady = steady_material(worker, material, cached.stem) if trains else material
-        observation = observe(worker, steady)
+        steady, update = material, None
+        if material.workload.trains:
+            steady, update = steady_material(worker, material, cached.stem)
+        observation = observe(worker, steady, update=update)
         if canonical is not None:
-            there = observe(worker, canonical[0])
-            size = _worst(there.update, canonical[1].update, np.inf).error
+            size = _worst(observe_update(worker, canonical[0]), canonical[1].update, np.inf).error
             observation = dataclasses.replace(observation, deviation=size)
     finally:
         worker.close()

@@ -77,7 +77,7 @@ class Prover:
         material, expected = self._reference(course, entrant)
         deviation = entrant.contender.framework.deviations.get(course.workload.name)
         self._race.import_framework(worker, entrant)
-        found = observe(worker, material)
+        found = observe(worker, material, entrant.contender.precision)
         words = deviation.words if deviation else ""
         result = compare(found, expected, entrant.contender.tolerances, words)
         seconds = time.perf_counter() - start

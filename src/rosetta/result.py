@@ -169,6 +169,7 @@ class WorkloadResult(_Model):
     epoch_samples: int = Field(default=0, description="samples in an epoch, whole batches only")
     reached: str = Field(default="", description="what the published source says it reached")
     published: list[PublishedFigure] = Field(default_factory=list, description="of other machines and other years")
+    proven_in: str = Field(default="float32", description="precision of the proof's training steps")
     accuracy_spread: float | None = Field(
         default=None, description="sd of the accuracy between launches, pooled over contenders"
     )

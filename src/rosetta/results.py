@@ -156,6 +156,7 @@ def _workload(plan: Plan, workload: Workload, index: _Index) -> WorkloadResult:
         ],
         accuracy_spread=scatter.sd if scatter else None,
         flops_per_sample=workload.flops_per_sample,
+        proven_in=workload.proven_in,
         chance_accuracy=1 / data["classes"],
         contenders=results,
     )

@@ -7,7 +7,7 @@ from typing import Any, Dict, Iterator, Tuple
 import numpy as np
 
 Inputs = Tuple[np.ndarray, ...]
-"""One array for each input of the network: float32 pixels or int32 tokens."""
+"""One array for each input of the network: pixels, float32 but in some proofs, or int32 tokens."""
 
 
 class Batches:
@@ -19,15 +19,16 @@ class Batches:
     moved down and right and whether it is mirrored.
     """
 
-    def __init__(self, data: Dict[str, Any], batch_size: int, inputs: Any):
+    def __init__(self, data: Dict[str, Any], workload: Dict[str, Any]):
         self._train = [_mapped(path) for path in data["train_inputs"]]
         self._test = [_mapped(path) for path in data["test_inputs"]]
         self._labels = _mapped(data["train_labels"])
         self._test_labels = _mapped(data["test_labels"])
         self._order = _mapped(data["order"])
         self._scale = np.float32(data["scale"])
-        self._specs = inputs
-        self.batch_size = batch_size
+        self._dtype = workload["dtype"]
+        self._specs = workload["inputs"]
+        self.batch_size = workload["batch_size"]
 
     @property
     def test_size(self) -> int:
@@ -72,7 +73,9 @@ class Batches:
 
     def _as_input(self, array: np.ndarray, spec: Dict[str, Any]) -> np.ndarray:
         array = array.reshape(len(array), *spec["shape"])
-        return array.astype(np.int32) if spec["kind"] == "tokens" else array.astype(np.float32) * self._scale
+        if spec["kind"] == "tokens":
+            return array.astype(np.int32)
+        return (array.astype(np.float32) * self._scale).astype(self._dtype, copy=False)
 
 
 def augmented(images: np.ndarray, changes: np.ndarray) -> np.ndarray:

@@ -6,7 +6,6 @@ import ctypes
 import os
 import signal
 import sys
-import time
 import traceback
 
 from rosetta_worker.protocol import Channel
@@ -18,6 +17,7 @@ def main(commands: int, replies: int) -> int:
     """Serve until the host closes the channel; a verb that raises is a reply with its error, not the worker's end."""
     _die_with_the_host()
     channel = Channel(commands, replies)
+    from rosetta_worker import usage
     from rosetta_worker.session import Session
 
     session = Session()
@@ -29,7 +29,7 @@ def main(commands: int, replies: int) -> int:
         try:
             reply = getattr(session, message["verb"])(message)
             reply["ok"] = True
-            reply["process_seconds"] = time.process_time()
+            reply["process_seconds"] = usage.cpu_seconds()
         except Exception as error:
             traceback.print_exc()
             reply = {"ok": False, "error": "{}: {}".format(type(error).__name__, error)}

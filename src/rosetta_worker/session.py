@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from importlib import metadata
 from typing import Any, Dict, List, Optional
 
 import numpy as np
 
+from rosetta_worker import usage
 from rosetta_worker.batches import Batches
 from rosetta_worker.trainer import load_implementation, load_trainer
 
@@ -43,10 +43,10 @@ class Session:
     def open(self, message: Message) -> Message:
         """Build a workload's network, replacing any other; ``build_seconds`` covers the framework's part only."""
         self._trainer = None
-        _reset_peak_memory()
+        usage.reset_peak()
         self._workload = workload = message["workload"]
         self._data, self._loading = message["data"], False
-        self._batches = Batches(message["data"], workload["batch_size"], workload["inputs"])
+        self._batches = Batches(message["data"], workload)
         start = time.perf_counter()
         implementation = load_implementation(self._folder, workload["module"])
         self._trainer = self._module.Trainer(
@@ -151,8 +151,8 @@ class Session:
         return {"correct": correct, "count": min(message["count"], self._batches.test_size)}
 
     def memory(self, message: Message) -> Message:
-        """Return the largest resident size since the workload was opened, in bytes."""
-        return {"peak_bytes": _peak_memory()}
+        """Return the largest resident size since the workload was opened, a loader's processes included, in bytes."""
+        return {"peak_bytes": usage.peak_bytes()}
 
 
 def _clocked(work: Any, message: Message) -> Any:
@@ -171,23 +171,3 @@ def _losses(losses: Any) -> List[Optional[float]]:
 
 def _finite(value: float) -> Optional[float]:
     return value if np.isfinite(value) else None
-
-
-def _reset_peak_memory() -> None:
-    """Start the peak anew (Linux: proc(5), clear_refs 5); elsewhere the peak covers the whole process."""
-    if os.path.exists("/proc/self/clear_refs"):
-        with open("/proc/self/clear_refs", "w") as file:
-            file.write("5")
-
-
-def _peak_memory() -> int:
-    try:
-        with open("/proc/self/status") as file:
-            for line in file:
-                if line.startswith("VmHWM:"):
-                    return int(line.split()[1]) * 1024
-    except FileNotFoundError:
-        pass
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,7 +1,8 @@
 """The few verbs that every framework implements, and how a worker finds them.
 
 A framework's folder has a ``trainer.py`` with a class ``Trainer`` and one module per workload. Arrays in and out are
-NumPy: pixels float32, channels first; tokens int32; labels int64. The inputs of a network are a tuple, mostly of one.
+NumPy: pixels of the workload's ``dtype``, channels first; tokens int32; labels int64. The inputs of a network are a
+tuple, mostly of one.
 Parameters are canonical under the names that the workload declares, by kind:
 
     dense_weight                        (out, in)
@@ -43,8 +44,9 @@ class Trainer:
     ):
         """Build the network, with the sizes in ``workload["options"]`` where there are any.
 
-        ``dropout=False`` sets every dropout rate to zero, for the proof's training steps. Where the workload isn't
-        ``trained`` there is no optimiser, and neither ``loss_and_gradients`` nor ``train`` is called.
+        ``dropout=False`` sets every dropout rate to zero, for the proof's training steps. The workload's ``dtype`` is
+        that of parameters, inputs and all arithmetic: "float32", but "float64" for some proofs' training steps. Where
+        the workload isn't ``trained`` there is no optimiser; neither ``loss_and_gradients`` nor ``train`` is called.
         """
         raise NotImplementedError
 
@@ -53,11 +55,11 @@ class Trainer:
         raise NotImplementedError
 
     def parameters(self) -> Parameters:
-        """Return all parameters as canonical float32 arrays."""
+        """Return all parameters as canonical arrays."""
         raise NotImplementedError
 
     def predict(self, inputs: Inputs) -> np.ndarray:
-        """Return the logits, float32 (batch, classes), dropout off, batch normalisation by running statistics."""
+        """Return the logits, (batch, classes), dropout off, batch normalisation by running statistics."""
         raise NotImplementedError
 
     def loss_and_gradients(self, inputs: Inputs, labels: np.ndarray) -> Tuple[float, Parameters]:

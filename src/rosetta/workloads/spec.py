@@ -79,6 +79,8 @@ class Workload:
     """While it is measured, each framework reads, shuffles and augments the images with its own loader."""
     chunk_seconds: float = 0.0
     """The least length of a chunk: long where some of a chunk's work may have been done ahead of it."""
+    proven_in: Literal["float32", "float64"] = "float32"
+    """The precision of the proof's training steps: float64 where sums over a batch round too much in float32."""
     implementation: str = ""
     """The module of the implementations, where one text serves several workloads; default: the name."""
     options: Mapping[str, int] = field(default_factory=dict)
@@ -126,13 +128,14 @@ class Workload:
         rng = np.random.default_rng(seed)
         return {parameter.name: parameter.initialiser(rng, parameter.shape) for parameter in self.parameters}
 
-    def to_worker(self) -> dict[str, Any]:
-        """Describe the workload to a worker, as JSON: name, inputs, batch size and parameters."""
+    def to_worker(self, dtype: str = "float32") -> dict[str, Any]:
+        """Describe the workload to a worker, as JSON: name, inputs, batch size, parameters and the ``dtype`` of all."""
         return {
             "name": self.name,
             "module": self.module,
             "options": dict(self.options),
             "trained": self.trains,
+            "dtype": dtype,
             "own_loader": self.own_loader,
             "inputs": [{"name": i.name, "shape": list(i.shape), "kind": i.kind} for i in self.inputs],
             "batch_size": self.batch_size,

@@ -55,7 +55,7 @@ def by_name(state):
     return {"_".join(map(str, path)): (path, array) for path, array in nnx.to_flat_state(nnx.as_pure(state))}
 
 
-def load(model, parameters, specs):
+def load(model, parameters, specs, dtype):
     """Set the model's parameters from canonical arrays."""
     found = by_name(nnx.state(model))
     values = {}
@@ -63,7 +63,7 @@ def load(model, parameters, specs):
         _, to_flax, _ = CONVERTERS[spec["kind"]]
         path, _ = found[name_in_flax(spec)]
         # The step donates its buffers, so they must be JAX's own and not share the caller's memory.
-        values[path] = jax.numpy.array(to_flax(parameters[spec["name"]], spec), dtype=np.float32, copy=True)
+        values[path] = jax.numpy.array(to_flax(parameters[spec["name"]], spec), dtype, copy=True)
     nnx.update(model, nnx.from_flat_state(values))
 
 
@@ -74,5 +74,5 @@ def canonical(state, specs):
     for spec in specs:
         _, _, from_flax = CONVERTERS[spec["kind"]]
         _, array = found[name_in_flax(spec)]
-        result[spec["name"]] = np.array(from_flax(jax.device_get(array), spec), dtype=np.float32, order="C")
+        result[spec["name"]] = np.array(from_flax(jax.device_get(array), spec), order="C")
     return result

@@ -18,8 +18,10 @@ class Trainer:
     def __init__(self, implementation, workload, variants, device, dropout, seed):
         jax.config.update("jax_default_device", jax.devices(device)[0])
         jax.config.update("jax_default_matmul_precision", "highest")
+        jax.config.update("jax_enable_x64", workload["dtype"] == "float64")
         self.implementation = implementation
         self.seed = seed
+        self.dtype = workload["dtype"]
         self.specs = workload["parameters"]
         self.trained = workload["trained"]
         self.network = implementation.Network(nnx.Rngs(seed), **workload["options"])
@@ -39,7 +41,7 @@ class Trainer:
         self.outputs = nnx.jit(lambda model, *inputs: model(*inputs))
 
     def load_parameters(self, parameters):
-        layout.load(self.network, parameters, self.specs)
+        layout.load(self.network, parameters, self.specs, self.dtype)
         if self.trained:
             # The step is compiled for these objects: they keep their places and take the new ones' values.
             nnx.update(self.optimizer, nnx.state(self.implementation.make_optimizer(self.network)))

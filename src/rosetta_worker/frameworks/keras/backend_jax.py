@@ -3,11 +3,12 @@
 import jax
 
 
-def use(device):
-    """Run everything from here on on this device."""
+def use(device, dtype):
+    """Run everything from here on on this device; JAX turns float64 into float32 unless it is told otherwise."""
     jax.config.update("jax_platforms", "cpu" if device == "cpu" else device + ",cpu")  # the first one is the default
     jax.devices(device)  # raises if there is none
     jax.config.update("jax_default_matmul_precision", "highest")
+    jax.config.update("jax_enable_x64", dtype == "float64")
 
 
 def mend(optimizer):

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 
-def use(device):
+def use(device, dtype):
     """Run everything from here on on this device."""
     gpus = tf.config.list_physical_devices("GPU")
     if device == "cuda" and not gpus:

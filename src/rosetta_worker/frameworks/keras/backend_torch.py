@@ -4,7 +4,7 @@ import keras
 import torch
 
 
-def use(device):
+def use(device, dtype):
     """Run everything from here on on this device; left alone, Keras takes a GPU wherever there is one."""
     if device == "cuda" and not torch.cuda.is_available():
         raise RuntimeError("PyTorch sees no GPU")

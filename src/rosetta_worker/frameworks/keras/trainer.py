@@ -19,7 +19,9 @@ class Trainer:
     """A compiled ``keras.Model``, trained by ``fit``; one that isn't trained is asked by ``predict``."""
 
     def __init__(self, implementation, workload, variants, device, dropout, seed):
-        backend.use(device)
+        backend.use(device, workload["dtype"])
+        keras.config.set_floatx(workload["dtype"])
+        keras.config.set_dtype_policy(workload["dtype"])
         keras.utils.set_random_seed(seed)
         self.implementation = implementation
         self.specifications = workload["parameters"]

@@ -73,7 +73,7 @@ def _gradient_for_input(output, x, weight, stride=1):
     flipped = numpy.ascontiguousarray(weight[:, :, ::-1, ::-1].transpose(1, 0, 2, 3))
 
     def gradient(g):
-        padded = numpy.zeros((batch, out, height + kh - 1, width + kw - 1))
+        padded = numpy.zeros((batch, out, height + kh - 1, width + kw - 1), g.dtype)
         padded[:, :, kh - 1 : height : stride, kw - 1 : width : stride] = g
         return correlate(padded, flipped)
 
@@ -105,12 +105,20 @@ def maximum(x, size, stride):
     """Take the maximum of each window of size × size, every stride pixels."""
     views = _views(x, size, stride)
     if margins.watched:
-        ordered = numpy.sort(numpy.stack(views, axis=-1), axis=-1)
-        margins.note(ordered[..., -1] - ordered[..., -2], x[numpy.isfinite(x)])
+        margins.note(_lead(views), x[numpy.isfinite(x)])
     largest = views[0].copy()
     for view in views[1:]:
         numpy.maximum(largest, view, out=largest)
     return largest
+
+
+def _lead(views):
+    """Return how far the largest of each window is above the second."""
+    largest, second = views[0], numpy.full_like(views[0], -numpy.inf)
+    for view in views[1:]:
+        second = numpy.maximum(second, numpy.minimum(largest, view))
+        largest = numpy.maximum(largest, view)
+    return largest - second
 
 
 def _views(x, size, stride):

@@ -55,17 +55,16 @@ class BatchNorm(tf.Module):
         self.running_variance = tf.Variable(tf.ones(channels), trainable=False)
 
     def __call__(self, x, training=False):
-        fused_batch_norm = tf.compat.v1.nn.fused_batch_norm
         if not training:
             running = self.running_mean, self.running_variance
-            x, _, _ = fused_batch_norm(x, self.scale, self.shift, *running, epsilon=self.epsilon, is_training=False)
+            x, _, _ = tf.compat.v1.nn.fused_batch_norm(
+                x, self.scale, self.shift, *running, epsilon=self.epsilon, is_training=False
+            )
             return x
-        values = tf.cast(tf.size(x[..., 0]), tf.float32)  # per channel
-        x, mean, variance = fused_batch_norm(x, self.scale, self.shift, epsilon=self.epsilon)
-        variance *= (values - 1) / values  # the operation returns the unbiased one
+        mean, variance = tf.nn.moments(x, axes=[0, 1, 2])
         self.running_mean.assign(self.momentum * self.running_mean + (1 - self.momentum) * mean)
         self.running_variance.assign(self.momentum * self.running_variance + (1 - self.momentum) * variance)
-        return x
+        return tf.nn.batch_normalization(x, mean, variance, self.shift, self.scale, self.epsilon)
 
 
 class Embedding(tf.Module):

@@ -28,11 +28,13 @@ class Trainer:
                 module.rate = 0.0
             if hasattr(module, "fused"):
                 module.fused = not {"loop", "jit_compile"} & variants  # XLA has no operation for a whole LSTM
+        as_dtype(self.network, workload["dtype"])
         self.variables = layout.variables(self.network, self.specifications)
 
         jit_compile = "jit_compile" in variants or None  # None, not False: on a TPU TensorFlow always compiles
         if self.trained:
             self.optimizer = implementation.Optimizer(self.network.trainable_variables)
+            as_dtype(self.optimizer, workload["dtype"])
             self.train_step = implementation.make_train_step(self.network, self.optimizer, jit_compile)
             self.predict_step = tf.function(self.network, jit_compile=jit_compile)
             self.gradients = tf.function(self.loss_and_gradient_tensors, jit_compile=jit_compile)
@@ -93,6 +95,14 @@ def use(device):
         raise RuntimeError("TensorFlow sees no GPU")
     tf.config.set_visible_devices(gpus[:1] if device == "cuda" else [], "GPU")
     tf.config.experimental.enable_tensor_float_32_execution(False)
+
+
+def as_dtype(module, dtype):
+    """Replace the variables of a module, and of those in it, that have another dtype; TensorFlow can't cast them."""
+    for part in (module, *module.submodules):
+        for name, value in vars(part).items():
+            if isinstance(value, tf.Variable) and value.dtype.name != dtype:
+                setattr(part, name, tf.Variable(tf.cast(value, dtype), trainable=value.trainable))
 
 
 def host_tensor(array):

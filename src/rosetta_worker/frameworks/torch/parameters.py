@@ -53,4 +53,4 @@ def load(tensors, parameters):
 
 def canonical(tensors):
     """Turn named tensors (parameters or gradients) into canonical arrays."""
-    return {name: tensor.detach().float().cpu().contiguous().numpy() for name, tensor in tensors.items()}
+    return {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}

@@ -23,7 +23,7 @@ class Trainer:
         self.network = implementation.Network(**workload["options"])
         if "cells" in variants:
             cells.replace_fused_layers(self.network)
-        self.network.to(self.device)
+        self.network.to(self.device, getattr(torch, workload["dtype"]))
         if self.channels_last:
             self.network.to(memory_format=torch.channels_last)
         self.tensors = layout.tensors(self.network, workload["parameters"])
