@@ -12,9 +12,11 @@ import numpy as np
 from rosetta import datasets
 from rosetta.contenders import Contender, Tolerances, frameworks
 from rosetta.environments import Environment, build
-from rosetta.equivalence import Material, Observation, compare, observe, reference
+from rosetta.equivalence import compare
+from rosetta.examination import Material, Observation, observe
 from rosetta.machine import affinity
 from rosetta.paths import cache_folder
+from rosetta.reference import reference
 from rosetta.result import Equivalence
 from rosetta.run import batch_order
 from rosetta.workers import Worker

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from rosetta.contenders import Contender
-from rosetta.equivalence import Material, Observation, compare, observe, reference
+from rosetta.equivalence import compare
 from rosetta.errors import RosettaError
+from rosetta.examination import Material, Observation, observe
 from rosetta.race import Course, Entrant, Race
+from rosetta.reference import reference
 from rosetta.workers import Worker, WorkerFailure
 
 _PROVERS_AT_ONCE = 2

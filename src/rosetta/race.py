@@ -10,7 +10,7 @@ import numpy as np
 
 from rosetta.contenders import Contender
 from rosetta.environments import Environment
-from rosetta.equivalence import Material
+from rosetta.examination import Material
 from rosetta.plan import Plan
 from rosetta.run_log import RunLog
 from rosetta.workers import Worker
