@@ -12,6 +12,9 @@ from rosetta.race import Course, Entrant, Race
 from rosetta.seat import Seat
 from rosetta.workers import Worker, WorkerFailure
 
+_ACCURACY_LAUNCHES = 2
+"""In short runs the accuracy is taken in so many launches: it doesn't decide anything, and the others are quicker."""
+
 
 class Conductor:
     """Conducts one run; everything it learns goes to the log, and what the log already has isn't done again."""
@@ -122,13 +125,17 @@ class Conductor:
                 first_step_seconds=first["seconds"],
             )
             stage = "warm-up"
-            if course.workload.trains and self._race.plan.test_samples and not self._race.plan.epochs:
+            if self._takes_early_accuracy(course, launch):
                 seat.reach(course.workload.compared_after)
                 self._take_accuracy(course, launch, 0, entrant)
             self._warm_up(course, launch, entrant, seat)
             self._race.tell(name, entrant.label, "waiting")
         except WorkerFailure as failure:
             self._race.fail(course, entrant, stage, str(failure))
+
+    def _takes_early_accuracy(self, course: Course, launch: int) -> bool:
+        plan = self._race.plan
+        return course.workload.trains and plan.test_samples > 0 and not plan.epochs and launch < _ACCURACY_LAUNCHES
 
     def _warm_up(self, course: Course, launch: int, entrant: Entrant, seat: Seat) -> None:
         """Warm up; a chunk has the same length in all launches."""

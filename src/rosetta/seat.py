@@ -116,7 +116,7 @@ class Seat:
 
 def _step_seconds(calls: list[tuple[int, float]]) -> float:
     """Estimate a step's time, in seconds, from calls of several lengths (steps, seconds), without their fixed cost."""
-    (few, short), (many, long) = calls[0], calls[-1]
+    (few, short), (many, long) = calls[-2:] if len(calls) > 1 else calls * 2
     if many == few or long <= short:
         return long / many
     return (long - short) / (many - few)
