@@ -39,3 +39,15 @@ def test_a_process_that_has_just_ended_uses_nothing(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(usage, "_children", lambda: ["4194305"])  # above the largest process number
     assert usage.cpu_seconds() > 0
     assert usage.peak_bytes() > 0
+
+
+def test_freed_memory_goes_back_to_the_system() -> None:
+    rows = [bytes(100_000) for _ in range(1000)]
+    keep = bytes(100_000)  # above them in the heap, so that only a trim gives them back
+    del rows
+    usage.reset_peak()
+    before = usage.peak_bytes()
+    usage.release_memory()
+    usage.reset_peak()
+    assert len(keep) == 100_000
+    assert usage.peak_bytes() < before - (50 << 20)

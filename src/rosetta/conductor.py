@@ -247,6 +247,7 @@ class Conductor:
         try:
             peak = seat.peak_bytes()
             latencies = [] if course.workload.trains else seat.latencies()
+            seat.leave()
         except WorkerFailure as failure:
             self._race.fail(course, entrant, "evaluation", str(failure))
             return

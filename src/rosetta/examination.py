@@ -19,6 +19,8 @@ _NO_DROPOUT = 1e-3
 """A step that dropout acts on ends farther than this, relative L2, from one without; rounding moves it much less."""
 CANDIDATES = 5
 """Times as many samples as the proof trains on are offered to the reference, which takes the steadiest."""
+CANDIDATE_BATCHES = 40
+"""Likewise where whole batches are compared."""
 _TINY = 1e-30
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -81,9 +83,9 @@ class _Examination:
         """Send one message; return the reply."""
         return self._worker.ask(verb, self._material.timeout, **message)
 
-    def open(self, dropout: bool, dtype: str = "float32") -> None:
+    def open(self, dropout: bool, dtype: str = "float32", batch_size: int | None = None) -> None:
         """Build the network anew, with the canonical parameters."""
-        workload = self._material.workload.to_worker(dtype)
+        workload = self._material.workload.to_worker(dtype, batch_size)
         self.ask("open", workload=workload, data=dict(self._material.data), dropout=dropout, seed=self._material.seed)
         self.load()
 
@@ -98,8 +100,14 @@ class _Examination:
         return {name: after[name].astype(np.float64) - value for name, value in self._material.parameters.items()}
 
     def update(self) -> Arrays:
-        """Return the change by the proof's training steps."""
-        self.ask("train", first=0, steps=UPDATE_STEPS)
+        """Return the change by the proof's training steps, in batches of the proof's size."""
+        workload = self._material.workload
+        if workload.proof_batch:  # one by one, since a text may fix the batch size and take several batches for one
+            first = workload.batch_size // workload.proof_batch - 1
+            for step in range(first, first + UPDATE_STEPS):
+                self.ask("train", first=step, steps=1)
+        else:
+            self.ask("train", first=0, steps=UPDATE_STEPS)
         return self.change()
 
     def step(self) -> Arrays:
@@ -124,10 +132,10 @@ def observe(
             examination.open(dropout=False)
             examination.ask("predict", first=0, file=str(examination.logits))
             return Observation(np.load(examination.logits, allow_pickle=False))
-        examination.open(dropout=False, dtype=dtype)
+        examination.open(dropout=False, dtype=dtype, batch_size=workload.batch_size_in_proof)
         if update is None:
             update = examination.update()
-        if dtype != "float32":
+        if dtype != "float32" or workload.proof_batch:
             examination.open(dropout=False)
         plain = examination.step()
         examination.open(dropout=True)
@@ -145,7 +153,7 @@ def observe(
 def observe_update(worker: Worker, material: Material) -> Arrays:
     """Have the reference compute the update alone."""
     with _Examination(worker, material) as examination:
-        examination.open(dropout=False)
+        examination.open(dropout=False, batch_size=material.workload.batch_size_in_proof)
         return examination.update()
 
 
@@ -156,12 +164,17 @@ def steady_material(worker: Worker, material: Material, name: str) -> tuple[Mate
     that float32 rounding decides the subgradient: one of them moves a convolution's gradient by about 1e-4 to 1e-3,
     ten steps amplify that to 1e-2, and none of it is anybody's fault (docs/proof.md).
     """
-    rows = material.folder / f"{name}.npy"
+    workload, rows = material.workload, material.folder / f"{name}.npy"
+    batch_size = workload.batch_size_in_proof
     with _Examination(worker, material) as examination:
-        examination.open(dropout=False)
-        candidates = CANDIDATES * UPDATE_STEPS * material.workload.batch_size
+        examination.open(dropout=False, batch_size=batch_size)
+        candidates = (CANDIDATE_BATCHES if workload.proof_batch else CANDIDATES) * UPDATE_STEPS * batch_size
         examination.ask("steady_batches", candidates=candidates, steps=UPDATE_STEPS, file=str(rows))
         update = examination.change()  # to choose a step's batch it has trained on those before
+    if workload.proof_batch:  # what needs a whole batch repeats the first step's samples; the others follow
+        order = np.load(rows, allow_pickle=False)
+        repeated = [order[:batch_size]] * (workload.batch_size // batch_size - 1)
+        np.save(rows, np.concatenate([*repeated, order]))
     return dataclasses.replace(material, data=dict(material.data) | {"order": str(rows)}), update
 
 

@@ -80,6 +80,7 @@ class Prover:
         deviation = entrant.contender.framework.deviations.get(course.workload.name)
         self._race.import_framework(worker, entrant)
         found = observe(worker, material, entrant.contender.precision)
+        worker.ask("leave", self._race.plan.timeouts.building)
         words = deviation.words if deviation else ""
         result = compare(found, expected, entrant.contender.tolerances, words)
         seconds = time.perf_counter() - start

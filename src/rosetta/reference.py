@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rosetta.equivalence import worst
 from rosetta.examination import (
+    CANDIDATE_BATCHES,
     CANDIDATES,
     DROPOUT_DRAWS,
     UPDATE_STEPS,
@@ -66,8 +67,10 @@ def reference(
 
 
 def _digest(material: Material, sources: list[Path], variant: str) -> str:
-    digest = hashlib.sha256(json.dumps([material.workload.to_worker(), material.seed, variant]).encode())
-    digest.update(f"{UPDATE_STEPS} {DROPOUT_DRAWS} {CANDIDATES}".encode())
+    digest = hashlib.sha256(
+        json.dumps([material.workload.to_worker(), material.workload.proof_batch, material.seed, variant]).encode()
+    )
+    digest.update(f"{UPDATE_STEPS} {DROPOUT_DRAWS} {CANDIDATES} {CANDIDATE_BATCHES}".encode())
     for source in sources:
         digest.update(source.read_bytes())
     for value in material.parameters.values():

@@ -109,6 +109,10 @@ class Seat:
         """Return the worker's largest resident size since the workload was opened."""
         return int(self.worker.ask("memory", self.plan.timeouts.chunk)["peak_bytes"])
 
+    def leave(self) -> None:
+        """Have the worker let go of the workload."""
+        self.worker.ask("leave", self.plan.timeouts.building)
+
     def latencies(self) -> list[float]:
         """Return the seconds of some predictions of one sample each."""
         return list(self.worker.ask("latency", self.plan.timeouts.first_step, count=_LATENCIES)["seconds"])

@@ -55,6 +55,13 @@ class Session:
         seconds = time.perf_counter() - start
         return {"seconds": seconds}
 
+    def leave(self, message: Message) -> Message:
+        """Let go of the open workload, and of its memory: the other workers may need it while this one waits."""
+        self._trainer = self._batches = None
+        self._loading = False
+        usage.release_memory()
+        return {}
+
     def load_parameters(self, message: Message) -> Message:
         """Load canonical parameters from an ``.npz`` file."""
         with np.load(message["file"], allow_pickle=False) as arrays:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 import time
 from typing import List
@@ -28,6 +30,14 @@ def reset_peak() -> None:
 def peak_bytes() -> int:
     """Return the largest resident size since ``reset_peak``, and with it the memory that children don't share now."""
     return _own_peak() + sum(_private_bytes(child) for child in _children())
+
+
+def release_memory() -> None:
+    """Collect what nobody refers to any more and give freed memory back to the system, where the C library can."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc
+    if trim:
+        trim(0)
 
 
 def _own_peak() -> int:

@@ -81,6 +81,8 @@ class Workload:
     """The least length of a chunk: long where some of a chunk's work may have been done ahead of it."""
     proven_in: Literal["float32", "float64"] = "float32"
     """The precision of the proof's training steps: float64 where sums over a batch round too much in float32."""
+    proof_batch: int = 0
+    """Samples in a batch of the proof's training steps where whole batches must be chosen; default: all of a batch."""
     implementation: str = ""
     """The module of the implementations, where one text serves several workloads; default: the name."""
     options: Mapping[str, int] = field(default_factory=dict)
@@ -128,7 +130,12 @@ class Workload:
         rng = np.random.default_rng(seed)
         return {parameter.name: parameter.initialiser(rng, parameter.shape) for parameter in self.parameters}
 
-    def to_worker(self, dtype: str = "float32") -> dict[str, Any]:
+    @property
+    def batch_size_in_proof(self) -> int:
+        """The batch size of the proof's training steps; it divides the batch size."""
+        return self.proof_batch or self.batch_size
+
+    def to_worker(self, dtype: str = "float32", batch_size: int | None = None) -> dict[str, Any]:
         """Describe the workload to a worker, as JSON: name, inputs, batch size, parameters and the ``dtype`` of all."""
         return {
             "name": self.name,
@@ -138,7 +145,7 @@ class Workload:
             "dtype": dtype,
             "own_loader": self.own_loader,
             "inputs": [{"name": i.name, "shape": list(i.shape), "kind": i.kind} for i in self.inputs],
-            "batch_size": self.batch_size,
+            "batch_size": batch_size or self.batch_size,
             "parameters": [
                 {
                     "name": p.name,

@@ -10,8 +10,6 @@ from .layers import softmax_cross_entropy
 from .margins import watch_margins
 from .mode import Mode
 
-DISTINCT = 8
-SETS = 40
 FINALISTS = 5
 
 
@@ -73,7 +71,7 @@ class Trainer:
         ``batch_size`` samples of each part that keep farthest from every kink at that step's parameters, the first
         ones where there are no kinks. Returns their positions and the smallest margin among them.
         """
-        choose = self.steadiest_set if self.normalises else self.steadiest_samples
+        choose = self.steadiest_batch if self.normalises else self.steadiest_samples
         chosen, smallest = [], sys.float_info.max
         for step, part in enumerate(np.array_split(np.arange(len(labels)), steps)):
             modes = [self.training] if step else [self.training, self.prediction]  # the first is predicted too
@@ -90,20 +88,19 @@ class Trainer:
         order = np.argsort(-margins, kind="stable")[:batch_size]
         return np.sort(order), margins[order[-1]]
 
-    def steadiest_set(self, inputs, labels, batch_size, modes):
-        """Choose a few samples to be repeated; return their positions and the smallest of their margins.
+    def steadiest_batch(self, inputs, labels, batch_size, modes):
+        """Choose one of the batches that the samples make; return its positions and its smallest margin.
 
-        Batch normalisation lets each sample's margin hang on the whole batch, so that whole batches must be tried, and
-        of a hundred different samples some one always is near a kink. Repeated, few have the same statistics as once.
-        It also lets the terms of a gradient cancel, so that little but their rounding is left, of which Adam's first
-        steps know the sign only. So, of the sets with the largest margins, the one is taken whose step differs least
+        Batch normalisation lets each sample's margins hang on the whole batch, so that whole batches must be tried. It
+        also lets the terms of a gradient cancel, so that little but their rounding is left, of which Adam's first steps
+        know the sign only. So, of the batches with the largest margins, the one is taken whose step differs least
         between gradients in float32 and in float64.
         """
-        sets = np.arange(len(inputs[0])).reshape(-1, DISTINCT)[:SETS]
-        margins = [min(self.margins([x[few] for x in inputs], mode).min() for mode in modes) for few in sets]
+        batches = np.arange(len(labels)).reshape(-1, batch_size)
+        margins = [min(self.margins([x[batch] for x in inputs], mode).min() for mode in modes) for batch in batches]
         finalists = np.argsort(margins)[-FINALISTS:]
-        best = min(finalists, key=lambda i: self.rounding_error([x[sets[i]] for x in inputs], labels[sets[i]]))
-        return np.tile(sets[best], batch_size // DISTINCT), margins[best]
+        best = min(finalists, key=lambda i: self.rounding_error([x[batches[i]] for x in inputs], labels[batches[i]]))
+        return batches[best], margins[best]
 
     def rounding_error(self, inputs, labels):
         """Return how far steps by float32 and by float64 gradients end from each other: the worst relative L2 error."""
