@@ -209,6 +209,13 @@ GRU_FAULTS = [
         "update",
     ),
     Fault("padding-not-trained", GRU, "(30_000, 125)", "(30_000, 125, padding_idx=0)", "update"),
+    Fault(
+        "dropout-where-there-is-none",
+        GRU,
+        "return self.dense(h[-1])",
+        "return self.dense(torch.dropout(h[-1], 0.1, self.training))",
+        "update",
+    ),
     Fault("first-output-for-the-last", GRU, "_, h = self.gru(x)", "h = self.gru(x)[0][None, :, 0]", "logits"),
     Fault("beta", GRU, "0.999)", "0.99)", "update"),
     Fault("epsilon", GRU, "eps=1e-8", "eps=1e-6", "update"),

@@ -169,6 +169,11 @@ def test_a_layer_takes_what_the_one_before_it_gives(workload: Workload) -> None:
     assert len(set(names)) == len(names)
 
 
+@pytest.mark.parametrize(("name", "drops"), [("mnist_mlp", True), ("babi_rnn", True), ("mnist_hrnn", False)])
+def test_dropout_is_found_in_the_paths_of_a_network_too(name: str, drops: bool) -> None:
+    assert find_workload(name).drops == drops
+
+
 @pytest.mark.parametrize(
     ("name", "outputs"),
     [("mnist_hrnn", 10), ("babi_rnn", 36), ("imdb_gru", 2), ("cifar10_tpu_cnn", 10), ("resnet50_features", 2048)],

@@ -15,8 +15,6 @@ from rosetta.workloads.spec import Workload
 
 UPDATE_STEPS = 10
 DROPOUT_DRAWS = 8
-_NO_DROPOUT = 1e-3
-"""A step that dropout acts on ends farther than this, relative L2, from one without; rounding moves it much less."""
 CANDIDATES = 5
 """Times as many samples as the proof trains on are offered to the reference, which takes the steadiest."""
 CANDIDATE_BATCHES = 40
@@ -132,21 +130,25 @@ def observe(
             examination.open(dropout=False)
             examination.ask("predict", first=0, file=str(examination.logits))
             return Observation(np.load(examination.logits, allow_pickle=False))
-        examination.open(dropout=False, dtype=dtype, batch_size=workload.batch_size_in_proof)
+        # A network without dropout is timed just so: whatever drops something shows in the update.
+        examination.open(dropout=not workload.drops, dtype=dtype, batch_size=workload.batch_size_in_proof)
         if update is None:
             update = examination.update()
-        if dtype != "float32" or workload.proof_batch:
-            examination.open(dropout=False)
-        plain = examination.step()
-        examination.open(dropout=True)
+        as_timed = dtype == "float32" and not workload.proof_batch
+        plain: Arrays = {}
+        if workload.drops:
+            if not as_timed:
+                examination.open(dropout=False)
+            plain = examination.step()
+        if workload.drops or not as_timed:
+            examination.open(dropout=True)
+        examination.load()
         examination.ask("predict", first=0, file=str(examination.logits))
         logits = np.load(examination.logits, allow_pickle=False)
         loss = examination.ask("loss_and_gradients", first=0, file=str(examination.answer))["loss"]
         gradients = load(examination.answer)
-        draws = [_distances(examination.step(), plain) for _ in range(2)]
-        if any(distance > _NO_DROPOUT for draw in draws for distance in draw.values()):
-            draws += [_distances(examination.step(), plain) for _ in range(DROPOUT_DRAWS - 2)]
-    distances = {name: np.array([draw[name] for draw in draws]) for name in draws[0]}
+        draws = [_distances(examination.step(), plain) for _ in range(DROPOUT_DRAWS if workload.drops else 0)]
+    distances = {name: np.array([draw[name] for draw in draws]) for name in (draws[0] if draws else ())}
     return Observation(logits, loss, gradients, update, distances)
 
 

@@ -35,7 +35,7 @@ WORKLOAD = Workload(
     ),
     batch_size=32,
     epochs=50,
-    compared_after=1280,
+    compared_after=640,
     # The source shifts by up to 10 %, 3.2 pixels, with interpolation; whole pixels are the same in every framework.
     augmentation=Augmentation(shift=3, flip=True),
     reached="75 % test accuracy after 25 epochs, 79 % after 50, says the example",

@@ -402,6 +402,15 @@ def forward_flops(layers: Sequence[Layer], shape: Shape) -> int:
     return total
 
 
+def has_dropout(layers: Sequence[Layer]) -> bool:
+    """Whether one of the layers, or of those in them, is a dropout."""
+    for layer in layers:
+        inner = layer.paths if isinstance(layer, Sum) else (layer.layers,) if isinstance(layer, TimeDistributed) else ()
+        if any(map(has_dropout, inner)) or (isinstance(layer, Elementwise) and layer.kind == "dropout"):
+            return True
+    return False
+
+
 def _bias(name: str, size: int) -> Parameter:
     return Parameter(name, "bias", (size,), constant(0.0))
 

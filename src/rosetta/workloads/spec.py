@@ -99,6 +99,11 @@ class Workload:
         return self.optimizer is not None
 
     @property
+    def drops(self) -> bool:
+        """Whether it has dropout."""
+        return network.has_dropout(self.layers)
+
+    @property
     def _input_shape(self) -> Shape:
         shapes = tuple(given.shape for given in self.inputs)
         # Only a Sum takes several inputs, and it tells them from one by their nesting.
