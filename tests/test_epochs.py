@@ -41,6 +41,13 @@ def test_full_is_the_published_protocol() -> None:
     assert plan.rounds_of(find_workload("resnet50_features")) == 1
 
 
+def test_many_workloads_have_fewer_launches_of_more_rounds() -> None:
+    few, many = find_preset("quick", 2), find_preset("quick", 10)
+    assert few.rounds and many.rounds
+    assert many.launches < few.launches and many.rounds > few.rounds
+    assert find_preset("full", 10) == find_preset("full")
+
+
 def test_a_round_is_an_epoch_and_the_accuracy_is_taken_after_each(trained: tuple[Path, Result]) -> None:
     found = trained[1].results[0].contenders[0]
     assert found.status == "ok", found.reason

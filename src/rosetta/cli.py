@@ -128,9 +128,10 @@ def run(
         folder = resume
         plan = read_plan(folder / "plan.json")
     else:
-        chosen = find_preset(preset)
+        names = _chosen(workload, all_)
+        chosen = find_preset(preset, len(names))
         plan = _plan(
-            _chosen(workload, all_),
+            names,
             contender,
             data,
             frameworks_folder,

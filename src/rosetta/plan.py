@@ -36,6 +36,11 @@ PRESETS = {
 }
 
 
+_MANY_WORKLOADS = 5
+_MANY_QUICKLY = PRESETS["quick"].model_copy(update={"launches": 3, "rounds": 4})
+"""From five workloads on: a launch costs imports and compilations, a round only its chunks."""
+
+
 class Timeouts(BaseModel):
     """Deadlines in seconds; a worker that misses one is killed and its contender has failed."""
 
@@ -127,8 +132,8 @@ def read_plan(path: Path) -> Plan:
         raise RosettaError(f"{path} isn't a plan of this version of Rosetta: {error.errors()[0]['msg']}.") from error
 
 
-def find_preset(name: str) -> Preset:
-    """Return the preset of that name; raise ``RosettaError`` with the nearest names if there is none."""
+def find_preset(name: str, workloads: int = 1) -> Preset:
+    """Return the preset of that name for so many workloads; raise ``RosettaError`` with the nearest names else."""
     if name not in PRESETS:
         raise unknown("preset", name, PRESETS)
-    return PRESETS[name]
+    return _MANY_QUICKLY if name == "quick" and workloads >= _MANY_WORKLOADS else PRESETS[name]
