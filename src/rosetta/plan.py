@@ -25,7 +25,7 @@ class Preset(BaseModel):
 
 PRESETS = {
     "smoke": Preset(launches=2, rounds=2, test_samples=256, meaning="does it work: the figures mean little"),
-    "quick": Preset(launches=4, rounds=3, test_samples=256, meaning="some minutes on two cores"),
+    "quick": Preset(launches=4, rounds=2, test_samples=256, meaning="some minutes on two cores"),
     "full": Preset(
         launches=1,
         rounds=None,
