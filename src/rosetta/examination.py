@@ -142,7 +142,8 @@ def observe(
             plain = examination.step()
         if workload.drops or not as_timed:
             examination.open(dropout=True)
-        examination.load()
+        else:
+            examination.load()
         examination.ask("predict", first=0, file=str(examination.logits))
         logits = np.load(examination.logits, allow_pickle=False)
         loss = examination.ask("loss_and_gradients", first=0, file=str(examination.answer))["loss"]
