@@ -362,6 +362,26 @@ def check_the_steadiest_samples_are_chosen():
     assert 0.1 < margin < 2
 
 
+def check_a_batch_whose_gradient_is_mostly_rounding_is_shunned():
+    """Of two batches that are as far from kinks, the first tried is taken, unless float32 loses its gradient."""
+
+    def network(p, x, mode):
+        mode.running = {"mean": np.zeros(1)}
+        return layers.dense(x, p["w"], np.zeros(2))
+
+    def positions(last):
+        specs = [{"name": "w", "kind": "dense_weight", "trainable": True}]
+        specs.append({"name": "mean", "kind": "running_mean", "trainable": False})
+        implementation = SimpleNamespace(network=network, make_optimizer=STEADY.make_optimizer)
+        trainer = Trainer(implementation, {"trained": True, "parameters": specs}, frozenset(), "cpu", False, 0)
+        trainer.load_parameters({"w": np.ones((2, 1)), "mean": np.zeros(1)})
+        inputs, labels = np.array([[1.0], [2.0], [1.0], [last]]), np.array([0, 1, 0, 1])
+        return trainer.steady_batches((inputs,), labels, batch_size=2, steps=1)[0].tolist()
+
+    assert positions(last=2.0) == [2, 3]
+    assert positions(last=1 + 1e-9) == [0, 1]
+
+
 def check_the_first_samples_are_chosen_where_there_are_no_kinks():
     """Of two inputs; the smallest margin must be a number that JSON has."""
 

@@ -37,7 +37,7 @@ WORKLOAD = Workload(
     ),
     batch_size=128,
     proven_in="float64",
-    proof_batch=8,
+    proof_batch=4,
     epochs=50,
     compared_after=640,
     reached="90.06 % train and 80.79 % test accuracy after 50 epochs with 8 replicas",

@@ -1,16 +1,13 @@
 """The verbs in NumPy: float64 throughout, gradients by autograd."""
 
-import copy
 import sys
 
 import numpy as np
 from autograd import value_and_grad
 
 from .layers import softmax_cross_entropy
-from .margins import watch_margins
 from .mode import Mode
-
-FINALISTS = 5
+from .steadiness import SteadyBatches, SteadySamples
 
 
 class Trainer:
@@ -71,53 +68,15 @@ class Trainer:
         ``batch_size`` samples of each part that keep farthest from every kink at that step's parameters, the first
         ones where there are no kinks. Returns their positions and the smallest margin among them.
         """
-        choose = self.steadiest_batch if self.normalises else self.steadiest_samples
+        steady = SteadyBatches(self) if self.normalises else SteadySamples(self)
         chosen, smallest = [], sys.float_info.max
         for step, part in enumerate(np.array_split(np.arange(len(labels)), steps)):
             modes = [self.training] if step else [self.training, self.prediction]  # the first is predicted too
-            batch, margin = choose([x[part] for x in inputs], labels[part], batch_size, modes)
+            batch, margin = steady.choose([x[part] for x in inputs], labels[part], batch_size, modes)
             smallest = min(smallest, margin)
             chosen.append(part[batch])
             self.train(self.prepare([x[None, chosen[-1]] for x in inputs], labels[None, chosen[-1]]))
         return np.concatenate(chosen), smallest
-
-    def steadiest_samples(self, inputs, labels, batch_size, modes):
-        """Choose the samples with the largest margins; return their positions and the smallest of these."""
-        pieces = np.split(np.arange(len(inputs[0])), len(inputs[0]) // batch_size)
-        margins = np.concatenate([self.margins([x[piece] for x in inputs], modes[0]) for piece in pieces])
-        order = np.argsort(-margins, kind="stable")[:batch_size]
-        return np.sort(order), margins[order[-1]]
-
-    def steadiest_batch(self, inputs, labels, batch_size, modes):
-        """Choose one of the batches that the samples make; return its positions and its smallest margin.
-
-        Batch normalisation lets each sample's margins hang on the whole batch, so that whole batches must be tried. It
-        also lets the terms of a gradient cancel, so that little but their rounding is left, of which Adam's first steps
-        know the sign only. So, of the batches with the largest margins, the one is taken whose step differs least
-        between gradients in float32 and in float64.
-        """
-        batches = np.arange(len(labels)).reshape(-1, batch_size)
-        margins = [min(self.margins([x[batch] for x in inputs], mode).min() for mode in modes) for batch in batches]
-        finalists = np.argsort(margins)[-FINALISTS:]
-        best = min(finalists, key=lambda i: self.rounding_error([x[batches[i]] for x in inputs], labels[batches[i]]))
-        return batches[best], margins[best]
-
-    def rounding_error(self, inputs, labels):
-        """Return how far steps by float32 and by float64 gradients end from each other: the worst relative L2 error."""
-        changes = []
-        for dtype in (np.float32, np.float64):
-            values = {name: value.astype(dtype) for name, value in self.values.items()}
-            _, gradients = self.value_and_gradients(values, [x.astype(dtype) for x in inputs], labels, self.training)
-            after = dict(self.values)
-            copy.deepcopy(self.update)(after, {name: gradients[name] for name in self.trainable})
-            changes.append({name: after[name] - self.values[name] for name in self.trainable})
-        rounded, precise = changes
-        return max(np.linalg.norm(rounded[name] - precise[name]) / np.linalg.norm(precise[name]) for name in precise)
-
-    def margins(self, inputs, mode):
-        with watch_margins(len(inputs[0])) as margins:
-            self.implementation.network(self.values, *exact(inputs), mode)
-        return margins
 
 
 def exact(inputs):
