@@ -19,7 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rosetta.contenders import DEFAULT_CONTENDERS, frameworks, parse_contenders
+from rosetta.contenders import DEFAULT_SET, parse_contenders, read_set
+from rosetta.manifest import frameworks
 from rosetta.plan import Plan
 from rosetta.report.page import render_page
 from rosetta.run import read_result, sources, write_report
@@ -113,12 +114,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--chunks", type=int, default=100_000)
     chunks = parser.parse_args().chunks
-    names = list(workloads())
+    names, contenders = list(workloads()), read_set(DEFAULT_SET, frameworks())
     plan = Plan(
         workloads=names,
-        contenders=list(DEFAULT_CONTENDERS),
+        contenders=contenders,
         preset="full",
-        launches=math.ceil(chunks / (ROUNDS * len(names) * len(DEFAULT_CONTENDERS))),
+        launches=math.ceil(chunks / (ROUNDS * len(names) * len(contenders))),
         rounds=ROUNDS,
         test_samples=1000,
     )

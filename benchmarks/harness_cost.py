@@ -34,8 +34,9 @@ from rich.table import Table
 
 from rosetta import datasets
 from rosetta.cli import DEFAULT_WORKLOADS
-from rosetta.contenders import DEFAULT_CONTENDERS, frameworks, parse_contender
+from rosetta.contenders import DEFAULT_SET, parse_contender, read_set
 from rosetta.environments import build
+from rosetta.manifest import frameworks
 from rosetta.paths import cache_folder, data_folder
 from rosetta.plan import Plan
 from rosetta.race import file_name
@@ -250,7 +251,7 @@ def report(plan: Plan, chunks: Sequence[dict[str, Any]], result: Result | None, 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--contender", action="append", choices=DEFAULT_CONTENDERS)
+    parser.add_argument("--contender", action="append", help="default: the current ones")
     parser.add_argument("--workload", action="append", choices=list(workloads()), help="default: the main job's two")
     parser.add_argument("--launches", type=int, default=6)
     parser.add_argument("--rounds", type=int, default=3)
@@ -260,7 +261,7 @@ def main() -> None:
     data, console = data_folder(None), Console()
     plan = Plan(
         workloads=options.workload or list(DEFAULT_WORKLOADS),
-        contenders=options.contender or list(DEFAULT_CONTENDERS),
+        contenders=options.contender or read_set(DEFAULT_SET, frameworks()),
         preset="quick",
         launches=options.launches,
         rounds=options.rounds,

@@ -24,9 +24,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from rosetta.contenders import DEFAULT_CONTENDERS, frameworks, parse_contenders
+from rosetta.contenders import DEFAULT_SET, parse_contenders, read_set
 from rosetta.environments import build
 from rosetta.errors import RosettaError
+from rosetta.manifest import frameworks
 from rosetta.paths import cache_folder
 from rosetta.run import BUILDERS_AT_ONCE, read_result
 from rosetta.run_log import Event, read_events
@@ -78,7 +79,7 @@ def total(events: Sequence[Event], kind: str, *fields: str) -> float:
 def build_all() -> float:
     """Build the environments of the default run into a fresh ROSETTA_CACHE; return the seconds that took."""
     known = frameworks()
-    contenders = parse_contenders([*DEFAULT_CONTENDERS, "numpy"], known)
+    contenders = parse_contenders([*read_set(DEFAULT_SET, known), "numpy"], known)
     usual = cache_folder()
     usual.mkdir(parents=True, exist_ok=True)
     # Within the usual cache, for uv links files where it can, and it can't between two file systems.

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from rosetta import datasets
-from rosetta.contenders import Contender, Tolerances, frameworks
+from rosetta.contenders import Contender
 from rosetta.environments import Environment, build
 from rosetta.equivalence import compare
 from rosetta.examination import Material, Observation, observe
 from rosetta.machine import affinity
+from rosetta.manifest import Tolerances, frameworks
 from rosetta.paths import cache_folder
 from rosetta.reference import reference
 from rosetta.result import Equivalence

@@ -9,18 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
 
-import rosetta.contenders
+import rosetta.manifest
 from rosetta.contenders import (
-    DEFAULT_CONTENDERS,
+    DEFAULT_SET,
     Contender,
-    Framework,
-    Tolerances,
-    Variant,
-    frameworks,
+    contender_sets,
     parse_contender,
     parse_contenders,
+    read_set,
 )
 from rosetta.errors import RosettaError
+from rosetta.manifest import Framework, Tolerances, Variant, frameworks
 from rosetta.workloads import workloads
 
 KNOWN = frameworks()
@@ -177,8 +176,30 @@ def test_every_variant_says_what_it_means_and_is_used(name: str) -> None:
         assert variant.environment or variant_name in trainer
 
 
-def test_the_default_contenders_exist() -> None:
-    assert len(parse_contenders(DEFAULT_CONTENDERS, KNOWN)) == len(DEFAULT_CONTENDERS) >= 6
+def test_every_sets_contenders_exist() -> None:
+    sets = contender_sets(KNOWN)
+    for names in sets.values():
+        assert len(parse_contenders(names, KNOWN)) == len(names) > 0
+    assert len(sets[DEFAULT_SET]) >= 6
+    assert set(sets["all"]) == {name for names in sets.values() for name in names}
+
+
+def test_a_set_may_be_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "mine.txt"
+    file.write_text("torch  # the one we use\n\n# and\nkeras[jax]\n")
+    assert read_set(str(file), KNOWN) == ["torch", "keras[jax]"]
+    file.write_text("# nobody\n")
+    with pytest.raises(RosettaError, match="names no contender"):
+        read_set(str(file), KNOWN)
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(RosettaError, match="can't be read"):
+        read_set(str(file), KNOWN)
+
+
+def test_an_unknown_set_is_an_error_that_names_the_near_one() -> None:
+    with pytest.raises(RosettaError, match="no set 'curent'") as caught:
+        read_set("curent", KNOWN)
+    assert "current" in caught.value.remedy and "file" in caught.value.remedy
 
 
 # Where they are found
@@ -256,7 +277,7 @@ def test_a_broken_manifest_is_named_with_its_fault(own: Path, old: str, new: str
 
 
 def test_the_built_in_folder_is_the_worker_packages() -> None:
-    assert all(framework.folder.parent == rosetta.contenders._BUILT_IN for framework in KNOWN.values())
+    assert all(framework.folder.parent == rosetta.manifest._BUILT_IN for framework in KNOWN.values())
     assert isinstance(KNOWN["numpy"], Framework)
 
 

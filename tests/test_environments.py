@@ -16,9 +16,10 @@ import filelock
 import pytest
 
 from rosetta import environments
-from rosetta.contenders import Contender, Framework, Variant
+from rosetta.contenders import Contender
 from rosetta.environments import EnvironmentFailure, build, existing, pip_settings, remove
 from rosetta.errors import RosettaError
+from rosetta.manifest import Framework, Install, Variant
 
 
 @pytest.fixture
@@ -33,6 +34,8 @@ def contender(
     packages: list[str] | None = None,
     variants: tuple[str, ...] = (),
     programs: tuple[str, ...] = (),
+    folder: Path | None = None,
+    **install: object,
 ) -> Contender:
     framework = Framework(
         name=name,
@@ -41,9 +44,11 @@ def contender(
         about="A framework for tests.",
         distribution="tiny-framework",
         packages={"cpu": ["tiny-framework==1.0"] if packages is None else packages},
+        environment={"CACHE": "{environment}/kept"},
         variants={"fast": Variant(meaning="x", environment={"FAST": "1"})},
         programs=list(programs),
-        folder=Path(name),
+        install=Install(**install),
+        folder=folder or Path(name),
     )
     return Contender(framework, None, variants)
 
@@ -154,7 +159,7 @@ class Installer:
         if arguments[0] == "venv":
             assert "--clear" in arguments
             shutil.rmtree(arguments[-1], ignore_errors=True)
-            (Path(arguments[-1]) / "bin").mkdir(parents=True)
+            (Path(arguments[-1]) / "lib" / "python3" / "site-packages").mkdir(parents=True)
         with self._lock:
             self.at_work -= 1
 
@@ -267,6 +272,61 @@ def test_a_program_that_is_missing_is_named_before_anything_is_built(installer: 
     assert installer.asked == []
 
 
+# What an environment may need besides wheels
+
+
+def test_what_builds_the_others_comes_first_and_isolation_is_off(installer: Installer) -> None:
+    build(contender(build=["setuptools==65.7.0"]))
+    venv, first, second = installer.asked
+    assert venv[0] == "venv"
+    assert first[-1] == "setuptools==65.7.0" and "--no-build-isolation" not in first
+    assert "tiny-framework==1.0" in second and "--no-build-isolation" in second
+
+
+def test_another_pythons_wheel_is_unpacked_without_its_dependencies(installer: Installer) -> None:
+    build(contender(foreign=[{"requirement": "old==2.7", "python": "3.6"}]))
+    unpacked = installer.asked[-1]
+    assert unpacked[-1] == "old==2.7" and "--no-deps" in unpacked
+    assert unpacked[unpacked.index("--python-version") + 1] == "3.6"
+    assert unpacked[unpacked.index("--target") + 1].endswith("site-packages")
+
+
+def test_another_interpreter_is_asked_for_by_its_version(installer: Installer) -> None:
+    build(contender(python="3.9"))
+    assert installer.asked[0][installer.asked[0].index("--python") + 1] == "3.9"
+    mine = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    build(contender(name="same", python=mine))
+    venv = next(asked for asked in installer.asked[2:] if asked[0] == "venv")
+    assert venv[venv.index("--python") + 1] == sys.executable
+
+
+def test_all_that_an_environment_is_made_of_is_in_its_name(installer: Installer, tmp_path: Path) -> None:
+    script = preparing(tmp_path, "pass\n")
+    folders = [
+        build(contender()).folder,
+        build(contender(build=["setuptools==65.7.0"])).folder,
+        build(contender(build=["setuptools==65.7.1"])).folder,
+        build(contender(foreign=[{"requirement": "old==2.7", "python": "3.6"}])).folder,
+    ]
+    assert len(set(folders)) == 4
+    assert build(contender(compiled="kept")).folder == folders[0]
+    (tmp_path / "prepare" / "notes.txt").write_text("1")
+    first = environments._digest(contender(folder=script, prepare="prepare"), [], "cpu")
+    (tmp_path / "prepare" / "notes.txt").write_text("2")
+    assert environments._digest(contender(folder=script, prepare="prepare"), [], "cpu") != first
+
+
+def test_variables_and_compiled_files_are_the_environments(installer: Installer) -> None:
+    plain, keeping = contender(), contender(compiled="kept")
+    environment = build(plain)
+    assert environment.variables(plain) == {"CACHE": f"{environment.folder}/kept"}
+    assert environment.compiled_files(plain) is None
+    assert environment.compiled_files(keeping) == 0
+    (environment.folder / "kept" / "deeper").mkdir(parents=True)
+    (environment.folder / "kept" / "deeper" / "code.so").touch()
+    assert environment.compiled_files(keeping) == 1
+
+
 # One real environment, from a wheel made here
 
 
@@ -317,3 +377,32 @@ def test_a_version_that_does_not_exist_is_a_failure_with_the_installers_reason(c
     assert "there is no version of tiny-framework==9.9" in caught.value.cause
     assert caught.value.remedy == "Check the version's number."
     assert not [path for path in (cache / "environments").iterdir() if path.is_dir()]
+
+
+def preparing(folder: Path, program: str) -> Path:
+    (folder / "prepare").mkdir()
+    (folder / "prepare" / "__main__.py").write_text(program)
+    return folder
+
+
+@pytest.mark.usefixtures("only_tiny")
+def test_a_preparation_runs_in_the_environment_by_its_python(tmp_path: Path) -> None:
+    program = "import pathlib, sys, tiny_framework\npathlib.Path('prepared').write_text(sys.prefix)\n"
+    environment = build(contender(folder=preparing(tmp_path, program), prepare="prepare"))
+    assert (environment.folder / "prepared").read_text() == str(environment.folder)
+
+
+@pytest.mark.usefixtures("only_tiny")
+def test_a_preparation_that_fails_is_a_failure_with_its_reason(tmp_path: Path, cache: Path) -> None:
+    program = "import sys\nprint('no header pybind11.h', file=sys.stderr)\nsys.exit(3)\n"
+    with pytest.raises(EnvironmentFailure, match=r"could not be prepared: no header pybind11\.h"):
+        build(contender(folder=preparing(tmp_path, program), prepare="prepare"))
+    assert not [path for path in (cache / "environments").iterdir() if path.is_dir()]
+
+
+@pytest.mark.usefixtures("only_tiny")
+def test_another_pythons_wheel_is_there_to_be_imported() -> None:
+    environment = build(contender(packages=[], foreign=[{"requirement": "tiny-framework==1.0", "python": "3.6"}]))
+    program = "import tiny_framework; print(tiny_framework.ANSWER)"
+    done = subprocess.run([environment.python, "-s", "-c", program], capture_output=True, text=True, env={}, timeout=60)
+    assert done.stdout == "42\n", done.stderr

@@ -15,8 +15,9 @@ from typing import Any
 import psutil
 import pytest
 
-from rosetta.contenders import frameworks, parse_contender
+from rosetta.contenders import parse_contender
 from rosetta.environments import build
+from rosetta.manifest import frameworks
 from rosetta.plan import Plan, Timeouts
 from rosetta.result import ContenderResult, Result
 from rosetta.run import create

@@ -10,7 +10,7 @@ import pytest
 
 from rosetta.result import Result
 
-CONTENDERS = ("torch", "tensorflow", "jax", "keras[torch]", "keras[jax]", "keras[tensorflow]")
+CONTENDERS = ("jax", "keras[torch]", "keras[jax]", "keras[tensorflow]", "tensorflow", "torch")
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +81,17 @@ def test_what_was_measured_can_be_reported_compared_and_exported(smoke) -> None:
     assert compared.returncode == 0, compared.stderr
     plan = json.loads((folder / "plan.json").read_text())
     assert plan["contenders"] == list(CONTENDERS)
+
+
+@pytest.mark.timeout(1600)
+def test_batch_normalisation_is_proven_in_every_default_contender(tmp_path: Path) -> None:
+    """The hardest proof: whatever rounds a little differently must not be taken for another network."""
+    out = tmp_path / "proof"
+    command = [str(Path(sys.executable).with_name("rosetta")), "verify", "cifar10_tpu_cnn", "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=1500)
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    (workload,) = Result.model_validate_json((out / "result.json").read_bytes()).results
+    assert [contender.name for contender in workload.contenders] == list(CONTENDERS)
+    for contender in workload.contenders:
+        update = contender.equivalence.update
+        assert update is not None and update.error is not None and update.error < update.tolerance / 3

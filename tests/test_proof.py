@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from proof_bench import Bench, open_bench
 
-from rosetta.contenders import Tolerances
 from rosetta.equivalence import compare
 from rosetta.examination import Observation
+from rosetta.manifest import Tolerances
 from rosetta.result import Equivalence, TensorError
 from rosetta.workers import WorkerFailure
 from rosetta.workloads.layers import Elementwise

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 import rosetta_worker
-from rosetta.contenders import Contender, frameworks
+from rosetta.contenders import Contender
 from rosetta.environments import build
+from rosetta.manifest import frameworks
 from rosetta.workloads import workloads
 
 SCRIPT = Path(__file__).with_name("reference_checks.py")

@@ -16,9 +16,10 @@ from rich.table import Table
 
 from rosetta import __version__, doctor, environments, machine
 from rosetta.calibration import calibration_table, comparisons
-from rosetta.contenders import DEFAULT_CONTENDERS, frameworks, parse_contender
+from rosetta.contenders import DEFAULT_SET, contender_sets, parse_contender, read_set
 from rosetta.errors import RosettaError, unknown
 from rosetta.listings import contender_table, proof_table, run_table, workload_table
+from rosetta.manifest import frameworks
 from rosetta.paths import data_folder
 from rosetta.plan import PRESETS, Plan, find_preset, read_plan
 from rosetta.report.exports import to_csv, to_markdown
@@ -66,6 +67,10 @@ def _complete_contender(start: str) -> list[str]:
     return [name for name in names if name.startswith(start)]
 
 
+def _complete_set(start: str) -> list[str]:
+    return [name for name in contender_sets(frameworks()) if name.startswith(start)]
+
+
 WorkloadsArgument = Annotated[
     list[str] | None,
     typer.Argument(
@@ -80,8 +85,18 @@ WithOption = Annotated[
     typer.Option(
         "--with",
         metavar="CONTENDER",
-        help="A contender; repeat it. Default: the six current ones.",
+        help="A contender; repeat it.",
         autocompletion=_complete_contender,
+    ),
+]
+SetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--set",
+        metavar="SET",
+        help="A set of contenders: `current`, `heritage`, `newer` or `all`, or a file that names some, one a line. "
+        f"Default: `{DEFAULT_SET}`. `caffe2`, in `heritage`, downloads 880 MB once.",
+        autocompletion=_complete_set,
     ),
 ]
 DataOption = Annotated[
@@ -101,6 +116,7 @@ OutOption = Annotated[
 def run(
     workload: WorkloadsArgument = None,
     contender: WithOption = None,
+    set_: SetOption = None,
     all_: AllOption = False,
     preset: Annotated[str, typer.Option(help=" ".join(f"`{n}`: {p.meaning}." for n, p in PRESETS.items()))] = "quick",
     launches: Annotated[
@@ -133,6 +149,7 @@ def run(
         plan = _plan(
             names,
             contender,
+            set_,
             data,
             frameworks_folder,
             kind="run",
@@ -162,6 +179,7 @@ def run(
 def verify(
     workload: WorkloadsArgument = None,
     contender: WithOption = None,
+    set_: SetOption = None,
     all_: AllOption = False,
     data: DataOption = None,
     out_folder: OutOption = None,
@@ -170,7 +188,7 @@ def verify(
 ) -> None:
     """Prove that contenders compute the same network, without timing them."""
     plan = _plan(
-        _chosen(workload, all_), contender, data, frameworks_folder, kind="verify", preset="smoke", launches=1,
+        _chosen(workload, all_), contender, set_, data, frameworks_folder, kind="verify", preset="smoke", launches=1,
         rounds=1, test_samples=0, seed=seed,
     )  # fmt: skip
     folder = out_folder or new_folder(RUNS, plan)
@@ -199,7 +217,7 @@ def calibrate(
 ) -> None:
     """Race a contender against itself: how often would a difference be seen that isn't there?"""
     plan = _plan(
-        [workload], [contender], data, frameworks_folder, kind="calibrate", preset="smoke",
+        [workload], [contender], None, data, frameworks_folder, kind="calibrate", preset="smoke",
         launches=launches * comparisons_wanted, comparison_launches=launches, rounds=rounds, test_samples=0, seed=seed,
         planted_slowdowns=sorted(plant or []),
     )  # fmt: skip
@@ -322,15 +340,17 @@ def _chosen(names: Sequence[str] | None, all_: bool) -> list[str]:
 def _plan(
     names: Sequence[str],
     contenders: Sequence[str] | None,
+    set_: str | None,
     data: Path | None,
     frameworks_folders: Sequence[Path] | None,
     **fields: object,
 ) -> Plan:
     known = frameworks(frameworks_folders or [])
     folder = data_folder(data)
+    chosen = read_set(set_ or DEFAULT_SET, known) if set_ or not contenders else []
     return Plan(
         workloads=list(dict.fromkeys(find_workload(name).name for name in names)),
-        contenders=[parse_contender(text, known).name for text in contenders or DEFAULT_CONTENDERS],
+        contenders=list(dict.fromkeys(parse_contender(text, known).name for text in [*chosen, *(contenders or [])])),
         data=str(folder.absolute()) if folder else None,
         frameworks=[str(path.absolute()) for path in frameworks_folders or []],
         device="cuda" if machine.has_nvidia_gpu() else "cpu",

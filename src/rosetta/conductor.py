@@ -112,6 +112,7 @@ class Conductor:
             seat = Seat(self._workers[entrant.worker], course, self._race.plan, launch)
             self._seats[entrant.worker] = seat
             stage = "build"
+            compiled_before = entrant.environment.compiled_files(entrant.contender)
             build_seconds = seat.open()
             seat.load()
             stage = "first step"
@@ -123,6 +124,8 @@ class Conductor:
                 label=entrant.worker,
                 build_seconds=build_seconds,
                 first_step_seconds=first["seconds"],
+                compiled_before=compiled_before,
+                compiled_after=entrant.environment.compiled_files(entrant.contender),
             )
             stage = "warm-up"
             if self._takes_early_accuracy(course, launch):
@@ -135,7 +138,7 @@ class Conductor:
 
     def _takes_early_accuracy(self, course: Course, launch: int) -> bool:
         plan = self._race.plan
-        return course.workload.trains and plan.test_samples > 0 and not plan.epochs and launch < _ACCURACY_LAUNCHES
+        return course.workload.trains and plan.test_samples != 0 and not plan.epochs and launch < _ACCURACY_LAUNCHES
 
     def _warm_up(self, course: Course, launch: int, entrant: Entrant, seat: Seat) -> None:
         """Warm up; a chunk has the same length in all launches."""

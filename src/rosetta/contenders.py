@@ -1,111 +1,25 @@
-"""Turns "torch==2.13.0[compile]" into a contender, and finds the frameworks' folders, the user's own too."""
+"""Turns "torch==2.13.0[compile]", or the name of a set, into contenders."""
 
 import re
 import shutil
-import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Literal
 
 from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-import rosetta_worker
 from rosetta.errors import RosettaError, unknown
+from rosetta.manifest import Framework, Install, Tolerances, Variant
 
-DEFAULT_CONTENDERS = ("torch", "tensorflow", "jax", "keras[torch]", "keras[jax]", "keras[tensorflow]")
+DEFAULT_SET = "current"
 
 _PATTERN = re.compile(
     r"^(?P<framework>[A-Za-z0-9_.-]+?)"
     r"(?:\[(?P<before>[^\]]*)\])?(?:==(?P<version>[A-Za-z0-9_.!+-]+))?(?:\[(?P<after>[^\]]*)\])?$"
 )
-_BUILT_IN = Path(rosetta_worker.__file__).parent / "frameworks"
-
-
-class _Manifest(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Tolerances(_Manifest):
-    """The largest relative L2 errors that still count as the same network. Defaults: float32 (see docs/proof.md)."""
-
-    logits: float = 1e-5
-    loss: float = 1e-5
-    gradients: float = 1e-4
-    update: float = 1e-3
-
-
-class Variant(_Manifest):
-    """One way of using a framework, and what it needs."""
-
-    meaning: str
-    group: str = Field(default="", description="of a group's variants exactly one must be named")
-    packages: dict[str, list[str]] = {}
-    environment: dict[str, str] = {}
-    programs: list[str] = Field(default=[], description="programs that must be on the PATH")
-    chunk_seconds: float | None = None
-    precision: str = ""
-    tolerance: Tolerances | None = None
-
-
-class Deviation(_Manifest):
-    """What an implementation can't do as the workload says, and the reference's variants that do the same."""
-
-    words: str
-    reference: list[str]
-
-
-class Install(_Manifest):
-    """What the environment needs besides its packages."""
-
-    torch_backend: bool = Field(default=False, description="let uv choose PyTorch's own index for CPU or CUDA builds")
-
-
-class Framework(_Manifest):
-    """A framework's ``framework.toml``."""
-
-    name: str
-    title: str
-    home: str
-    about: str
-    distribution: str | dict[str, str] = Field(description="whose version is the contender's; by device if they differ")
-    precision: Literal["float32", "float64"] = "float32"
-    chunk_seconds: float = 0.1
-    packages: dict[str, list[str]]
-    environment: dict[str, str] = {}
-    programs: list[str] = []
-    install: Install = Install()
-    variants: dict[str, Variant] = {}
-    deviations: dict[str, Deviation] = Field(default={}, description="by workload")
-    notes: dict[str, str] = Field(
-        default={}, description="by workload: what a reader should know of the implementation"
-    )
-    cannot: dict[str, str] = Field(default={}, description="by workload: why the framework has no implementation")
-    folder: Annotated[Path, Field(exclude=True)]
-
-    @property
-    def groups(self) -> dict[str, list[str]]:
-        """The groups of variants of which exactly one must be named."""
-        found: dict[str, list[str]] = {}
-        for name, variant in self.variants.items():
-            if variant.group:
-                found.setdefault(variant.group, []).append(name)
-        return found
-
-    def distribution_on(self, device: str) -> str:
-        """The distribution whose version is the contender's, on a device."""
-        if isinstance(self.distribution, str):
-            return self.distribution
-        return self.distribution.get(device, self.distribution["cpu"])
-
-    def implementation(self, workload: str) -> Path:
-        """Where the implementation of a workload is, whether it exists or not."""
-        return self.folder / f"{workload}.py"
 
 
 @dataclass(frozen=True)
@@ -148,6 +62,14 @@ class Contender:
         return merged
 
     @property
+    def install(self) -> Install:
+        """What its environment needs besides its packages."""
+        merged = self.framework.install
+        for variant in self._chosen():
+            merged = merged.with_(variant.install)
+        return merged
+
+    @property
     def missing_programs(self) -> list[str]:
         """The programs it needs that aren't on the PATH."""
         programs = [*self.framework.programs, *(p for variant in self._chosen() for p in variant.programs)]
@@ -168,39 +90,6 @@ class Contender:
         """The tolerances its proof is held to: the widest that one of its variants states."""
         stated = [v.tolerance for v in self._chosen() if v.tolerance]
         return max(stated, key=lambda t: t.update) if stated else Tolerances()
-
-
-def frameworks(folders: Sequence[Path] = ()) -> dict[str, Framework]:
-    """Read every framework's manifest: the built-in ones, those of installed packages, and those below ``folders``.
-
-    A package offers its frameworks by an entry point in the group ``rosetta.frameworks`` that names a module; the
-    framework folders lie in that module's folder. Later folders win, so that a user can try a changed copy.
-    """
-    roots = [_BUILT_IN]
-    for entry in entry_points(group="rosetta.frameworks"):
-        roots += [Path(path) for path in entry.load().__path__]
-    for folder in folders:
-        if not folder.is_dir():
-            raise RosettaError(f"The frameworks folder {folder} doesn't exist.", "Give --frameworks a folder.")
-        roots.append(folder)
-    found: dict[str, Framework] = {}
-    for root in roots:
-        manifests = [root / "framework.toml"] if (root / "framework.toml").exists() else root.glob("*/framework.toml")
-        for manifest in sorted(manifests):
-            framework = _read(manifest)
-            found[framework.name] = framework
-    return found
-
-
-def _read(manifest: Path) -> Framework:
-    try:
-        return Framework(**tomllib.loads(manifest.read_text("utf-8")), folder=manifest.parent.resolve())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RosettaError(f"{manifest} isn't valid TOML: {error}.") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise RosettaError(f"{manifest}: {where}: {first['msg']}.") from error
 
 
 def parse_contender(text: str, known: dict[str, Framework]) -> Contender:
@@ -243,3 +132,30 @@ def parse_contenders(texts: Iterable[str], known: dict[str, Framework]) -> list[
             remedy = f"To race it against itself: rosetta calibrate WORKLOAD {name}"
             raise RosettaError(f"{name} is named twice.", remedy)
     return contenders
+
+
+def contender_sets(known: dict[str, Framework]) -> dict[str, list[str]]:
+    """Return the contenders of every named set, as the frameworks declare them; "all" are those of all sets."""
+    found: dict[str, list[str]] = {}
+    for framework in known.values():
+        for name, contenders in framework.sets.items():
+            found.setdefault(name, []).extend(contenders)
+    return found | {"all": list(dict.fromkeys(name for names in found.values() for name in names))}
+
+
+def read_set(text: str, known: dict[str, Framework]) -> list[str]:
+    """Return the contenders of a set, or those that a file names, one a line; ``#`` begins a comment."""
+    sets = contender_sets(known)
+    if text in sets:
+        return sets[text]
+    file = Path(text)
+    if not file.is_file():
+        error = unknown("set", text, sets)
+        raise RosettaError(error.cause, f"{error.remedy} Or give a file that names contenders, one a line.")
+    try:
+        lines = [line.partition("#")[0].strip() for line in file.read_text("utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise RosettaError(f"{file} can't be read: {error}.") from error
+    if not any(lines):
+        raise RosettaError(f"{file} names no contender.", "Write one a line.")
+    return [line for line in lines if line]

@@ -19,7 +19,7 @@ import uv
 from rosetta.contenders import Contender
 from rosetta.errors import RosettaError
 from rosetta.paths import cache_folder
-from rosetta.workers import HOST_MARK
+from rosetta.workers import HOST_MARK, clean_environment
 
 _TIMEOUT_SECONDS = 3600
 
@@ -41,6 +41,15 @@ class Environment:
     def home(self) -> Path:
         """The home folder of its workers, so that frameworks neither read nor write the user's."""
         return self.folder / "home"
+
+    def variables(self, contender: Contender) -> dict[str, str]:
+        """Return the environment variables of the contender's workers."""
+        return {name: value.replace("{environment}", str(self.folder)) for name, value in contender.environment.items()}
+
+    def compiled_files(self, contender: Contender) -> int | None:
+        """Count the files in which the contender's framework keeps what it compiled; None if it keeps nothing."""
+        cache = contender.install.compiled
+        return sum(len(files) for _, _, files in os.walk(self.folder / cache)) if cache else None
 
 
 class EnvironmentFailure(RosettaError):
@@ -64,8 +73,7 @@ def build(contender: Contender, device: str = "cpu") -> Environment:
             f"Install it with your system's package manager, on Debian: apt-get install {' '.join(missing)}",
         )
     packages = contender.packages(device)
-    content = json.dumps([packages, sys.version_info[:2], device])
-    name = f"{contender.framework.name}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+    name = f"{contender.framework.name}-{_digest(contender, packages, device)}"
     folder = environments_folder() / name
     folder.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(folder.with_suffix(".lock")):
@@ -73,9 +81,7 @@ def build(contender: Contender, device: str = "cpu") -> Environment:
             return _read(folder)
         start = time.perf_counter()
         try:
-            _uv("venv", "--quiet", "--clear", "--python", sys.executable, str(folder))
-            _install(contender, folder, packages)
-            (folder / "home").mkdir()
+            _populate(contender, folder, packages)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -106,9 +112,66 @@ def _read(folder: Path) -> Environment:
     return Environment(folder, tuple(record["packages"]), record["seconds"])
 
 
-def _install(contender: Contender, folder: Path, packages: list[str]) -> None:
-    command = ["pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), *_index_options(), *packages]
-    if contender.framework.install.torch_backend and not pip_settings().get("find-links"):
+def _digest(contender: Contender, packages: list[str], device: str) -> str:
+    """Name an environment by all that it is made of."""
+    install = contender.install
+    digest = hashlib.sha256(json.dumps([packages, sys.version_info[:2], device]).encode())
+    made_of = install.model_dump(exclude_defaults=True, exclude={"torch_backend", "compiled"})
+    if made_of:
+        digest.update(json.dumps(made_of).encode())
+    if install.prepare:
+        for file in sorted(_preparation(contender).rglob("*")):
+            if file.is_file() and "__pycache__" not in file.parts:
+                digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _preparation(contender: Contender) -> Path:
+    return (contender.framework.folder / contender.install.prepare).resolve()
+
+
+def _populate(contender: Contender, folder: Path, packages: list[str]) -> None:
+    """Make the virtual environment, install what it needs, prepare it."""
+    install, python = contender.install, str(folder / "bin" / "python")
+    mine = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    _uv("venv", "--quiet", "--clear", "--python", sys.executable if install.python in ("", mine) else install.python,
+        str(folder))  # fmt: skip
+    if install.build:
+        _uv("pip", "install", "--quiet", "--python", python, *_index_options(), *install.build)
+    _install(contender, python, packages)
+    for wheel in install.foreign:
+        target = next(folder.glob("lib/python*/site-packages"))
+        _uv("pip", "install", "--quiet", "--target", str(target), "--python-version", wheel.python, "--no-deps",
+            "--only-binary", ":all:", *_index_options(), wheel.requirement)  # fmt: skip
+    (folder / "home").mkdir()
+    if install.prepare:
+        _prepare(_preparation(contender), python, folder)
+
+
+def _prepare(script: Path, python: str, folder: Path) -> None:
+    """Have the environment's own Python run a framework's preparation, in the environment's folder."""
+    try:
+        done = subprocess.run(
+            [python, "-s", str(script)],
+            env=clean_environment(folder / "home") | HOST_MARK,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise EnvironmentFailure(f"Its preparation took longer than {_TIMEOUT_SECONDS} s.") from error
+    if done.returncode:
+        said = " ".join(done.stderr.split())[-1500:] or f"exit status {done.returncode}"
+        raise EnvironmentFailure(f"Its environment could not be prepared: {said}")
+
+
+def _install(contender: Contender, python: str, packages: list[str]) -> None:
+    command = ["pip", "install", "--quiet", "--python", python, *_index_options(), *packages]
+    if contender.install.build:
+        command.append("--no-build-isolation")
+    if contender.install.torch_backend and not pip_settings().get("find-links"):
         # PyTorch's own index has the small CPU builds; companies and closed networks often can't reach it.
         try:
             _uv(*command, "--torch-backend", "auto", retries=0)

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rosetta.contenders import Tolerances
 from rosetta.examination import Arrays, Observation
+from rosetta.manifest import Tolerances
 from rosetta.result import DropoutCheck, Equivalence, TensorError
 
 _DROPOUT_SIGMAS = 6.0

@@ -8,8 +8,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from rosetta import datasets
-from rosetta.contenders import frameworks
 from rosetta.errors import RosettaError
+from rosetta.manifest import frameworks
 from rosetta.paths import cache_folder, data_folder
 from rosetta.result import WorkloadResult
 from rosetta.run import read_result, run_folders

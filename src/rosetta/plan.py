@@ -18,7 +18,9 @@ class Preset(BaseModel):
     model_config = ConfigDict(frozen=True)
     launches: int
     rounds: int | None = Field(description="None: as many epochs as the workload's published protocol has")
-    test_samples: int = Field(description="test samples whose classes are predicted to take the accuracy")
+    test_samples: int | None = Field(
+        description="test samples whose classes are predicted to take the accuracy; None: all of them"
+    )
     epochs: bool = Field(default=False, description="a round is a whole epoch, the accuracy is taken after each")
     meaning: str
 
@@ -29,7 +31,7 @@ PRESETS = {
     "full": Preset(
         launches=1,
         rounds=None,
-        test_samples=10_000,
+        test_samples=None,
         epochs=True,
         meaning="the published protocol, all its epochs, hours on two cores; add launches for intervals",
     ),
@@ -66,7 +68,7 @@ class Plan(BaseModel):
     launches: Annotated[int, Field(ge=1)]
     rounds: Annotated[int | None, Field(ge=1, description="None: the workload's published epochs")]
     epochs: Annotated[bool, Field(description="a round is a whole epoch")] = False
-    test_samples: Annotated[int, Field(ge=0)]
+    test_samples: Annotated[int | None, Field(ge=0, description="None: all of them")]
     seed: int = 1
     device: str = "cpu"
     data: str | None = None

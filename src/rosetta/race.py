@@ -67,7 +67,7 @@ class Race:
 
     def start(self, entrant: Entrant, log_name: str) -> Worker:
         """Start a worker for an entrant; raise ``WorkerFailure`` if it doesn't come up."""
-        environment = self.plan.environment | entrant.contender.environment
+        environment = self.plan.environment | entrant.environment.variables(entrant.contender)
         self._logs.mkdir(exist_ok=True)
         log = self._logs / (file_name(log_name) + ".log")
         return Worker(entrant.environment.python, entrant.environment.home, environment, log, self.plan.affinity)

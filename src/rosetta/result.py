@@ -126,6 +126,10 @@ class ContenderResult(_Model):
     import_seconds: float | None = Field(default=None, description="median over launches")
     build_seconds: float | None = Field(default=None, description="median over launches")
     first_step_seconds: float | None = Field(default=None, description="median over launches; includes compilation")
+    cold_first_steps: int | None = Field(
+        default=None,
+        description="launches whose first step compiled anew what the framework keeps on disk",
+    )
     samples_per_second: float | None = Field(default=None, description="steady state")
     ratio: Ratio | None = None
     fraction_of_peak: float | None = Field(default=None, description="of the measured float32 matrix product")

@@ -220,6 +220,7 @@ def _contender(plan: Plan, workload: Workload, index: _Index, environment: Event
         import_seconds=_median(event["import_seconds"] for event in imports),
         build_seconds=_median(event["build_seconds"] for event in first_steps),
         first_step_seconds=_median(event["first_step_seconds"] for event in first_steps),
+        cold_first_steps=_cold(first_steps),
         peak_memory_bytes=max((event["peak_bytes"] for event in closings), default=None),
         loss=float(np.mean(last_round)) if last_round else None,
         accuracy=_mean(accuracy.value for accuracy in last_accuracies),
@@ -240,6 +241,12 @@ def _contender(plan: Plan, workload: Workload, index: _Index, environment: Event
             for event in chunks
         ],
     )
+
+
+def _cold(first_steps: list[Event]) -> int | None:
+    """Count the first steps that compiled something which their framework keeps on disk."""
+    kept = [event for event in first_steps if event.get("compiled_before") is not None]
+    return sum(event["compiled_after"] > event["compiled_before"] for event in kept) if kept else None
 
 
 def _status(environment: Event, failures: list[Event], proofs: list[Event], measured: bool) -> tuple[Status, str]:

@@ -19,10 +19,11 @@ import psutil
 
 from rosetta import datasets, machine
 from rosetta.conductor import Conductor
-from rosetta.contenders import Contender, Framework, frameworks, parse_contender, parse_contenders
+from rosetta.contenders import Contender, parse_contender, parse_contenders
 from rosetta.environments import Environment, EnvironmentFailure, build
 from rosetta.errors import RosettaError
 from rosetta.examination import Material
+from rosetta.manifest import Framework, frameworks
 from rosetta.paths import cache_folder
 from rosetta.plan import Plan, read_plan
 from rosetta.prover import Prover

@@ -56,7 +56,6 @@ class Batches:
 
         Compiled networks have one batch shape; the filling's labels are −1, which no prediction equals.
         """
-        count = min(count, self.test_size)
         for start in range(0, count, self.batch_size):
             rows = np.arange(start, min(start + self.batch_size, count))
             filled = np.resize(rows, self.batch_size)

@@ -151,11 +151,13 @@ class Session:
         return {"margin": float(margin)}
 
     def accuracy(self, message: Message) -> Message:
-        """Count the right classes among the first ``count`` test samples."""
+        """Count the right classes among the first ``count`` test samples, or all if that is null."""
+        wanted = self._batches.test_size if message["count"] is None else message["count"]
+        count = min(wanted, self._batches.test_size)
         correct = 0
-        for inputs, labels in self._batches.test(message["count"]):
+        for inputs, labels in self._batches.test(count):
             correct += int((np.argmax(np.asarray(self._trainer.predict(inputs)), axis=1) == labels).sum())
-        return {"correct": correct, "count": min(message["count"], self._batches.test_size)}
+        return {"correct": correct, "count": count}
 
     def memory(self, message: Message) -> Message:
         """Return the largest resident size since the workload was opened, a loader's processes included, in bytes."""

@@ -10,6 +10,7 @@ from rosetta.report.summary import (
     bare_ratio,
     brief,
     data_words,
+    first_step_words,
     gibibytes,
     interval_words,
     is_reference,
@@ -159,7 +160,7 @@ def _figures(workload: WorkloadResult, contender: ContenderResult, ties: list[st
     figures = [
         ("ratio", _ratio(contender, ties)),
         ("samples/s", number(contender.samples_per_second)),
-        ("first step", f"{number(contender.first_step_seconds, 2)} s"),
+        ("first step", first_step_words(contender)),
         ("memory", f"{gibibytes(contender.peak_memory_bytes)} GiB at its peak"),
         ("share of peak", f"{percent(contender.fraction_of_peak, 0)} of the machine's float32 matrix product"),
     ]

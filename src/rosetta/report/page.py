@@ -19,7 +19,17 @@ from rosetta.report.learning import learning_figure
 from rosetta.report.matrix import matrix, shade
 from rosetta.result import ContenderResult, Protocol, Result, WorkloadResult
 
-_FILTERS = ("number", "percent", "gibibytes", "milliseconds", "duration", "error", "printable", "holds")
+_FILTERS = (
+    "number",
+    "percent",
+    "gibibytes",
+    "milliseconds",
+    "duration",
+    "error",
+    "first_step_words",
+    "printable",
+    "holds",
+)
 
 
 def _file(name: str) -> str:

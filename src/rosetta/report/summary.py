@@ -150,6 +150,15 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
+def first_step_words(contender: ContenderResult) -> str:
+    """Say how long the first step took, and whether what it compiled was on disk already."""
+    words = f"{number(contender.first_step_seconds, 2)} s"
+    if contender.cold_first_steps is None or contender.first_step_seconds is None:
+        return words
+    cold = contender.cold_first_steps
+    return f"{words}, {f'compiled anew in {cold} of the launches' if cold else 'all compiled code from the disk'}"
+
+
 def error(value: float | None) -> str:
     """Write a relative error."""
     return "not finite" if value is None or not math.isfinite(value) else f"{value:.1e}"

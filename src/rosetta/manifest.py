@@ -1,0 +1,161 @@
+"""A framework's folder and its ``framework.toml``: what it declares, read and checked."""
+
+import tomllib
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+import rosetta_worker
+from rosetta.errors import RosettaError
+
+_BUILT_IN = Path(rosetta_worker.__file__).parent / "frameworks"
+
+
+class _Manifest(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Tolerances(_Manifest):
+    """The largest relative L2 errors that still count as the same network. Defaults: float32 (see docs/proof.md)."""
+
+    logits: float = 1e-5
+    loss: float = 1e-5
+    gradients: float = 1e-4
+    update: float = 1e-3
+
+
+class ForeignWheel(_Manifest):
+    """A wheel made for another Python, whose files are used as they are."""
+
+    requirement: str
+    python: str = Field(description="the version it was made for")
+
+
+class Install(_Manifest):
+    """What the environment needs besides its packages."""
+
+    torch_backend: bool = Field(default=False, description="let uv choose PyTorch's own index for CPU or CUDA builds")
+    python: str = Field(default="", description="the interpreter's version, where only that one works")
+    build: list[str] = Field(
+        default=[], description="installed first; what has no wheel is then built with these, without isolation"
+    )
+    foreign: list[ForeignWheel] = Field(default=[], description="unpacked into the environment without dependencies")
+    prepare: str = Field(
+        default="", description="a folder whose __main__.py the environment's Python runs when all is installed"
+    )
+    compiled: str = Field(
+        default="", description="the environment's folder in which the framework keeps what it compiles"
+    )
+
+    def with_(self, other: "Install") -> "Install":
+        """Return what both need; where only one can be had, the other's."""
+        return Install(
+            torch_backend=self.torch_backend or other.torch_backend,
+            python=other.python or self.python,
+            build=[*self.build, *other.build],
+            foreign=[*self.foreign, *other.foreign],
+            prepare=other.prepare or self.prepare,
+            compiled=other.compiled or self.compiled,
+        )
+
+
+class Variant(_Manifest):
+    """One way of using a framework, and what it needs."""
+
+    meaning: str
+    group: str = Field(default="", description="of a group's variants exactly one must be named")
+    packages: dict[str, list[str]] = {}
+    environment: dict[str, str] = {}
+    programs: list[str] = Field(default=[], description="programs that must be on the PATH")
+    install: Install = Install()
+    chunk_seconds: float | None = None
+    precision: str = ""
+    tolerance: Tolerances | None = None
+
+
+class Deviation(_Manifest):
+    """What an implementation can't do as the workload says, and the reference's variants that do the same."""
+
+    words: str
+    reference: list[str]
+
+
+class Framework(_Manifest):
+    """A framework's ``framework.toml``."""
+
+    name: str
+    title: str
+    home: str
+    about: str
+    distribution: str | dict[str, str] = Field(description="whose version is the contender's; by device if they differ")
+    precision: Literal["float32", "float64"] = "float32"
+    chunk_seconds: float = 0.1
+    sets: dict[str, list[str]] = Field(default={}, description="the contenders that it brings to sets with a name")
+    packages: dict[str, list[str]]
+    environment: dict[str, str] = Field(
+        default={}, description="variables of its workers; {environment} stands for the environment's folder"
+    )
+    programs: list[str] = []
+    install: Install = Install()
+    variants: dict[str, Variant] = {}
+    deviations: dict[str, Deviation] = Field(default={}, description="by workload")
+    notes: dict[str, str] = Field(
+        default={}, description="by workload: what a reader should know of the implementation"
+    )
+    cannot: dict[str, str] = Field(default={}, description="by workload: why the framework has no implementation")
+    folder: Annotated[Path, Field(exclude=True)]
+
+    @property
+    def groups(self) -> dict[str, list[str]]:
+        """The groups of variants of which exactly one must be named."""
+        found: dict[str, list[str]] = {}
+        for name, variant in self.variants.items():
+            if variant.group:
+                found.setdefault(variant.group, []).append(name)
+        return found
+
+    def distribution_on(self, device: str) -> str:
+        """The distribution whose version is the contender's, on a device."""
+        if isinstance(self.distribution, str):
+            return self.distribution
+        return self.distribution.get(device, self.distribution["cpu"])
+
+    def implementation(self, workload: str) -> Path:
+        """Where the implementation of a workload is, whether it exists or not."""
+        return self.folder / f"{workload}.py"
+
+
+def frameworks(folders: Sequence[Path] = ()) -> dict[str, Framework]:
+    """Read every framework's manifest: the built-in ones, those of installed packages, and those below ``folders``.
+
+    A package offers its frameworks by an entry point in the group ``rosetta.frameworks`` that names a module; the
+    framework folders lie in that module's folder. Later folders win, so that a user can try a changed copy.
+    """
+    roots = [_BUILT_IN]
+    for entry in entry_points(group="rosetta.frameworks"):
+        roots += [Path(path) for path in entry.load().__path__]
+    for folder in folders:
+        if not folder.is_dir():
+            raise RosettaError(f"The frameworks folder {folder} doesn't exist.", "Give --frameworks a folder.")
+        roots.append(folder)
+    found: dict[str, Framework] = {}
+    for root in roots:
+        manifests = [root / "framework.toml"] if (root / "framework.toml").exists() else root.glob("*/framework.toml")
+        for manifest in sorted(manifests):
+            framework = _read(manifest)
+            found[framework.name] = framework
+    return found
+
+
+def _read(manifest: Path) -> Framework:
+    try:
+        return Framework(**tomllib.loads(manifest.read_text("utf-8")), folder=manifest.parent.resolve())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RosettaError(f"{manifest} isn't valid TOML: {error}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise RosettaError(f"{manifest}: {where}: {first['msg']}.") from error
