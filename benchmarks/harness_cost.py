@@ -10,9 +10,9 @@ steps, with the same lead-in outside the clock; whoever waits is stopped. The ra
 it, paired by round, its interval over launches.
 
 Bound: 0.98 of the plain script's samples/s, for every contender on every workload, on the CPU. Options given several
-times select several; all contenders and workloads take about 15 minutes on two quiet cores. With few launches most
-intervals span the bound: ``undecided``. Keras' script has only the main job's two workloads; for others the table says
-``not covered``. Exit status 1 if an interval lies below the bound or a contender wasn't measured on a workload.
+times select several; the current contenders on the main job's two workloads take about 15 minutes on two quiet cores.
+With few launches most intervals span the bound: ``undecided``. Where a framework's script doesn't have a workload the
+table says ``not covered``. Exit status 1 if an interval lies below the bound or a contender wasn't measured on a workload.
 """
 
 import argparse
@@ -50,13 +50,15 @@ from rosetta.workloads import find_workload, workloads
 
 BOUND = 0.98
 SCRIPTS = Path(__file__).parent / "plain"
-KERAS_WORKLOADS = ("mnist_mlp", "cifar10_cnn")
-"""Those that ``keras_plain.py`` has; the other scripts have all."""
+COMPLETE = ("torch", "tensorflow", "jax")
+"""The frameworks whose scripts have every workload; Keras' has the main job's two, the others' have cifar10_cnn."""
 
 
 def covered(contender: str, workload: str) -> bool:
     """Whether the script of a contender's framework has a workload."""
-    return not contender.startswith("keras[") or workload in KERAS_WORKLOADS
+    framework = contender.partition("[")[0]
+    partial = DEFAULT_WORKLOADS if framework == "keras" else ("cifar10_cnn",)
+    return framework in COMPLETE or workload in partial
 
 
 class PlainScript:
@@ -176,7 +178,7 @@ class SideBySide(Observer):
         log = self._folder / "workers" / f"plain {label}, {warm['workload']}, launch {warm['launch']}.log"
         script = PlainScript(
             [environment.python, "-s", SCRIPTS / f"{contender.framework.name}_plain.py", *self._arguments(warm)],
-            clean_environment(environment.home) | self._plan.environment | contender.environment,
+            clean_environment(environment.home) | self._plan.environment | environment.variables(contender),
             self._plan,
             log,
         )

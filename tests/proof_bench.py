@@ -28,7 +28,7 @@ SEED = 1
 
 
 def start_worker(contender: Contender, environment: Environment, folder: Path) -> Worker:
-    variables = {"OMP_NUM_THREADS": str(len(affinity())), **contender.environment}
+    variables = {"OMP_NUM_THREADS": str(len(affinity())), **environment.variables(contender)}
     return Worker(environment.python, environment.home, variables, folder / f"{contender.name}.log", affinity())
 
 
