@@ -12,7 +12,7 @@ it, paired by round, its interval over launches.
 Bound: 0.98 of the plain script's samples/s, for every contender on every workload, on the CPU. Options given several
 times select several; the current contenders on the main job's two workloads take about 15 minutes on two quiet cores.
 With few launches most intervals span the bound: ``undecided``. Where a framework's script doesn't have a workload the
-table says ``not covered``. Exit status 1 if an interval lies below the bound or a contender wasn't measured on a workload.
+table says ``not covered``. Exit status 1 if an interval lies below the bound or a contender wasn't measured.
 """
 
 import argparse
