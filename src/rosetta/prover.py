@@ -3,7 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,9 @@ from rosetta.workers import Worker, WorkerFailure
 
 _PROVERS_AT_ONCE = 2
 
+Variants = tuple[str, ...]
+"""The reference's variants that do what a contender declares to do differently; none for the canonical one."""
+
 
 class Prover:
     """Holds the workers that prove; a proof that the log has isn't made again."""
@@ -27,7 +30,7 @@ class Prover:
         self._numpy = numpy
         self._reference_cache = reference_cache
         self._workers: dict[str, Worker] = {}
-        self._references: dict[tuple[str, str], tuple[Material, Observation]] = {}
+        self._references: dict[tuple[str, Variants], tuple[Material, Observation]] = {}
         self._proofs: dict[tuple[str, str], bool] = {
             (e["workload"], e["label"]): e["passed"] for e in race.log.events if e["event"] == "proof"
         }
@@ -51,8 +54,7 @@ class Prover:
         for entrant in provers.values():
             self._race.tell(name, entrant.label, "proving")
         start = time.perf_counter()
-        for entrant in provers.values():
-            self._reference(course, entrant)
+        self._compute_references(course, list(provers.values()))
         pairs = [(e, worker) for e in provers.values() if (worker := self._worker_for_proof(course, e))]
         with ThreadPoolExecutor(_PROVERS_AT_ONCE) as pool:
             futures = [(e, pool.submit(self._prove_one, course, e, worker)) for e, worker in pairs]
@@ -98,32 +100,52 @@ class Prover:
 
     def _reference(self, course: Course, entrant: Entrant) -> tuple[Material, Observation]:
         """Return what an entrant is held against: the reference, or its variant that deviates as the entrant does."""
-        deviation = entrant.contender.framework.deviations.get(course.workload.name)
-        canonical = self._reference_variant(course, (), None)
-        return self._reference_variant(course, tuple(deviation.reference), canonical) if deviation else canonical
+        return self._references[course.workload.name, _variants(course, entrant)]
 
-    def _reference_variant(
-        self, course: Course, variants: tuple[str, ...], canonical: tuple[Material, Observation] | None
+    def _compute_references(self, course: Course, provers: Sequence[Entrant]) -> None:
+        """Have the reference and those of its variants computed that are missing; two at a time."""
+        name = course.workload.name
+        wanted = dict.fromkeys([(), *(_variants(course, entrant) for entrant in provers)])
+        missing = [variants for variants in wanted if (name, variants) not in self._references]
+        start = time.perf_counter()
+        with ThreadPoolExecutor(_PROVERS_AT_ONCE) as pool:
+            futures: dict[Variants, Future[tuple[Material, Observation]]] = {}
+            for variants in missing:  # the canonical one first: the others wait for it
+                futures[variants] = pool.submit(self._compute, course, variants, futures.get(()))
+            try:
+                for variants, future in futures.items():
+                    self._references[name, variants] = future.result()
+            except BaseException:
+                # As above: what is under way ends with its workers.
+                pool.shutdown(wait=False, cancel_futures=True)
+                self.close()
+                raise
+        if missing:
+            self._race.log.append("reference", workload=name, seconds=time.perf_counter() - start)
+
+    def _compute(
+        self, course: Course, variants: Variants, canonical: Future[tuple[Material, Observation]] | None
     ) -> tuple[Material, Observation]:
         variant = "+".join(variants)
-        key = (course.workload.name, variant)
-        if key not in self._references:
-            start = time.perf_counter()
-            framework = self._numpy.contender.framework
-            contender = Contender(framework, variants=variants)
-            entrant = dataclasses.replace(self._numpy, contender=contender)
+        framework = self._numpy.contender.framework
+        entrant = dataclasses.replace(self._numpy, contender=Contender(framework, variants=variants))
 
-            def start_worker() -> Worker:
-                worker = self._race.start(entrant, f"reference {variant}")
-                self._race.import_framework(worker, entrant)
-                return worker
+        def start_worker() -> Worker:
+            # Kept where close() finds it, should the run be interrupted; it has ended when its reference is there.
+            self._workers[f"reference {variant}"] = worker = self._race.start(entrant, f"reference {variant}")
+            self._race.import_framework(worker, entrant)
+            return worker
 
-            sources = sorted(framework.folder.glob("*.py"))
-            try:
-                self._references[key] = reference(
-                    start_worker, course.material, sources, self._reference_cache, variant, canonical
-                )
-            except WorkerFailure as failure:
-                raise RosettaError(f"The reference for {key[0]} can't be computed: {failure}") from failure
-            self._race.log.append("reference", workload=key[0], variant=variant, seconds=time.perf_counter() - start)
-        return self._references[key]
+        sources = sorted(framework.folder.glob("*.py"))
+        try:
+            return reference(
+                start_worker, course.material, sources, self._reference_cache, variant,
+                canonical.result if canonical else lambda: self._references[course.workload.name, ()],
+            )  # fmt: skip
+        except WorkerFailure as failure:
+            raise RosettaError(f"The reference for {course.workload.name} can't be computed: {failure}") from failure
+
+
+def _variants(course: Course, entrant: Entrant) -> Variants:
+    deviation = entrant.contender.framework.deviations.get(course.workload.name)
+    return tuple(deviation.reference) if deviation else ()

@@ -34,12 +34,12 @@ def reference(
     sources: list[Path],
     cache: Path,
     variant: str = "",
-    canonical: tuple[Material, Observation] | None = None,
+    canonical: Callable[[], tuple[Material, Observation]] | None = None,
 ) -> tuple[Material, Observation]:
     """Return the proof's material and the reference's observation, computed once, cached by all they depend on.
 
-    ``start`` starts the reference's worker. For one that deviates on purpose give the ``variant`` that it runs and the
-    ``canonical`` reference, against which the deviation's size is measured.
+    ``start`` starts the reference's worker. For one that deviates on purpose give the ``variant`` that it runs;
+    ``canonical``, called at the end, returns the reference against which the deviation's size is measured.
     """
     cached = cache / f"{material.workload.module}-{_digest(material, sources, variant)}.npz"
     if cached.exists():
@@ -53,8 +53,9 @@ def reference(
         if material.workload.trains:
             steady, update = steady_material(worker, material, cached.stem)
         observation = observe(worker, steady, update=update)
-        if canonical is not None:
-            size = worst(observe_update(worker, canonical[0]), canonical[1].update, np.inf).error
+        if variant and canonical is not None:
+            steady_there, expected = canonical()
+            size = worst(observe_update(worker, steady_there), expected.update, np.inf).error
             observation = dataclasses.replace(observation, deviation=size)
     finally:
         worker.close()

@@ -40,6 +40,7 @@ class Worker:
         self._log = log
         self._mark = uuid.uuid4().hex
         self._dead: str | None = None
+        self._closed = False
         host_read, worker_write = os.pipe()
         worker_read, host_write = os.pipe()
         self._channel = Channel(host_read, host_write)
@@ -103,7 +104,10 @@ class Worker:
         return reply
 
     def close(self) -> None:
-        """End the process and everything it started."""
+        """End the process and everything it started; once is enough."""
+        if self._closed:
+            return
+        self._closed = True
         self._kill()
         self._selector.close()
         self._channel.close()
