@@ -149,7 +149,7 @@ def test_a_framework_folder_is_whole(name: str) -> None:
     assert framework.home.startswith("https://")
     trainer = (framework.folder / "trainer.py").read_text("utf-8")
     assert all(f"def {verb}(" in trainer for verb in VERBS)
-    assert any(framework.implementation(workload).exists() for workload in workloads())
+    assert any(Contender(framework).implementation(workload).exists() for workload in workloads())
 
 
 @pytest.mark.parametrize("name", sorted(KNOWN))

@@ -16,10 +16,10 @@ from rich.table import Table
 
 from rosetta import __version__, doctor, environments, machine
 from rosetta.calibration import calibration_table, comparisons
-from rosetta.contenders import DEFAULT_SET, contender_sets, parse_contender, read_set
+from rosetta.contenders import DEFAULT_SET, Contender, contender_sets, parse_contender, read_set
 from rosetta.errors import RosettaError, unknown
 from rosetta.listings import contender_table, proof_table, run_table, workload_table
-from rosetta.manifest import frameworks
+from rosetta.manifest import Framework, frameworks
 from rosetta.paths import data_folder
 from rosetta.plan import PRESETS, Plan, find_preset, read_plan
 from rosetta.report.exports import to_csv, to_markdown
@@ -258,20 +258,17 @@ def show(
     wanted = inside or ["torch", "jax"]
     panels = []
     for text in wanted:
-        framework_name = text.partition("[")[0].partition("==")[0]
-        if framework_name not in known:
-            raise unknown("framework", framework_name, known)
-        path = known[framework_name].implementation(find_workload(workload).module)
+        framework = _framework(text, known)
+        chosen = Contender(framework) if text == framework.name else parse_contender(text, known)
+        path = chosen.implementation(find_workload(workload).module)
         if not path.exists():
-            raise RosettaError(f"{known[framework_name].title} has no implementation of {name}.")
+            raise RosettaError(f"{chosen.text_name} has no implementation of {name}.")
         source = path.read_text("utf-8")
         if out.is_terminal:
             width = max(60, out.width // len(wanted) - 2)
-            panels.append(
-                Panel(Syntax(source, "python", word_wrap=True), title=known[framework_name].title, width=width)
-            )
+            panels.append(Panel(Syntax(source, "python", word_wrap=True), title=framework.title, width=width))
         else:
-            print(f"# {known[framework_name].title}: {path.name}\n{source}")
+            print(f"# {framework.title}: {path.name}\n{source}")
     if panels:
         out.print(Columns(panels))
 
@@ -329,6 +326,13 @@ def environment_remove(name: Annotated[str, typer.Argument(help="Its name in `ro
     for found in [e.folder.name for e in environments.existing()] if name == "all" else [name]:
         environments.remove(found)
         out.print(f"removed {found}", highlight=False)
+
+
+def _framework(contender: str, known: dict[str, Framework]) -> Framework:
+    name = contender.partition("[")[0].partition("==")[0]
+    if name not in known:
+        raise unknown("framework", name, known)
+    return known[name]
 
 
 def _chosen(names: Sequence[str] | None, all_: bool) -> list[str]:

@@ -39,6 +39,21 @@ class Contender:
     def _chosen(self) -> list[Variant]:
         return [self.framework.variants[name] for name in self.variants]
 
+    @property
+    def _texts(self) -> tuple[str, str]:
+        """The variant that has implementations of its own, and what their names end in."""
+        return next(((name, v.texts) for name in self.variants if (v := self.framework.variants[name]).texts), ("", ""))
+
+    @property
+    def text_name(self) -> str:
+        """The name that its implementations have on a page: the framework's, or ``mxnet[module]``."""
+        variant, _ = self._texts
+        return f"{self.framework.name}[{variant}]" if variant else self.framework.name
+
+    def implementation(self, workload: str) -> Path:
+        """Where its implementation of a workload is, whether it exists or not."""
+        return self.framework.folder / f"{workload}{self._texts[1]}.py"
+
     def packages(self, device: str) -> list[str]:
         """The pinned requirements for a device, the contender's version in place of the manifest's pin."""
         wanted: list[str] = []

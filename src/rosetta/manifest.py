@@ -71,6 +71,10 @@ class Variant(_Manifest):
     environment: dict[str, str] = {}
     programs: list[str] = Field(default=[], description="programs that must be on the PATH")
     install: Install = Install()
+    texts: str = Field(
+        default="",
+        description="what its own implementations' names end in, where it has some: _module for NAME_module.py",
+    )
     chunk_seconds: float | None = None
     precision: str = ""
     tolerance: Tolerances | None = None
@@ -122,10 +126,6 @@ class Framework(_Manifest):
         if isinstance(self.distribution, str):
             return self.distribution
         return self.distribution.get(device, self.distribution["cpu"])
-
-    def implementation(self, workload: str) -> Path:
-        """Where the implementation of a workload is, whether it exists or not."""
-        return self.folder / f"{workload}.py"
 
 
 def frameworks(folders: Sequence[Path] = ()) -> dict[str, Framework]:

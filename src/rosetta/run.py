@@ -123,11 +123,12 @@ def write_report(folder: Path) -> Result:
 def sources(plan: Plan) -> dict[str, dict[str, str]]:
     """Return the implementations' texts by workload and framework, the reference's too."""
     known = frameworks([Path(f) for f in plan.frameworks])
-    named = {parse_contender(text, known).framework.name: None for text in plan.contenders}
+    named = {c.text_name: c for c in (parse_contender(text, known) for text in plan.contenders)}
+    named |= {"numpy": Contender(known["numpy"])}
     found: dict[str, dict[str, str]] = {}
     for workload in plan.workloads:
         module = find_workload(workload).module
-        paths = {name: known[name].implementation(module) for name in [*named, "numpy"]}
+        paths = {name: contender.implementation(module) for name, contender in named.items()}
         found[workload] = {name: path.read_text("utf-8") for name, path in paths.items() if path.exists()}
     return found
 
@@ -269,8 +270,8 @@ def _register(
             )
         for workload in workloads:
             why = contender.framework.cannot.get(workload.module, "")
-            if not contender.framework.implementation(workload.module).exists():
-                why = why or f"{contender.framework.title} has no implementation of {workload.module}."
+            if not contender.implementation(workload.module).exists():
+                why = why or f"{contender.text_name} has no implementation of {workload.module}."
             if why and not reason and (workload.name, label) not in failed:
                 log.append("failure", workload=workload.name, label=label, stage="plan", reason=why)
 

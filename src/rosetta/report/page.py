@@ -92,7 +92,8 @@ def _highlighted(sources: Mapping[str, str]) -> dict[str, Markup]:
 
 def _first_choices(workload: WorkloadResult, names: list[str]) -> list[str]:
     """Choose what the two panes show at first: the reference's code, or the runner-up's, beside the fastest one's."""
-    order = [contender.framework for contender in summary.ranked(workload) if contender.framework in names]
+    texts = [contender.name.partition("==")[0] for contender in summary.ranked(workload)]
+    order = [name for text in texts for name in (text, text.partition("[")[0]) if name in names]
     right = order[0] if order else names[-1]
     preferred = ["numpy", *order, *names]
     return [next((name for name in preferred if name in names and name != right), right), right]
