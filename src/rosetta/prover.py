@@ -15,7 +15,7 @@ from rosetta.race import Course, Entrant, Race
 from rosetta.reference import reference
 from rosetta.workers import Worker, WorkerFailure
 
-_PROVERS_AT_ONCE = 2
+_REFERENCES_AT_ONCE = 2
 
 Variants = tuple[str, ...]
 """The reference's variants that do what a contender declares to do differently; none for the canonical one."""
@@ -46,7 +46,7 @@ class Prover:
         self._workers.clear()
 
     def prove(self, course: Course, group: Sequence[Entrant]) -> None:
-        """Prove one entrant of each worker; two at a time, for nothing is timed here."""
+        """Prove one entrant of each worker, one after the other: two at once would wait for each other's threads."""
         name = course.workload.name
         provers = {e.worker: e for e in group if (name, e.label) not in self._proofs and self._race.runs(course, e)}
         if not provers:
@@ -55,25 +55,19 @@ class Prover:
             self._race.tell(name, entrant.label, "proving")
         start = time.perf_counter()
         self._compute_references(course, list(provers.values()))
-        pairs = [(e, worker) for e in provers.values() if (worker := self._worker_for_proof(course, e))]
-        with ThreadPoolExecutor(_PROVERS_AT_ONCE) as pool:
-            futures = [(e, pool.submit(self._prove_one, course, e, worker)) for e, worker in pairs]
+        for entrant in provers.values():
+            worker = self._worker_for_proof(course, entrant)
+            if worker is None:
+                continue
             try:
-                for entrant, future in futures:
-                    try:
-                        fields = future.result()
-                    except WorkerFailure as failure:
-                        self._race.fail(course, entrant, "proof", str(failure))
-                        continue
-                    for twin in (e for e in group if e.worker == entrant.worker):
-                        self._race.log.append("proof", workload=name, label=twin.label, **fields)
-                        self._proofs[name, twin.label] = fields["passed"]
-                        self._race.tell(name, twin.label, "proven" if fields["passed"] else "not the same network")
-            except BaseException:
-                # Leaving the pool waits for the proofs under way; they end with their workers.
-                pool.shutdown(wait=False, cancel_futures=True)
-                self.close()
-                raise
+                fields = self._prove_one(course, entrant, worker)
+            except WorkerFailure as failure:
+                self._race.fail(course, entrant, "proof", str(failure))
+                continue
+            for twin in (e for e in group if e.worker == entrant.worker):
+                self._race.log.append("proof", workload=name, label=twin.label, **fields)
+                self._proofs[name, twin.label] = fields["passed"]
+                self._race.tell(name, twin.label, "proven" if fields["passed"] else "not the same network")
         self._race.log.append("proofs", workload=name, seconds=time.perf_counter() - start)
 
     def _prove_one(self, course: Course, entrant: Entrant, worker: Worker) -> dict[str, Any]:
@@ -108,15 +102,17 @@ class Prover:
         wanted = dict.fromkeys([(), *(_variants(course, entrant) for entrant in provers)])
         missing = [variants for variants in wanted if (name, variants) not in self._references]
         start = time.perf_counter()
-        with ThreadPoolExecutor(_PROVERS_AT_ONCE) as pool:
+        with ThreadPoolExecutor(_REFERENCES_AT_ONCE) as pool:
             futures: dict[Variants, Future[tuple[Material, Observation]]] = {}
+            # With two threads each, two at once were seen to take up to five times as long as with one on two cores.
+            threads = 1 if len(missing) > 1 else None
             for variants in missing:  # the canonical one first: the others wait for it
-                futures[variants] = pool.submit(self._compute, course, variants, futures.get(()))
+                futures[variants] = pool.submit(self._compute, course, variants, threads, futures.get(()))
             try:
                 for variants, future in futures.items():
                     self._references[name, variants] = future.result()
             except BaseException:
-                # As above: what is under way ends with its workers.
+                # Leaving the pool waits for what is under way, which ends with its workers.
                 pool.shutdown(wait=False, cancel_futures=True)
                 self.close()
                 raise
@@ -124,7 +120,11 @@ class Prover:
             self._race.log.append("reference", workload=name, seconds=time.perf_counter() - start)
 
     def _compute(
-        self, course: Course, variants: Variants, canonical: Future[tuple[Material, Observation]] | None
+        self,
+        course: Course,
+        variants: Variants,
+        threads: int | None,
+        canonical: Future[tuple[Material, Observation]] | None,
     ) -> tuple[Material, Observation]:
         variant = "+".join(variants)
         framework = self._numpy.contender.framework
@@ -132,7 +132,8 @@ class Prover:
 
         def start_worker() -> Worker:
             # Kept where close() finds it, should the run be interrupted; it has ended when its reference is there.
-            self._workers[f"reference {variant}"] = worker = self._race.start(entrant, f"reference {variant}")
+            worker = self._race.start(entrant, f"reference {variant}", threads)
+            self._workers[f"reference {variant}"] = worker
             self._race.import_framework(worker, entrant)
             return worker
 

@@ -11,7 +11,7 @@ import numpy as np
 from rosetta.contenders import Contender
 from rosetta.environments import Environment
 from rosetta.examination import Material
-from rosetta.plan import Plan
+from rosetta.plan import Plan, thread_variables
 from rosetta.run_log import RunLog
 from rosetta.workers import Worker
 from rosetta.workloads.spec import Workload
@@ -65,9 +65,11 @@ class Race:
         self._logs = folder / "workers"
         self._failed = {(e["workload"], e["label"]) for e in log.events if e["event"] == "failure"}
 
-    def start(self, entrant: Entrant, log_name: str) -> Worker:
-        """Start a worker for an entrant; raise ``WorkerFailure`` if it doesn't come up."""
+    def start(self, entrant: Entrant, log_name: str, threads: int | None = None) -> Worker:
+        """Start a worker for an entrant, with ``threads`` or all; raise ``WorkerFailure`` if it doesn't come up."""
         environment = self.plan.environment | entrant.environment.variables(entrant.contender)
+        if threads is not None:
+            environment |= thread_variables(threads)
         self._logs.mkdir(exist_ok=True)
         log = self._logs / (file_name(log_name) + ".log")
         return Worker(entrant.environment.python, entrant.environment.home, environment, log, self.plan.affinity)
