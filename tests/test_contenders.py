@@ -162,7 +162,8 @@ def test_a_frameworks_packages_are_pinned_and_have_its_distribution(name: str) -
             assert specifier.operator == "=="
             assert "*" not in specifier.version
     for device, lines in framework.packages.items():
-        assert framework.distribution_on(device) in {Requirement(line).name for line in lines}
+        foreign = [wheel.requirement for wheel in framework.install.foreign]
+        assert framework.distribution_on(device) in {Requirement(line).name for line in [*lines, *foreign]}
 
 
 @pytest.mark.parametrize("name", sorted(KNOWN))

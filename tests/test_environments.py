@@ -310,6 +310,11 @@ def test_all_that_an_environment_is_made_of_is_in_its_name(installer: Installer,
     ]
     assert len(set(folders)) == 4
     assert build(contender(compiled="kept")).folder == folders[0]
+    of_a_version = Contender(
+        contender(foreign=[{"requirement": "tiny-framework==2.7", "python": "3.6"}]).framework, "2.6"
+    )
+    assert build(of_a_version).folder not in folders
+    assert installer.asked[-1][-1] == "tiny-framework==2.6"
     (tmp_path / "prepare" / "notes.txt").write_text("1")
     first = environments._digest(contender(folder=script, prepare="prepare"), [], "cpu")
     (tmp_path / "prepare" / "notes.txt").write_text("2")
@@ -330,14 +335,14 @@ def test_variables_and_compiled_files_are_the_environments(installer: Installer)
 # One real environment, from a wheel made here
 
 
-def tiny_wheel(folder: Path) -> Path:
-    folder.mkdir()
-    wheel = folder / "tiny_framework-1.0-py3-none-any.whl"
-    information = "tiny_framework-1.0.dist-info"
+def tiny_wheel(folder: Path, name: str = "tiny_framework", tag: str = "py3-none-any") -> Path:
+    folder.mkdir(exist_ok=True)
+    wheel = folder / f"{name}-1.0-{tag}.whl"
+    information = f"{name}-1.0.dist-info"
     files = {
-        "tiny_framework.py": "ANSWER = 42\n",
-        f"{information}/METADATA": "Metadata-Version: 2.1\nName: tiny-framework\nVersion: 1.0\n",
-        f"{information}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{name}.py": "ANSWER = 42\n",
+        f"{information}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
+        f"{information}/WHEEL": f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: {tag}\n",
     }
     files[f"{information}/RECORD"] = "".join(f"{name},,\n" for name in [*files, f"{information}/RECORD"])
     with zipfile.ZipFile(wheel, "w") as archive:
@@ -401,8 +406,9 @@ def test_a_preparation_that_fails_is_a_failure_with_its_reason(tmp_path: Path, c
 
 
 @pytest.mark.usefixtures("only_tiny")
-def test_another_pythons_wheel_is_there_to_be_imported() -> None:
-    environment = build(contender(packages=[], foreign=[{"requirement": "tiny-framework==1.0", "python": "3.6"}]))
-    program = "import tiny_framework; print(tiny_framework.ANSWER)"
+def test_another_pythons_wheel_is_there_to_be_imported(tmp_path: Path) -> None:
+    tiny_wheel(tmp_path / "wheels", "old_framework", "cp36-cp36m-linux_x86_64")
+    environment = build(contender(foreign=[{"requirement": "old-framework==1.0", "python": "3.6"}]))
+    program = "import old_framework, tiny_framework; print(old_framework.ANSWER + tiny_framework.ANSWER)"
     done = subprocess.run([environment.python, "-s", "-c", program], capture_output=True, text=True, env={}, timeout=60)
-    assert done.stdout == "42\n", done.stderr
+    assert done.stdout == "84\n", done.stderr

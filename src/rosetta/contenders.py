@@ -12,7 +12,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from rosetta.errors import RosettaError, unknown
-from rosetta.manifest import Framework, Install, Tolerances, Variant
+from rosetta.manifest import ForeignWheel, Framework, Install, Tolerances, Variant
 
 DEFAULT_SET = "current"
 
@@ -59,14 +59,21 @@ class Contender:
         wanted: list[str] = []
         for source in (self.framework.packages, *(variant.packages for variant in self._chosen())):
             wanted += source.get(device, source.get("cpu", []))
-        if self.version is None:
-            return sorted(set(wanted))
-        own = self.framework.distribution_on(device).lower()
-        named = [Requirement(line) for line in wanted if Requirement(line).name.lower() == own]
-        for requirement in named:
-            requirement.specifier = SpecifierSet(f"=={self.version}")
-        others = [line for line in wanted if Requirement(line).name.lower() != own]
-        return sorted({*others, *map(str, named)})
+        return sorted({self._in_its_version(line, device) for line in wanted})
+
+    def foreign(self, device: str) -> list[ForeignWheel]:
+        """The wheels of other Pythons that its environment needs, likewise in the contender's version."""
+        return [
+            wheel.model_copy(update={"requirement": self._in_its_version(wheel.requirement, device)})
+            for wheel in self.install.foreign
+        ]
+
+    def _in_its_version(self, line: str, device: str) -> str:
+        requirement = Requirement(line)
+        if self.version is None or requirement.name.lower() != self.framework.distribution_on(device).lower():
+            return line
+        requirement.specifier = SpecifierSet(f"=={self.version}")
+        return str(requirement)
 
     @property
     def environment(self) -> dict[str, str]:

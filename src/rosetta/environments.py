@@ -81,7 +81,7 @@ def build(contender: Contender, device: str = "cpu") -> Environment:
             return _read(folder)
         start = time.perf_counter()
         try:
-            _populate(contender, folder, packages)
+            _populate(contender, folder, packages, device)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -116,9 +116,10 @@ def _digest(contender: Contender, packages: list[str], device: str) -> str:
     """Name an environment by all that it is made of."""
     install = contender.install
     digest = hashlib.sha256(json.dumps([packages, sys.version_info[:2], device]).encode())
-    made_of = install.model_dump(exclude_defaults=True, exclude={"torch_backend", "compiled"})
-    if made_of:
-        digest.update(json.dumps(made_of).encode())
+    made_of = install.model_dump(exclude_defaults=True, exclude={"torch_backend", "compiled", "foreign"})
+    if made_of or install.foreign:
+        foreign = [wheel.model_dump() for wheel in contender.foreign(device)]
+        digest.update(json.dumps([made_of, foreign]).encode())
     if install.prepare:
         for file in sorted(_preparation(contender).rglob("*")):
             if file.is_file() and "__pycache__" not in file.parts:
@@ -130,7 +131,7 @@ def _preparation(contender: Contender) -> Path:
     return (contender.framework.folder / contender.install.prepare).resolve()
 
 
-def _populate(contender: Contender, folder: Path, packages: list[str]) -> None:
+def _populate(contender: Contender, folder: Path, packages: list[str], device: str) -> None:
     """Make the virtual environment, install what it needs, prepare it."""
     install, python = contender.install, str(folder / "bin" / "python")
     mine = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -139,7 +140,7 @@ def _populate(contender: Contender, folder: Path, packages: list[str]) -> None:
     if install.build:
         _uv("pip", "install", "--quiet", "--python", python, *_index_options(), *install.build)
     _install(contender, python, packages)
-    for wheel in install.foreign:
+    for wheel in contender.foreign(device):
         target = next(folder.glob("lib/python*/site-packages"))
         _uv("pip", "install", "--quiet", "--target", str(target), "--python-version", wheel.python, "--no-deps",
             "--only-binary", ":all:", *_index_options(), wheel.requirement)  # fmt: skip

@@ -66,7 +66,8 @@ def contender_table() -> Table:
     for framework in frameworks().values():
         rows = [] if framework.groups else [(framework.name, framework.about)]
         rows += [(f"{framework.name}[{name}]", variant.meaning) for name, variant in framework.variants.items()]
-        pins = {Requirement(line).name: line.partition("==")[2] for line in framework.packages["cpu"]}
+        lines = [*framework.packages["cpu"], *(wheel.requirement for wheel in framework.install.foreign)]
+        pins = {Requirement(line).name: line.partition("==")[2] for line in lines}
         for name, meaning in rows:
             table.add_row(escape(name), pins.get(framework.distribution_on("cpu"), ""), escape(meaning))
     return table
