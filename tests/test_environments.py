@@ -1,9 +1,11 @@
 """Environments: pip's settings handed on to uv, names, locking, failures, and one real tiny environment."""
 
+import io
 import json
 import shutil
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 import zipfile
@@ -15,11 +17,12 @@ from types import SimpleNamespace
 import filelock
 import pytest
 
-from rosetta import environments
+from rosetta import environments, package_index
 from rosetta.contenders import Contender
-from rosetta.environments import EnvironmentFailure, build, existing, pip_settings, remove
+from rosetta.environments import EnvironmentFailure, build, existing, remove
 from rosetta.errors import RosettaError
 from rosetta.manifest import Framework, Install, Variant
+from rosetta.package_index import pip_settings
 
 
 @pytest.fixture
@@ -61,7 +64,7 @@ def settings_of(monkeypatch: pytest.MonkeyPatch, listing: str) -> dict[str, list
         assert command[:3] == [sys.executable, "-m", "pip"]
         return SimpleNamespace(stdout=listing, stderr="", returncode=0)
 
-    monkeypatch.setattr(environments.subprocess, "run", answer)
+    monkeypatch.setattr(package_index.subprocess, "run", answer)
     pip_settings.cache_clear()
     try:
         return pip_settings()
@@ -134,8 +137,8 @@ def test_pips_own_listing_is_understood(tmp_path: Path, monkeypatch: pytest.Monk
 def test_pips_settings_become_uvs_options(
     monkeypatch: pytest.MonkeyPatch, settings: dict[str, list[str]], options: list[str]
 ) -> None:
-    monkeypatch.setattr(environments, "pip_settings", lambda: settings)
-    assert environments._index_options() == [*options, "--index-strategy", "unsafe-best-match"]
+    monkeypatch.setattr(package_index, "pip_settings", lambda: settings)
+    assert package_index.uv_options() == [*options, "--index-strategy", "unsafe-best-match"]
 
 
 # Names and locking, with an installer that installs nothing
@@ -355,7 +358,8 @@ def tiny_wheel(folder: Path, name: str = "tiny_framework", tag: str = "py3-none-
 def only_tiny(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings by which nothing but the wheel made here can be found."""
     found = {"find-links": [str(tiny_wheel(tmp_path / "wheels"))], "no-index": ["true"]}
-    monkeypatch.setattr(environments, "pip_settings", lambda: found)
+    for module in (environments, package_index):
+        monkeypatch.setattr(module, "pip_settings", lambda: found)
 
 
 @pytest.mark.usefixtures("only_tiny")
@@ -412,3 +416,17 @@ def test_another_pythons_wheel_is_there_to_be_imported(tmp_path: Path) -> None:
     program = "import old_framework, tiny_framework; print(old_framework.ANSWER + tiny_framework.ANSWER)"
     done = subprocess.run([environment.python, "-s", "-c", program], capture_output=True, text=True, env={}, timeout=60)
     assert done.stdout == "84\n", done.stderr
+
+
+@pytest.mark.usefixtures("only_tiny")
+def test_a_source_package_lies_unpacked_and_is_not_built(tmp_path: Path) -> None:
+    archive = tmp_path / "wheels" / "tiny-headers-1.0.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for name, text in {"setup.py": "raise SystemExit('built')\n", "src/tiny.h": "#define TINY 1\n"}.items():
+            entry = tarfile.TarInfo(f"tiny-headers-1.0/{name}")
+            entry.size = len(text)
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    environment = build(contender(sources=["tiny-headers==1.0"]))
+    assert (environment.folder / "sources" / "tiny-headers" / "src" / "tiny.h").read_text() == "#define TINY 1\n"
+    with pytest.raises(EnvironmentFailure, match=r"No package index has the source of tiny-headers==2\.0"):
+        build(contender(sources=["tiny-headers==2.0"]))

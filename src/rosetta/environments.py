@@ -1,6 +1,5 @@
 """Builds and caches the isolated virtual environment of a contender, with uv."""
 
-import ast
 import hashlib
 import json
 import os
@@ -10,14 +9,15 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import filelock
 import uv
+from packaging.requirements import Requirement
 
 from rosetta.contenders import Contender
 from rosetta.errors import RosettaError
+from rosetta.package_index import fetch_source, pip_settings, uv_options
 from rosetta.paths import cache_folder
 from rosetta.workers import HOST_MARK, clean_environment
 
@@ -138,12 +138,17 @@ def _populate(contender: Contender, folder: Path, packages: list[str], device: s
     _uv("venv", "--quiet", "--clear", "--python", sys.executable if install.python in ("", mine) else install.python,
         str(folder))  # fmt: skip
     if install.build:
-        _uv("pip", "install", "--quiet", "--python", python, *_index_options(), *install.build)
+        _uv("pip", "install", "--quiet", "--python", python, *uv_options(), *install.build)
     _install(contender, python, packages)
     for wheel in contender.foreign(device):
         target = next(folder.glob("lib/python*/site-packages"))
         _uv("pip", "install", "--quiet", "--target", str(target), "--python-version", wheel.python, "--no-deps",
-            "--only-binary", ":all:", *_index_options(), wheel.requirement)  # fmt: skip
+            "--only-binary", ":all:", *uv_options(), wheel.requirement)  # fmt: skip
+    for requirement in install.sources:
+        try:
+            fetch_source(requirement, folder / "sources" / Requirement(requirement).name)
+        except RosettaError as error:
+            raise EnvironmentFailure(error.cause, error.remedy) from error
     (folder / "home").mkdir()
     if install.prepare:
         _prepare(_preparation(contender), python, folder)
@@ -169,7 +174,7 @@ def _prepare(script: Path, python: str, folder: Path) -> None:
 
 
 def _install(contender: Contender, python: str, packages: list[str]) -> None:
-    command = ["pip", "install", "--quiet", "--python", python, *_index_options(), *packages]
+    command = ["pip", "install", "--quiet", "--python", python, *uv_options(), *packages]
     if contender.install.build:
         command.append("--no-build-isolation")
     if contender.install.torch_backend and not pip_settings().get("find-links"):
@@ -205,39 +210,3 @@ def _uv(*arguments: str, retries: int | None = None) -> None:
         if "No space left" in said:
             remedy = "Free some disk space, or move the cache with ROSETTA_CACHE."
         raise EnvironmentFailure(f"Its environment could not be built: {said}", remedy)
-
-
-@cache
-def pip_settings() -> dict[str, list[str]]:
-    """Return what pip is configured with, by option name; uv doesn't read it."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "list"],
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-    )
-    found: dict[str, list[str]] = {}
-    for line in done.stdout.splitlines():
-        key, _, value = line.partition("=")
-        section, _, name = key.rpartition(".")
-        if section in ("global", "install", ":env:") and value:
-            # pip prints the values as Python literals; one value may hold several words or lines.
-            found.setdefault(name.replace("_", "-"), []).extend(str(ast.literal_eval(value)).split())
-    return {name: list(dict.fromkeys(values)) for name, values in found.items()}
-
-
-def _index_options() -> list[str]:
-    settings = pip_settings()
-    options: list[str] = []
-    if settings.get("index-url"):
-        options += ["--default-index", settings["index-url"][-1]]
-    for url in settings.get("extra-index-url", []):
-        options += ["--extra-index-url", url]
-    for place in settings.get("find-links", []):
-        options += ["--find-links", place]
-    for host in settings.get("trusted-host", []):
-        options += ["--allow-insecure-host", host]
-    if settings.get("no-index", ["0"])[-1].lower() in ("1", "true", "yes"):
-        options.append("--no-index")
-    # pip takes the best version from all indexes; uv would stop at the first index that has the name.
-    return [*options, "--index-strategy", "unsafe-best-match"]

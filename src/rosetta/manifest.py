@@ -43,6 +43,9 @@ class Install(_Manifest):
         default=[], description="installed first; what has no wheel is then built with these, without isolation"
     )
     foreign: list[ForeignWheel] = Field(default=[], description="unpacked into the environment without dependencies")
+    sources: list[str] = Field(
+        default=[], description="source packages, unpacked into the environment's folder sources/NAME and not built"
+    )
     prepare: str = Field(
         default="", description="a folder whose __main__.py the environment's Python runs when all is installed"
     )
@@ -57,6 +60,7 @@ class Install(_Manifest):
             python=other.python or self.python,
             build=[*self.build, *other.build],
             foreign=[*self.foreign, *other.foreign],
+            sources=[*self.sources, *other.sources],
             prepare=other.prepare or self.prepare,
             compiled=other.compiled or self.compiled,
         )
