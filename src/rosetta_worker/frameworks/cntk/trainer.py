@@ -1,0 +1,97 @@
+"""The verbs in CNTK."""
+
+import inspect
+import itertools
+
+from . import shims  # noqa: F401 (first, for CNTK 2.7 was made for Python 3.6)
+
+# isort: split
+
+import cntk as C
+import numpy as np
+
+from . import parameters as layout
+from .evaluation import as_evaluated
+
+
+class Trainer:
+    """The variables and functions of a network, and a ``C.Trainer`` that is fed one minibatch after another."""
+
+    def __init__(self, implementation, workload, variants, device, dropout, seed):
+        C.device.try_set_default_device(C.device.cpu())
+        C.cntk_py.set_fixed_random_seed(seed)
+        self.implementation = implementation
+        self.specifications = workload["parameters"]
+        self.trainable = [p for p in self.specifications if p["trainable"]]
+        self.trained = workload["trained"]
+        self.dtype = np.dtype(workload["dtype"]).type
+
+        sizes = dict(workload["options"])
+        if "minibatch_size" in inspect.signature(implementation.create_network).parameters:
+            sizes["minibatch_size"] = workload["batch_size"]  # CNTK's batch normalisation counts in samples
+        with C.default_options(dtype=self.dtype):
+            self.network = implementation.create_network(**sizes)
+        self.inputs = [self.network[spec["name"]] for spec in workload["inputs"]]
+        self.model = self.network["output"]
+        self.tensors = layout.tensors(self.model, self.specifications)
+        self.sample_counts = [c for c in self.model.constants if c.name == "aggregate_count"]
+
+        self.dropouts = [layer.block_root for layer in layout.layers(self.model) if layer.op_name == "Dropout"]
+        self.dropout_seeds = itertools.count(seed)
+        if not dropout:
+            for function in self.dropouts:
+                function.set_attribute("dropoutRate", 0.0)
+
+    def load_parameters(self, parameters):
+        for p in self.specifications:
+            layout.set_value(self.tensors[p["name"]], layout.from_canonical(parameters[p["name"]], p))
+        for count in self.sample_counts:
+            layout.set_value(count, np.ones(()))  # at zero, the first minibatch would replace the running statistics
+        for function in self.dropouts:
+            function.set_attribute("rngSeed", next(self.dropout_seeds))  # else it draws what it drew for the last one
+        if self.trained:
+            self.trainer = None
+            with C.default_options(dtype=self.dtype):
+                self.trainer = self.implementation.create_trainer(self.network)
+
+    def parameters(self):
+        values = {p["name"]: self.tensors[p["name"]].value for p in self.specifications}
+        return canonical(values, self.specifications)
+
+    def predict(self, inputs):
+        return self.model.eval(dict(zip(self.inputs, map(self.as_fed, inputs))))
+
+    def loss_and_gradients(self, inputs, labels):
+        with C.default_options(dtype=self.dtype):
+            loss = as_evaluated(self.network["loss"])
+        arguments = dict(zip([*self.inputs, self.network["label"]], [*map(self.as_fed, inputs), self.one_hot(labels)]))
+        tensors = [self.tensors[p["name"]] for p in self.trainable]
+        sums, losses = loss.grad(arguments, wrt=tensors, outputs=[loss.output])
+        means = {p["name"]: sums[tensor] / len(labels) for p, tensor in zip(self.trainable, tensors)}
+        return np.mean(losses, dtype=np.float64), canonical(means, self.trainable)
+
+    def prepare(self, inputs, labels):
+        arrays = [self.as_fed(array) for array in inputs]
+        if self.trained:
+            arrays.append(self.one_hot(labels))
+        return list(zip(*arrays))
+
+    def train(self, batches):
+        """Return the losses; on the CPU, CNTK's calls return when all is done."""
+        return np.array(self.implementation.train(self.trainer, self.network, batches))
+
+    def infer(self, batches):
+        self.implementation.predict(self.network, batches)
+
+    def as_fed(self, array):
+        """Return pixels, or tokens, in the network's floats: CNTK takes no integers."""
+        return np.ascontiguousarray(array, self.dtype)
+
+    def one_hot(self, labels):
+        """Return labels, (…), as CNTK's loss wants them, (…, classes)."""
+        return np.eye(self.network["label"].shape[0], dtype=self.dtype)[labels]
+
+
+def canonical(values, specifications):
+    """Turn the arrays of parameters or gradients into canonical ones."""
+    return {p["name"]: layout.to_canonical(values[p["name"]], p) for p in specifications}

@@ -1,0 +1,44 @@
+"""The convolutional network on MNIST in MXNet's Module API."""
+
+import mxnet as mx
+
+
+def make_symbol():
+    """Two 3 × 3 convolutions and two dense layers: images, (batch, 1, 28, 28), to probabilities, (batch, 10)."""
+    x = mx.sym.var("image")
+    x = mx.sym.Convolution(x, num_filter=32, kernel=(3, 3), name="conv1")
+    x = mx.sym.Activation(x, act_type="relu")
+    x = mx.sym.Convolution(x, num_filter=64, kernel=(3, 3), name="conv2")
+    x = mx.sym.Activation(x, act_type="relu")
+    x = mx.sym.Pooling(x, pool_type="max", kernel=(2, 2), stride=(2, 2))
+    x = mx.sym.Dropout(x, p=0.25)
+
+    x = mx.sym.FullyConnected(mx.sym.flatten(x), num_hidden=128, name="dense1")
+    x = mx.sym.Activation(x, act_type="relu")
+    x = mx.sym.Dropout(x, p=0.5)
+    x = mx.sym.FullyConnected(x, num_hidden=10, name="dense2")
+    return mx.sym.SoftmaxOutput(x, name="softmax")
+
+
+def make_module(symbol, data_shapes, label_shapes):
+    """Bind the network to memory for batches of one size."""
+    module = mx.mod.Module(symbol, data_names=["image"])
+    module.bind(data_shapes, label_shapes)
+    module.init_params(mx.init.Xavier())
+    return module
+
+
+def init_optimizer(module):
+    """Adadelta; MXNet adds ε inside both roots, as the workload does, and has no learning rate."""
+    options = {"rho": 0.95, "epsilon": 1e-7}
+    module.init_optimizer(optimizer="adadelta", optimizer_params=options)
+
+
+def train(module, batches):
+    """Train on batches of images and labels and return the mean loss."""
+    loss = mx.metric.CrossEntropy()
+    for batch in batches:
+        module.forward_backward(batch)
+        module.update()
+        module.update_metric(loss, batch.label)
+    return loss.get()[1]
