@@ -94,8 +94,8 @@ SetOption = Annotated[
     typer.Option(
         "--set",
         metavar="SET",
-        help="A set of contenders: `current`, `heritage`, `newer` or `all`, or a file that names some, one a line. "
-        f"Default: `{DEFAULT_SET}`. `caffe2`, in `heritage`, downloads 880 MB once.",
+        help="A set of contenders: `current`, `heritage` or `all`, or a file that names some, one a line. Default, "
+        f"unless contenders are named: `{DEFAULT_SET}`.",
         autocompletion=_complete_set,
     ),
 ]
