@@ -262,7 +262,7 @@ def show(
         chosen = Contender(framework) if text == framework.name else parse_contender(text, known)
         path = chosen.implementation(find_workload(workload).module)
         if not path.exists():
-            raise RosettaError(f"{chosen.text_name} has no implementation of {name}.")
+            raise RosettaError(f"{framework.title} has no implementation of {name}.")
         source = path.read_text("utf-8")
         if out.is_terminal:
             width = max(60, out.width // len(wanted) - 2)
@@ -351,10 +351,12 @@ def _plan(
 ) -> Plan:
     known = frameworks(frameworks_folders or [])
     folder = data_folder(data)
-    chosen = read_set(set_ or DEFAULT_SET, known) if set_ or not contenders else []
+    members = read_set(set_ or DEFAULT_SET, known) if set_ or not contenders else []
+    named = [parse_contender(text, known).name for text in contenders or []]
+    of_set = [name for name in (parse_contender(text, known).name for text in members) if name not in named]
     return Plan(
         workloads=list(dict.fromkeys(find_workload(name).name for name in names)),
-        contenders=list(dict.fromkeys(parse_contender(text, known).name for text in [*chosen, *(contenders or [])])),
+        contenders=[*of_set, *named],
         data=str(folder.absolute()) if folder else None,
         frameworks=[str(path.absolute()) for path in frameworks_folders or []],
         device="cuda" if machine.has_nvidia_gpu() else "cpu",

@@ -271,7 +271,7 @@ def _register(
         for workload in workloads:
             why = contender.framework.cannot.get(workload.module, "")
             if not contender.implementation(workload.module).exists():
-                why = why or f"{contender.text_name} has no implementation of {workload.module}."
+                why = why or f"{contender.framework.title} has no implementation of {workload.module}."
             if why and not reason and (workload.name, label) not in failed:
                 log.append("failure", workload=workload.name, label=label, stage="plan", reason=why)
 
