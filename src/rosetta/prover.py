@@ -104,8 +104,9 @@ class Prover:
         start = time.perf_counter()
         with ThreadPoolExecutor(_REFERENCES_AT_ONCE) as pool:
             futures: dict[Variants, Future[tuple[Material, Observation]]] = {}
-            # With two threads each, two at once were seen to take up to five times as long as with one on two cores.
-            threads = 1 if len(missing) > 1 else None
+            # With a thread for every core each, two at once were seen to take up to five times as long.
+            cores = len(self._race.plan.affinity)
+            threads = max(1, cores // _REFERENCES_AT_ONCE) if len(missing) > 1 else cores
             for variants in missing:  # the canonical one first: the others wait for it
                 futures[variants] = pool.submit(self._compute, course, variants, threads, futures.get(()))
             try:
@@ -123,7 +124,7 @@ class Prover:
         self,
         course: Course,
         variants: Variants,
-        threads: int | None,
+        threads: int,
         canonical: Future[tuple[Material, Observation]] | None,
     ) -> tuple[Material, Observation]:
         variant = "+".join(variants)
