@@ -382,6 +382,33 @@ def check_a_batch_whose_gradient_is_mostly_rounding_is_shunned():
     assert positions(last=1 + 1e-9) == [0, 1]
 
 
+def check_a_batch_that_a_little_longer_step_takes_across_a_kink_is_shunned():
+    """The first step moves w by about 0.5; in the second, 1e-5 of that takes the last batch's ReLU across its kink."""
+
+    def network(p, x, mode):
+        mode.running = {"mean": np.zeros(1)}
+        kept = layers.relu(layers.dense(x, p["w"], -np.ones(1)))
+        return layers.dense(kept, np.array([[1.0], [0.0]]), np.zeros(2))
+
+    def second_step(distance):
+        specs = [{"name": "w", "kind": "dense_weight", "trainable": True}]
+        specs.append({"name": "mean", "kind": "running_mean", "trainable": False})
+        implementation = SimpleNamespace(network=network, make_optimizer=STEADY.make_optimizer)
+        trainer = Trainer(implementation, {"trained": True, "parameters": specs}, frozenset(), "cpu", False, 0)
+        labels = np.ones(4, int)
+        trainer.load_parameters({"w": np.ones((1, 1)), "mean": np.zeros(1)})
+        trainer.train(trainer.prepare((np.full((1, 1, 1), 50.0),), labels[None, :1]))
+        after = trainer.parameters()["w"].item()
+        assert 0.4 < 1 - after < 0.6
+        trainer.load_parameters({"w": np.ones((1, 1)), "mean": np.zeros(1)})
+        inputs = np.array([[50.0], [50.0], [4.0], [(1 + distance) / after]])
+        positions, _ = trainer.steady_batches((inputs,), labels, batch_size=1, steps=2)
+        return positions[1]
+
+    assert second_step(distance=1e-3) == 3
+    assert second_step(distance=2e-6) == 2
+
+
 def check_the_first_samples_are_chosen_where_there_are_no_kinks():
     """Of two inputs; the smallest margin must be a number that JSON has."""
 

@@ -20,6 +20,8 @@ from rosetta.contenders import (
 )
 from rosetta.errors import RosettaError
 from rosetta.manifest import Framework, Tolerances, Variant, frameworks
+from rosetta.plan import Plan
+from rosetta.run import sources
 from rosetta.workloads import workloads
 
 KNOWN = frameworks()
@@ -201,6 +203,20 @@ def test_an_unknown_set_is_an_error_that_names_the_near_one() -> None:
     with pytest.raises(RosettaError, match="no set 'curent'") as caught:
         read_set("curent", KNOWN)
     assert "current" in caught.value.remedy and "file" in caught.value.remedy
+
+
+def test_a_variant_may_have_implementations_of_its_own() -> None:
+    gluon, module = (parse_contender(text, KNOWN) for text in ("mxnet", "mxnet[module]==1.9.1"))
+    assert (gluon.text_name, module.text_name) == ("mxnet", "mxnet[module]")
+    names = [contender.implementation("cifar10_cnn").name for contender in (gluon, module)]
+    assert names == ["cifar10_cnn.py", "cifar10_cnn_module.py"]
+    plan = Plan(
+        workloads=["cifar10_cnn"], contenders=[gluon.name, module.name], preset="smoke", launches=1, rounds=1,
+        test_samples=0,
+    )  # fmt: skip
+    texts = sources(plan)["cifar10_cnn"]
+    assert sorted(texts) == ["mxnet", "mxnet[module]", "numpy"]
+    assert "mx.mod.Module" in texts["mxnet[module]"] and "gluon.HybridBlock" in texts["mxnet"]
 
 
 # Where they are found

@@ -25,7 +25,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, data_folder: Path | None) 
         epochs=True,
         launches=1,
         rounds=2,
-        test_samples=1000,
+        test_samples=find_preset("full").test_samples,
         data=str(data_folder) if data_folder else None,
         frameworks=[str(FRAMEWORKS)],
     )
@@ -56,6 +56,7 @@ def test_a_round_is_an_epoch_and_the_accuracy_is_taken_after_each(trained: tuple
     assert [chunk.trained_samples for chunk in found.chunks] == [EPOCH, 2 * EPOCH]
     assert [accuracy.trained_samples for accuracy in found.accuracies] == [EPOCH, 2 * EPOCH]
     assert found.accuracies[0].value > 0.7
+    assert [accuracy.test_samples for accuracy in found.accuracies] == [10_000] * 2, "all test images"
     assert found.trained_samples == 2 * EPOCH
 
 

@@ -7,6 +7,7 @@ import pytest
 from results_events import MACHINE, SESSION, check, chunk, data_event, environment, make_plan, proof
 
 from rosetta.plan import Plan
+from rosetta.report.summary import first_step_words
 from rosetta.result import ContenderResult, Result
 from rosetta.results import derive, log_rates
 from rosetta.run_log import Event
@@ -159,8 +160,10 @@ def test_medians_maxima_and_means_over_launches() -> None:
             "label": "torch",
             "build_seconds": build,
             "first_step_seconds": first,
+            "compiled_before": before,
+            "compiled_after": 7,
         }
-        for launch, (build, first) in enumerate(((0.1, 5.0), (0.3, 1.0), (0.2, 3.0)))
+        for launch, (build, first, before) in enumerate(((0.1, 5.0, 0), (0.3, 1.0, 7), (0.2, 3.0, 7)))
     ]
     chunks = [
         chunk("torch", 0, 0, 0.1, loss=9.0),
@@ -172,6 +175,12 @@ def test_medians_maxima_and_means_over_launches() -> None:
     closings = [closing(0, 7), closing(1, 5)]
     found = contender_of(*imports, *first_steps, proof("torch"), *chunks, *accuracies, *closings)
     assert (found.import_seconds, found.build_seconds, found.first_step_seconds) == (2.0, 0.2, 3.0)
+    assert found.cold_first_steps == 1
+    assert first_step_words(found) == "3.0 s, compiled anew in 1 of the launches"
+    assert first_step_words(found.model_copy(update={"cold_first_steps": 0})).endswith(
+        "all compiled code from the disk"
+    )
+    assert first_step_words(found.model_copy(update={"cold_first_steps": None})) == "3.0 s"
     assert found.version == "2.13.0"
     assert found.loss == pytest.approx(1.5)
     # The last accuracy of each launch: 80 % and 60 %.
