@@ -51,14 +51,18 @@ from rosetta.workloads import find_workload, workloads
 BOUND = 0.98
 SCRIPTS = Path(__file__).parent / "plain"
 COMPLETE = ("torch", "tensorflow", "jax")
-"""The frameworks whose scripts have every workload; Keras' has the main job's two, the others' have cifar10_cnn."""
+"""The frameworks whose scripts have every workload; others have the main job's two."""
+
+
+def script(contender: str) -> Path:
+    """Return where the plain script of a contender's framework is, whether it exists or not."""
+    return SCRIPTS / f"{contender.partition('[')[0].partition('==')[0]}_plain.py"
 
 
 def covered(contender: str, workload: str) -> bool:
-    """Whether the script of a contender's framework has a workload."""
-    framework = contender.partition("[")[0]
-    partial = DEFAULT_WORKLOADS if framework == "keras" else ("cifar10_cnn",)
-    return framework in COMPLETE or workload in partial
+    """Whether the contender's framework has a script, and that the workload."""
+    path = script(contender)
+    return path.exists() and (path.name.removesuffix("_plain.py") in COMPLETE or workload in DEFAULT_WORKLOADS)
 
 
 class PlainScript:
@@ -176,20 +180,20 @@ class SideBySide(Observer):
         contender = parse_contender(label, frameworks())
         environment = build(contender)
         log = self._folder / "workers" / f"plain {label}, {warm['workload']}, launch {warm['launch']}.log"
-        script = PlainScript(
-            [environment.python, "-s", SCRIPTS / f"{contender.framework.name}_plain.py", *self._arguments(warm)],
+        process = PlainScript(
+            [environment.python, "-s", script(label), *self._arguments(warm)],
             clean_environment(environment.home) | self._plan.environment | environment.variables(contender),
             self._plan,
             log,
         )
-        self._scripts[label] = script
+        self._scripts[label] = process
         self._warm[label] = warm
         batch_size = find_workload(warm["workload"]).batch_size
         done = warm["trained_samples"] // batch_size
         first = warm["launch"] * self._epoch_samples[warm["workload"]] // batch_size
         self._positions[label] = first + done
-        script.train(first, 0, 1)
-        script.train(first + 1, 0, done - 1)
+        process.train(first, 0, 1)
+        process.train(first + 1, 0, done - 1)
 
     def _arguments(self, warm: Event) -> list[str]:
         workload = find_workload(warm["workload"])
