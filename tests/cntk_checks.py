@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-FRAMEWORK = Path(__file__).resolve().parents[2] / "src" / "rosetta_worker" / "frameworks" / "cntk"
+FRAMEWORK = Path(__file__).resolve().parents[1] / "src" / "rosetta_worker" / "frameworks" / "cntk"
 ALONE = """
 import ctypes, sys
 ctypes.CDLL(sys.argv[1])[sys.argv[2]]()
