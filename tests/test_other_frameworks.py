@@ -1,0 +1,59 @@
+"""The frameworks outside the default set: their environments are built, and they are proven on the main job."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rosetta.contenders import DEFAULT_SET, contender_sets, parse_contender
+from rosetta.environments import build
+from rosetta.machine import affinity
+from rosetta.manifest import frameworks
+from rosetta.result import Result
+from rosetta.workers import clean_environment
+
+WORKLOADS = ("mnist_mlp", "cifar10_cnn")
+SETS = contender_sets(frameworks())
+OTHERS = [name for name in SETS["all"] if name not in SETS[DEFAULT_SET]]
+CNTK_CHECKS = Path(__file__).with_name("cntk_checks.py")
+
+
+@pytest.fixture(scope="module")
+def proofs(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """Build and prove all of them in one run, as a user would."""
+    folder = tmp_path_factory.mktemp("runs") / "others"
+    contenders = [word for name in OTHERS for word in ("--with", name)]
+    subprocess.run(
+        [str(Path(sys.executable).with_name("rosetta")), "verify", *WORKLOADS, *contenders, "--out", str(folder)],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=2400,
+    )
+    return Result.model_validate_json((folder / "result.json").read_bytes())
+
+
+@pytest.mark.timeout(2500)
+@pytest.mark.parametrize("workload", WORKLOADS)
+@pytest.mark.parametrize("contender", OTHERS)
+def test_it_computes_the_same_network(contender: str, workload: str, proofs: Result) -> None:
+    (found,) = [c for w in proofs.results if w.workload == workload for c in w.contenders if c.name == contender]
+    assert found.status == "ok", found.reason
+    assert found.equivalence is not None and found.equivalence.passed
+
+
+@pytest.mark.timeout(900)
+def test_what_stands_in_for_cntks_libraries_does_their_work() -> None:
+    contender = parse_contender("cntk", frameworks())
+    environment = build(contender)
+    variables = {"OMP_NUM_THREADS": str(len(affinity())), **environment.variables(contender)}
+    done = subprocess.run(
+        [environment.python, "-s", CNTK_CHECKS],
+        env=clean_environment(environment.home) | variables,
+        cwd=environment.home,
+        capture_output=True,
+        text=True,
+        timeout=800,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
