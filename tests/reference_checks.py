@@ -25,8 +25,9 @@ from rosetta_worker.trainer import load_framework, load_implementation, load_tra
 WORKLOADS = json.loads(Path(sys.argv[2]).read_text("utf-8"))
 FOLDER = rosetta_worker.__path__[0] + "/frameworks/numpy"
 Trainer = load_trainer(FOLDER).Trainer
-layers, recurrent, mode, margins = (
-    importlib.import_module(f"{load_framework(FOLDER)}.{name}") for name in ("layers", "recurrent", "mode", "margins")
+kinks, layers, recurrent, mode, margins = (
+    importlib.import_module(f"{load_framework(FOLDER)}.{name}")
+    for name in ("kinks", "layers", "recurrent", "mode", "margins")
 )
 Mode = mode.Mode
 RANDOM = np.random.default_rng(0)
@@ -70,6 +71,35 @@ def check_gradient_relu():
 
 def check_gradient_relu_at_zero_is_zero():
     assert grad(lambda x: anp.sum(layers.relu(x)))(np.array([[-1.0, 0.0, 2.0]])).tolist() == [[0.0, 0.0, 1.0]]
+
+
+def check_gradient_relu_at_zero_of_theano():
+    with kinks.take({"half_gradient_at_zero"}):
+        assert layers.relu(np.array([-1.0, 0.0, 2.0])).tolist() == [0.0, 0.0, 2.0]
+        found = grad(lambda x: anp.sum(layers.relu(x)))(np.array([[-1.0, 0.0, 2.0]]))
+    assert found.tolist() == [[0.0, 0.5, 1.0]]
+    assert not kinks.taken("half_gradient_at_zero")
+
+
+def check_gradient_of_equal_maxima():
+    x = np.array([5.0, 5.0, 1.0, 5.0]).reshape(1, 1, 2, 2)
+    gradient = grad(lambda x: anp.sum(3 * layers.max_pool2d(x, 2)))
+    assert gradient(x).ravel().tolist() == [3.0, 0.0, 0.0, 0.0], "the first"
+    with kinks.take({"gradient_to_all_maxima"}):
+        assert gradient(x).ravel().tolist() == [3.0, 3.0, 0.0, 3.0], "all"
+        assert_gradients(lambda x: layers.max_pool2d(x, 3, stride=2, padding=1), normal(2, 2, 6, 5))
+
+
+def check_a_trainer_takes_its_variants_gradients():
+    """Black images and biases of zero: each ReLU is at its kink, and the four pixels of each window are equal."""
+
+    def gradient(*variants):
+        trainer, (images,), labels = open_workload("cifar10_cnn", 2, variants)
+        trainer.load_parameters({name: np.abs(v) * ("weight" in name) for name, v in trainer.values.items()})
+        return np.abs(trainer.loss_and_gradients((np.zeros_like(images),), labels)[1]["conv1.bias"]).sum()
+
+    assert gradient() == gradient("gradient_to_all_maxima") == 0
+    assert gradient("half_gradient_at_zero", "gradient_to_all_maxima") > gradient("half_gradient_at_zero") > 0
 
 
 def check_gradient_conv_padded():
@@ -221,10 +251,14 @@ def check_batch_norm_by_hand():
     np.testing.assert_allclose(training.running["n.running_variance"][1], 8.1 + 0.1 * np.var(second))
     assert p["n.running_mean"].tolist() == [1, 2], "only a training step may write them"
 
-    unbiased = Mode(training=True, unbiased_variance=True)
+    unbiased = Mode(training=True, variants=("unbiased_variance",))
     assert np.array_equal(unbiased.batch_norm(x, p, "n", epsilon=0.001, momentum=0.9), trained)
     np.testing.assert_allclose(unbiased.running["n.running_variance"][0], 3.6 + 0.1 * variance * 4 / 3)
     np.testing.assert_allclose(unbiased.running["n.running_mean"], training.running["n.running_mean"])
+
+    both = Mode(training=True, variants=("unbiased_variance", "epsilon_in_variance"))
+    assert np.array_equal(both.batch_norm(x, p, "n", epsilon=0.001, momentum=0.9), trained)
+    np.testing.assert_allclose(both.running["n.running_variance"][0], 3.6 + 0.1 * (variance + 0.001) * 4 / 3)
 
 
 def check_embedding_by_hand():

@@ -5,7 +5,7 @@ import numpy
 from autograd.extend import defvjp, primitive
 from numpy.lib.stride_tricks import sliding_window_view
 
-from . import margins
+from . import kinks, margins
 
 
 def dense(x, weight, bias):
@@ -14,9 +14,11 @@ def dense(x, weight, bias):
 
 
 def relu(x):
-    """The larger of x and 0; its gradient at 0 is 0."""
+    """The larger of x and 0; its gradient at 0 is 0, or ½ as that of (x + |x|) / 2."""
     if margins.watched:
         margins.note(np.abs(x), x)
+    if kinks.taken("half_gradient_at_zero"):
+        return 0.5 * (x + np.abs(x))  # autograd's gradient of |x| is 0 there
     return np.where(x > 0, x, 0.0)
 
 
@@ -97,12 +99,12 @@ def max_pool2d(x, size, stride=None, padding=0):
     """Take the maximum of every window of size × size; what is left over at the edge is dropped, padding never wins."""
     if padding:
         x = _pad(x, padding, -np.inf)
-    return maximum(x, size, stride or size)
+    return maximum(x, size, stride or size, kinks.taken("gradient_to_all_maxima"))
 
 
 @primitive
-def maximum(x, size, stride):
-    """Take the maximum of each window of size × size, every stride pixels."""
+def maximum(x, size, stride, gradient_to_all):
+    """Take the maximum of each window of size × size, every stride pixels; equal ones: see its gradient."""
     views = _views(x, size, stride)
     if margins.watched:
         margins.note(_lead(views), x[numpy.isfinite(x)])
@@ -127,8 +129,8 @@ def _views(x, size, stride):
     return [x[:, :, i : i + rows : stride, j : j + columns : stride] for i in range(size) for j in range(size)]
 
 
-def _gradient_for_maximum(output, x, size, stride):
-    """Send each window's gradient to its first maximum."""
+def _gradient_for_maximum(output, x, size, stride, gradient_to_all):
+    """Send each window's gradient to its first maximum, or all of it to every one."""
 
     def gradient(g):
         spread = numpy.zeros_like(x)
@@ -136,13 +138,14 @@ def _gradient_for_maximum(output, x, size, stride):
         for pixels, share in zip(_views(x, size, stride), _views(spread, size, stride)):
             found = searching & (pixels == output)
             share += numpy.where(found, g, 0.0)
-            searching &= ~found
+            if not gradient_to_all:
+                searching &= ~found
         return spread
 
     return gradient
 
 
-defvjp(maximum, _gradient_for_maximum, None, None)
+defvjp(maximum, _gradient_for_maximum, None, None, None)
 
 
 @primitive

@@ -8,13 +8,13 @@ from .layers import batch_norm
 
 
 class Mode:
-    """Prediction, or training with or without dropout."""
+    """Prediction, or training with or without dropout, as the reference has it or its variants."""
 
-    def __init__(self, training=False, dropout=False, seed=0, unbiased_variance=False):
+    def __init__(self, training=False, dropout=False, seed=0, variants=()):
         self.training = training
         self.drops = dropout
         self.random = numpy.random.default_rng(seed)
-        self.unbiased_variance = unbiased_variance
+        self.variants = variants
         self.running = {}
         """The running statistics as they will be after the training step, by their parameters' names."""
 
@@ -33,7 +33,9 @@ class Mode:
             mean = np.mean(x, axis=(0, 2, 3))
             variance = np.mean((x - np.reshape(mean, (1, -1, 1, 1))) ** 2, axis=(0, 2, 3))
             n = x.shape[0] * x.shape[2] * x.shape[3]
-            kept = variance * (n / (n - 1)) if self.unbiased_variance else variance
+            kept = variance + epsilon if "epsilon_in_variance" in self.variants else variance
+            if "unbiased_variance" in self.variants:
+                kept = kept * (n / (n - 1))
             for parameter, value in ((f"{name}.running_mean", mean), (f"{name}.running_variance", kept)):
                 # No gradient goes into them: plain arrays, not what autograd follows.
                 self.running[parameter] = momentum * getval(p[parameter]) + (1 - momentum) * getval(value)

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+VARIANTS = ("epsilon_inside_root", "epsilon_after_correction", "epsilon_before_correction")
+"""Those of the reference's variants that are an optimiser's; its ``make_optimizer`` has them as arguments."""
+
 
 def _zeros_like(p):
     return {name: np.zeros_like(value) for name, value in p.items()}

@@ -5,8 +5,10 @@ import sys
 import numpy as np
 from autograd import value_and_grad
 
+from . import kinks
 from .layers import softmax_cross_entropy
 from .mode import Mode
+from .optimizers import VARIANTS as OPTIMIZER_VARIANTS
 from .steadiness import SteadyBatches, SteadySamples
 
 
@@ -17,15 +19,17 @@ class Trainer:
         self.implementation = implementation
         self.trained = workload["trained"]
         self.trainable = [spec["name"] for spec in workload["parameters"] if spec["trainable"]]
-        unbiased = "unbiased_variance" in variants
-        self.training = Mode(training=True, dropout=dropout, seed=seed, unbiased_variance=unbiased)
+        self.variants = variants
+        self.training = Mode(training=True, dropout=dropout, seed=seed, variants=variants)
+        self.without_dropout = Mode(training=True, variants=variants)
         self.prediction = Mode()
-        self.optimizer_variants = {variant: True for variant in variants if variant != "unbiased_variance"}
+        self.optimizer_variants = {variant: True for variant in variants if variant in OPTIMIZER_VARIANTS}
         self.normalises = any(not spec["trainable"] for spec in workload["parameters"])
         self.value_and_gradients = value_and_grad(self.loss)
 
     def loss(self, parameters, inputs, labels, mode):
-        return softmax_cross_entropy(self.implementation.network(parameters, *inputs, mode), labels)
+        with kinks.take(self.variants):
+            return softmax_cross_entropy(self.implementation.network(parameters, *inputs, mode), labels)
 
     def gradients(self, inputs, labels, mode):
         loss, gradients = self.value_and_gradients(self.values, inputs, labels, mode)
@@ -53,6 +57,9 @@ class Trainer:
         for inputs, labels in batches:
             loss, gradients = self.gradients(inputs, labels, self.training)
             self.update(self.values, gradients)
+            if "statistics_after_step" in self.variants:
+                self.implementation.network(self.values, *inputs, self.without_dropout)
+                self.training.running = self.without_dropout.running
             self.values.update(self.training.running)
             losses.append(loss)
         return np.array(losses)
