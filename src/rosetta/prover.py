@@ -3,7 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from rosetta.race import Course, Entrant, Race
 from rosetta.reference import reference
 from rosetta.workers import Worker, WorkerFailure
 
-_REFERENCES_AT_ONCE = 2
+_AT_ONCE = 2
+"""How many proofs, or references, are made at once; nothing is timed meanwhile."""
 
 Variants = tuple[str, ...]
 """The reference's variants that do what a contender declares to do differently; none for the canonical one."""
@@ -46,7 +47,7 @@ class Prover:
         self._workers.clear()
 
     def prove(self, course: Course, group: Sequence[Entrant]) -> None:
-        """Prove one entrant of each worker, one after the other: two at once would wait for each other's threads."""
+        """Prove one entrant of each worker; two at a time, each with half of the threads."""
         name = course.workload.name
         provers = {e.worker: e for e in group if (name, e.label) not in self._proofs and self._race.runs(course, e)}
         if not provers:
@@ -55,25 +56,40 @@ class Prover:
             self._race.tell(name, entrant.label, "proving")
         start = time.perf_counter()
         self._compute_references(course, list(provers.values()))
-        for entrant in provers.values():
-            worker = self._worker_for_proof(course, entrant)
-            if worker is None:
-                continue
+        pairs = [(e, worker) for e in provers.values() if (worker := self._worker_for_proof(course, e))]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            futures = {pool.submit(self._prove_one, course, e, worker): e for e, worker in pairs}
             try:
-                fields = self._prove_one(course, entrant, worker)
-            except WorkerFailure as failure:
-                self._race.fail(course, entrant, "proof", str(failure))
-                continue
-            for twin in (e for e in group if e.worker == entrant.worker):
-                self._race.log.append("proof", workload=name, label=twin.label, **fields)
-                self._proofs[name, twin.label] = fields["passed"]
-                self._race.tell(name, twin.label, "proven" if fields["passed"] else "not the same network")
+                for future in as_completed(futures):
+                    entrant = futures[future]
+                    try:
+                        fields = future.result()
+                    except WorkerFailure as failure:
+                        self._race.fail(course, entrant, "proof", str(failure))
+                        continue
+                    for twin in (e for e in group if e.worker == entrant.worker):
+                        self._race.log.append("proof", workload=name, label=twin.label, **fields)
+                        self._proofs[name, twin.label] = fields["passed"]
+                        self._race.tell(name, twin.label, "proven" if fields["passed"] else "not the same network")
+            except BaseException:
+                self._stop(pool)
+                raise
         self._race.log.append("proofs", workload=name, seconds=time.perf_counter() - start)
+
+    @property
+    def _threads(self) -> int:
+        """The threads of one of two at once: with all of them each, they were seen to take up to ten times as long."""
+        return max(1, len(self._race.plan.affinity) // _AT_ONCE)
+
+    def _stop(self, pool: ThreadPoolExecutor) -> None:
+        """End what is under way, which ends with its workers; leaving the pool would wait for it."""
+        pool.shutdown(wait=False, cancel_futures=True)
+        self.close()
 
     def _prove_one(self, course: Course, entrant: Entrant, worker: Worker) -> dict[str, Any]:
         start = time.perf_counter()
         material, expected = self._reference(course, entrant)
-        deviation = entrant.contender.framework.deviations.get(course.workload.name)
+        deviation = entrant.contender.deviation(course.workload.module)
         self._race.import_framework(worker, entrant)
         found = observe(worker, material, entrant.contender.precision)
         worker.ask("leave", self._race.plan.timeouts.building)
@@ -86,7 +102,7 @@ class Prover:
         key = entrant.worker
         try:
             if key not in self._workers or not self._workers[key].alive:
-                self._workers[key] = self._race.start(entrant, f"proof of {key}")
+                self._workers[key] = self._race.start(entrant, f"proof of {key}", self._threads)
         except WorkerFailure as failure:
             self._race.fail(course, entrant, "start", str(failure))
             return None
@@ -102,20 +118,16 @@ class Prover:
         wanted = dict.fromkeys([(), *(_variants(course, entrant) for entrant in provers)])
         missing = [variants for variants in wanted if (name, variants) not in self._references]
         start = time.perf_counter()
-        with ThreadPoolExecutor(_REFERENCES_AT_ONCE) as pool:
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
             futures: dict[Variants, Future[tuple[Material, Observation]]] = {}
-            # With a thread for every core each, two at once were seen to take up to five times as long.
-            cores = len(self._race.plan.affinity)
-            threads = max(1, cores // _REFERENCES_AT_ONCE) if len(missing) > 1 else cores
+            threads = self._threads if len(missing) > 1 else None
             for variants in missing:  # the canonical one first: the others wait for it
                 futures[variants] = pool.submit(self._compute, course, variants, threads, futures.get(()))
             try:
                 for variants, future in futures.items():
                     self._references[name, variants] = future.result()
             except BaseException:
-                # Leaving the pool waits for what is under way, which ends with its workers.
-                pool.shutdown(wait=False, cancel_futures=True)
-                self.close()
+                self._stop(pool)
                 raise
         if missing:
             self._race.log.append("reference", workload=name, seconds=time.perf_counter() - start)
@@ -124,7 +136,7 @@ class Prover:
         self,
         course: Course,
         variants: Variants,
-        threads: int,
+        threads: int | None,
         canonical: Future[tuple[Material, Observation]] | None,
     ) -> tuple[Material, Observation]:
         variant = "+".join(variants)
@@ -149,5 +161,5 @@ class Prover:
 
 
 def _variants(course: Course, entrant: Entrant) -> Variants:
-    deviation = entrant.contender.framework.deviations.get(course.workload.name)
+    deviation = entrant.contender.deviation(course.workload.module)
     return tuple(deviation.reference) if deviation else ()
