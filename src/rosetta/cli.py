@@ -71,6 +71,19 @@ def _complete_set(start: str) -> list[str]:
     return [name for name in contender_sets(frameworks()) if name.startswith(start)]
 
 
+def _set_help() -> str:
+    try:
+        known = frameworks()
+    except RosettaError:  # the command itself will say what is wrong with a manifest
+        known = {}
+    names = ", ".join(f"`{name}`" for name in contender_sets(known))
+    downloads = " ".join(Contender(framework).download for framework in known.values() if framework.download)
+    return (
+        f"A set of contenders: {names}, or a file that names some, one a line. Default, unless contenders are named: "
+        f"`{DEFAULT_SET}`. {downloads}"
+    )
+
+
 WorkloadsArgument = Annotated[
     list[str] | None,
     typer.Argument(
@@ -94,8 +107,7 @@ SetOption = Annotated[
     typer.Option(
         "--set",
         metavar="SET",
-        help="A set of contenders: `current`, `heritage` or `all`, or a file that names some, one a line. Default, "
-        f"unless contenders are named: `{DEFAULT_SET}`.",
+        help=_set_help(),
         autocompletion=_complete_set,
     ),
 ]

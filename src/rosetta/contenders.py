@@ -12,7 +12,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from rosetta.errors import RosettaError, unknown
-from rosetta.manifest import ForeignWheel, Framework, Install, Tolerances, Variant
+from rosetta.manifest import Deviation, ForeignWheel, Framework, Install, Tolerances, Variant
 
 DEFAULT_SET = "current"
 
@@ -54,6 +54,11 @@ class Contender:
         """Where its implementation of a workload is, whether it exists or not."""
         return self.framework.folder / f"{workload}{self._texts[1]}.py"
 
+    def distribution(self, device: str) -> str:
+        """The distribution whose version is the contender's, on a device."""
+        own = next((variant.distribution for variant in self._chosen() if variant.distribution), "")
+        return own or self.framework.distribution_on(device)
+
     def packages(self, device: str) -> list[str]:
         """The pinned requirements for a device, the contender's version in place of the manifest's pin."""
         wanted: list[str] = []
@@ -70,7 +75,7 @@ class Contender:
 
     def _in_its_version(self, line: str, device: str) -> str:
         requirement = Requirement(line)
-        if self.version is None or requirement.name.lower() != self.framework.distribution_on(device).lower():
+        if self.version is None or requirement.name.lower() != self.distribution(device).lower():
             return line
         requirement.specifier = SpecifierSet(f"=={self.version}")
         return str(requirement)
@@ -101,6 +106,32 @@ class Contender:
     def chunk_seconds(self) -> float:
         """How long a timed chunk should be, in seconds."""
         return max([v.chunk_seconds for v in self._chosen() if v.chunk_seconds] or [self.framework.chunk_seconds])
+
+    def deviation(self, workload: str) -> Deviation | None:
+        """What it can't do as a workload says."""
+        own = (variant.deviations.get(workload) for variant in self._chosen())
+        return next((deviation for deviation in own if deviation), self.framework.deviations.get(workload))
+
+    def note(self, workload: str) -> str:
+        """What a reader should know of its implementation of a workload."""
+        notes = dict(self.framework.notes)
+        for variant in self._chosen():
+            notes |= variant.notes
+        return " ".join(filter(None, (notes.get(workload), notes.get("all"), self.download)))
+
+    @property
+    def download(self) -> str:
+        """How large a download it is, in words, where that is out of the ordinary."""
+        size = self.framework.download
+        return f"{self.framework.title} is a download of {size}, made only when it is asked for." if size else ""
+
+    @property
+    def cannot(self) -> dict[str, str]:
+        """Why it has no implementation of a workload, by workload."""
+        merged = dict(self.framework.cannot)
+        for variant in self._chosen():
+            merged |= variant.cannot
+        return merged
 
     @property
     def precision(self) -> str:

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rosetta import datasets
+from rosetta.contenders import Contender
 from rosetta.errors import RosettaError
 from rosetta.manifest import frameworks
 from rosetta.paths import cache_folder, data_folder
@@ -64,12 +65,13 @@ def contender_table() -> Table:
     table = Table("contender", "version", "meaning")
     table.columns[0].no_wrap = True
     for framework in frameworks().values():
-        rows = [] if framework.groups else [(framework.name, framework.about)]
-        rows += [(f"{framework.name}[{name}]", variant.meaning) for name, variant in framework.variants.items()]
-        lines = [*framework.packages["cpu"], *(wheel.requirement for wheel in framework.install.foreign)]
-        pins = {Requirement(line).name: line.partition("==")[2] for line in lines}
-        for name, meaning in rows:
-            table.add_row(escape(name), pins.get(framework.distribution_on("cpu"), ""), escape(meaning))
+        rows = [] if framework.groups else [(Contender(framework), framework.about)]
+        rows += [(Contender(framework, None, (name,)), variant.meaning) for name, variant in framework.variants.items()]
+        for contender, meaning in rows:
+            lines = [*contender.packages("cpu"), *(wheel.requirement for wheel in contender.foreign("cpu"))]
+            pins = {Requirement(line).name: line.partition("==")[2] for line in lines}
+            words = f"{meaning} {contender.download}".strip()
+            table.add_row(escape(contender.name), pins.get(contender.distribution("cpu"), ""), escape(words))
     return table
 
 

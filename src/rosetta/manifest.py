@@ -66,6 +66,13 @@ class Install(_Manifest):
         )
 
 
+class Deviation(_Manifest):
+    """What an implementation can't do as the workload says, and the reference's variants that do the same."""
+
+    words: str
+    reference: list[str]
+
+
 class Variant(_Manifest):
     """One way of using a framework, and what it needs."""
 
@@ -82,13 +89,10 @@ class Variant(_Manifest):
     chunk_seconds: float | None = None
     precision: str = ""
     tolerance: Tolerances | None = None
-
-
-class Deviation(_Manifest):
-    """What an implementation can't do as the workload says, and the reference's variants that do the same."""
-
-    words: str
-    reference: list[str]
+    distribution: str = Field(default="", description="instead of the framework's")
+    deviations: dict[str, Deviation] = Field(default={}, description="by workload, instead of the framework's")
+    notes: dict[str, str] = Field(default={}, description="by workload, instead of the framework's")
+    cannot: dict[str, str] = Field(default={}, description="by workload, besides the framework's")
 
 
 class Framework(_Manifest):
@@ -107,11 +111,12 @@ class Framework(_Manifest):
         default={}, description="variables of its workers; {environment} stands for the environment's folder"
     )
     programs: list[str] = []
+    download: str = Field(default="", description="how large its packages are, where that is out of the ordinary")
     install: Install = Install()
     variants: dict[str, Variant] = {}
     deviations: dict[str, Deviation] = Field(default={}, description="by workload")
     notes: dict[str, str] = Field(
-        default={}, description="by workload: what a reader should know of the implementation"
+        default={}, description='by workload, or for "all": what a reader should know of the implementation'
     )
     cannot: dict[str, str] = Field(default={}, description="by workload: why the framework has no implementation")
     folder: Annotated[Path, Field(exclude=True)]

@@ -262,14 +262,14 @@ def _register(
                 label=label,
                 worker=worker,
                 framework=contender.framework.name,
-                distribution=contender.framework.distribution_on(plan.device),
+                distribution=contender.distribution(plan.device),
                 precision=contender.precision,
                 reason=reason,
-                notes=contender.framework.notes,
+                notes={w.name: contender.note(w.module) for w in workloads},
                 measures=plan.kind != "verify",
             )
         for workload in workloads:
-            why = contender.framework.cannot.get(workload.module, "")
+            why = contender.cannot.get(workload.module, "")
             if not contender.implementation(workload.module).exists():
                 why = why or f"{contender.framework.title} has no implementation of {workload.module}."
             if why and not reason and (workload.name, label) not in failed:

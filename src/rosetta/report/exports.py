@@ -147,7 +147,7 @@ def _workload(workload: WorkloadResult, result: Result) -> list[str]:
 
 def _published(comparison: Comparison) -> list[str]:
     header = ["times", _escaped(f"seconds per {comparison.per}, the fastest first")]
-    rows = [[title(t), ", ".join(f"{name} {seconds}" for name, seconds in t.rows)] for t in comparison.lists]
+    rows = [[title(t), ", ".join(f"{name} {seconds}" for name, seconds, _ in t.rows)] for t in comparison.lists]
     return [*_table(header, "ll", rows), "", _escaped(CAUTION), ""]
 
 

@@ -17,11 +17,14 @@ _AMOUNT = re.compile(r"(?:(?P<count>[\d,]+) )?(?P<unit>epochs?|images)")
 
 @dataclass(frozen=True)
 class Times:
-    """What frameworks took for the same work on one machine: (framework, seconds in words), the fastest first."""
+    """What frameworks took for the same work on one machine, the fastest first.
+
+    Each row has the framework, the seconds in words, and how many times the fastest's they are, "1.12×".
+    """
 
     hardware: str
     measured: bool
-    rows: tuple[tuple[str, str], ...]
+    rows: tuple[tuple[str, str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -47,24 +50,28 @@ def comparisons(workload: WorkloadResult, here: str = "this machine") -> list[Co
     for per in dict.fromkeys(figure.per for figure in workload.published):
         figures = sorted((f for f in workload.published if f.per == per), key=lambda figure: figure.seconds)
         lists = [
-            Times(
+            _times(
                 hardware,
-                measured=False,
-                rows=tuple(
-                    (f.framework, f"{f.seconds:g}" if f.up_to is None else f"{f.seconds:g}–{f.up_to:g}")
+                [
+                    (f.framework, f.seconds, f"{f.seconds:g}" if f.up_to is None else f"{f.seconds:g}–{f.up_to:g}")
                     for f in figures
                     if f.hardware == hardware
-                ),
+                ],
             )
             for hardware in dict.fromkeys(figure.hardware for figure in workload.published)
         ]
         samples = samples_in(per, workload.epoch_samples)
         rates = [(marked_name(c), c.samples_per_second) for c in ranked(workload) if c.samples_per_second]
         if samples and rates:
-            rows = tuple((name, number(samples / rate)) for name, rate in rates)
-            lists.append(Times(here, measured=True, rows=rows))
+            rows = [(name, samples / rate, number(samples / rate)) for name, rate in rates]
+            lists.append(_times(here, rows, measured=True))
         found.append(Comparison(per, tuple(times for times in lists if times.rows)))
     return found
+
+
+def _times(hardware: str, rows: list[tuple[str, float, str]], measured: bool = False) -> Times:
+    fastest = min((seconds for _, seconds, _ in rows), default=1.0)
+    return Times(hardware, measured, tuple((name, words, f"{seconds / fastest:.2f}×") for name, seconds, words in rows))
 
 
 def title(times: Times) -> str:

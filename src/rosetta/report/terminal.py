@@ -155,7 +155,7 @@ def _published_table(comparison: Comparison) -> RenderableType:
     for header in ("times", f"seconds per {comparison.per}, the fastest first"):
         table.add_column(header, overflow="fold")
     for times in comparison.lists:
-        listed_times = ", ".join(f"{framework} {seconds}" for framework, seconds in times.rows)
+        listed_times = ", ".join(f"{framework} {seconds}" for framework, seconds, _ in times.rows)
         table.add_row(Text(printable(title(times))), Text(printable(listed_times)))
     return Group(Text(), table, Text(CAUTION, style="dim"))
 
