@@ -3,11 +3,12 @@
     python benchmarks/harness_cost.py [--contender torch] [--workload mnist_mlp] [--launches 6] [--rounds 3] [--json F]
 
 It conducts a real run. Beside each worker it starts the script of that framework from ``plain/``, which imports nothing
-of Rosetta, in the same environment, with the same variables, processors, arrays and batch order (or, where frameworks
-read the images with loaders of their own, the same loader), and trains it for as many steps as the worker was warmed
-up. In each round, just before or just after a worker's chunk (a coin decides), the script trains a chunk of as many
-steps, with the same lead-in outside the clock; whoever waits is stopped. The ratio is estimated as ``rosetta run`` does
-it, paired by round, its interval over launches.
+of Rosetta (but the ``shims.py`` without which an old framework can't be imported), in the same environment, with the
+same variables, processors, arrays and batch order (or, where frameworks read the images with loaders of their own, the
+same loader), and trains it for as many steps as the worker was warmed up. In each round, just before or just after a
+worker's chunk (a coin decides), the script trains a chunk of as many steps, with the same lead-in outside the clock;
+whoever waits is stopped. The ratio is estimated as ``rosetta run`` does it, paired by round, its interval over
+launches.
 
 Bound: 0.98 of the plain script's samples/s, for every contender on every workload, on the CPU. Options given several
 times select several; the current contenders on the main job's two workloads take about 15 minutes on two quiet cores.
@@ -55,8 +56,9 @@ COMPLETE = ("torch", "tensorflow", "jax")
 
 
 def script(contender: str) -> Path:
-    """Return where the plain script of a contender's framework is, whether it exists or not."""
-    return SCRIPTS / f"{contender.partition('[')[0].partition('==')[0]}_plain.py"
+    """Return where the plain script beside a contender is, ``mxnet_module_plain.py``, whether it exists or not."""
+    name = parse_contender(contender, frameworks()).text_name
+    return SCRIPTS / f"{name.replace('[', '_').removesuffix(']')}_plain.py"
 
 
 def covered(contender: str, workload: str) -> bool:
