@@ -39,8 +39,8 @@ PRESETS = {
 
 
 _MANY_WORKLOADS = 5
-_MANY_QUICKLY = PRESETS["quick"].model_copy(update={"launches": 3, "rounds": 3})
-"""From five workloads on: a launch costs imports and compilations, a round only its chunks."""
+_MANY_QUICKLY = PRESETS["quick"].model_copy(update={"launches": 3})
+"""From five workloads on: a launch costs imports and compilations."""
 
 
 class Timeouts(BaseModel):
