@@ -41,10 +41,9 @@ def test_full_is_the_published_protocol() -> None:
     assert plan.rounds_of(find_workload("resnet50_features")) == 1
 
 
-def test_many_workloads_have_fewer_launches_of_more_rounds() -> None:
+def test_many_workloads_have_fewer_launches() -> None:
     few, many = find_preset("quick", 2), find_preset("quick", 10)
-    assert few.rounds and many.rounds
-    assert many.launches < few.launches and many.rounds > few.rounds
+    assert many == few.model_copy(update={"launches": many.launches}) and many.launches < few.launches
     assert find_preset("full", 10) == find_preset("full")
 
 
