@@ -483,13 +483,15 @@ def test_published_times_stand_beside_this_runs_for_the_same_work(opened, whole,
     lists = section.locator(".published table")
     captions = [caption.split(":")[0] for caption in section.locator(".published caption").all_inner_texts()]
     assert captions == ["published", "published", "measured"]
-    assert lists.nth(0).locator("tbody tr").first.inner_text().split("\t") == ["MXNet (Module)", "145"]
+    rows = lists.nth(0).locator("tbody tr")
+    assert rows.first.inner_text().split("\t") == ["MXNet (Module)", "145", "1.00×"]
+    assert rows.last.inner_text().split("\t") == ["Keras (Theano)", "269", "1.86×"]
     assert "can't be compared" in section.inner_text()
     fastest = next(
         c for w in whole.results if w.workload == "cifar10_cnn" for c in w.contenders if c.ratio.to == c.name
     )
-    name, seconds = lists.nth(2).locator("tbody tr").first.inner_text().split("\t")
-    assert name == fastest.name
+    name, seconds, of_fastest = lists.nth(2).locator("tbody tr").first.inner_text().split("\t")
+    assert (name, of_fastest) == (fastest.name, "1.00×")
     assert float(seconds.replace(",", "")) == pytest.approx(10 * 49_984 / fastest.samples_per_second, rel=5e-3)
     images = section_of(page, "resnet50_features").locator(".published table").last.locator("tbody tr").first
     rate = max(c.samples_per_second or 0 for c in whole.results[-1].contenders)
