@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import rosetta_worker
-from rosetta.errors import RosettaError
+from rosetta.errors import RosettaError, unknown
 
 _BUILT_IN = Path(rosetta_worker.__file__).parent / "frameworks"
 
@@ -156,7 +156,20 @@ def frameworks(folders: Sequence[Path] = ()) -> dict[str, Framework]:
         for manifest in sorted(manifests):
             framework = _read(manifest)
             found[framework.name] = framework
+    for framework in found.values():
+        _check_deviations(framework, found["numpy"])
     return found
+
+
+def _check_deviations(framework: Framework, reference: Framework) -> None:
+    """Raise ``RosettaError`` if one names a variant that the reference doesn't have, and so would not be held to."""
+    for declared in (framework.deviations, *(variant.deviations for variant in framework.variants.values())):
+        for workload, deviation in declared.items():
+            for name in deviation.reference:
+                if name not in reference.variants:
+                    error = unknown("variant of the reference", name, reference.variants)
+                    manifest = framework.folder / "framework.toml"
+                    raise RosettaError(f"{manifest}: deviations.{workload}.reference: {error.cause}", error.remedy)
 
 
 def _read(manifest: Path) -> Framework:
