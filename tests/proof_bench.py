@@ -79,7 +79,8 @@ def open_bench(workload_name: str, data: Path | None) -> Iterator[Bench]:
         parameters = workload.initial_parameters(SEED)
         material = Material(workload, paths, parameters, folder, SEED, TIMEOUT)
 
-        deviation = known["torch"].deviations.get(workload_name)
+        torch = Contender(known["torch"])
+        deviation = torch.deviation(workload_name)
         variants = tuple(deviation.reference) if deviation else ()
 
         def start_reference() -> Worker:
@@ -93,7 +94,6 @@ def open_bench(workload_name: str, data: Path | None) -> Iterator[Bench]:
         steady, expected = reference(
             start_reference, material, sources, cache_folder() / "reference", "+".join(variants)
         )
-        torch = Contender(known["torch"])
         worker = start_worker(torch, build(torch), folder)
         try:
             yield Bench(folder, steady, expected, worker, torch.framework.folder)

@@ -3,12 +3,16 @@
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
+from rich.console import Console
 
+import rosetta.cli
+import rosetta.listings
 import rosetta.manifest
 from rosetta.contenders import (
     DEFAULT_SET,
@@ -21,8 +25,9 @@ from rosetta.contenders import (
 from rosetta.errors import RosettaError
 from rosetta.manifest import Framework, Tolerances, Variant, frameworks
 from rosetta.plan import Plan
+from rosetta.prover import _variants
 from rosetta.run import sources
-from rosetta.workloads import workloads
+from rosetta.workloads import find_workload, workloads
 
 KNOWN = frameworks()
 VERBS = ("load_parameters", "parameters", "predict", "loss_and_gradients", "prepare", "train")
@@ -205,6 +210,68 @@ def test_an_unknown_set_is_an_error_that_names_the_near_one() -> None:
     assert "current" in caught.value.remedy and "file" in caught.value.remedy
 
 
+def framework_with(**fields: object) -> Framework:
+    deviation = {"words": "ε inside", "reference": ["epsilon_inside_root"]}
+    variant = {
+        "meaning": "another distribution of it",
+        "packages": {"cpu": ["forked==2.0"]},
+        "distribution": "forked",
+        "deviations": {"mnist_mlp": deviation},
+        "notes": {"mnist_mlp": "The variant's note."},
+        "cannot": {"imdb_gru": "It has no GRU."},
+    }
+    return Framework.model_validate(
+        {
+            "name": "made",
+            "title": "Made",
+            "home": "https://made.example",
+            "about": "made for this test",
+            "distribution": "made",
+            "packages": {"cpu": ["numpy==2.4.6"]},
+            "deviations": {
+                workload: deviation | {"words": "the framework's"} for workload in ("mnist_mlp", "babi_rnn")
+            },
+            "notes": {"mnist_mlp": "The framework's note.", "all": "It holds for all."},
+            "cannot": {"babi_rnn": "It has no LSTM."},
+            "variants": {"fork": variant},
+            "folder": Path(),
+            **fields,
+        }
+    )
+
+
+def test_what_a_variant_declares_stands_in_place_of_its_frameworks_or_besides_it() -> None:
+    plain, fork = Contender(framework_with()), Contender(framework_with(), "2.1", ("fork",))
+    assert (plain.distribution("cpu"), fork.distribution("cpu")) == ("made", "forked")
+    assert fork.packages("cpu") == ["forked==2.1", "numpy==2.4.6"]
+    words = [[d.words if d else "" for d in map(c.deviation, ("mnist_mlp", "babi_rnn", "x"))] for c in (plain, fork)]
+    assert words == [["the framework's", "the framework's", ""], ["ε inside", "the framework's", ""]]
+    assert plain.note("mnist_mlp") == "The framework's note. It holds for all."
+    assert fork.note("mnist_mlp") == "The variant's note. It holds for all."
+    assert fork.note("babi_rnn") == "It holds for all."
+    assert plain.cannot == {"babi_rnn": "It has no LSTM."}
+    assert fork.cannot == plain.cannot | {"imdb_gru": "It has no GRU."}
+
+
+def test_a_large_download_is_said_wherever_it_could_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    large = framework_with(download="880 MB", sets={"heritage": ["made"]})
+    said = "Made is a download of 880 MB, made only when it is asked for."
+    assert Contender(large).note("mnist_mlp").endswith(said)
+    monkeypatch.setattr(rosetta.cli, "frameworks", lambda: KNOWN | {"made": large})
+    assert said in rosetta.cli._set_help() and "`heritage`" in rosetta.cli._set_help()
+    monkeypatch.setattr(rosetta.listings, "frameworks", lambda: {"made": large})
+    console = Console(width=200, record=True)
+    console.print(rosetta.listings.contender_table())
+    text = console.export_text()
+    assert text.count(said) == 2 and "2.0" in text, "the variant's version is that of its own distribution"
+
+
+def test_a_workloads_variants_are_held_against_its_deviation() -> None:
+    course = SimpleNamespace(workload=find_workload("babi_rnn[qa5]"))
+    entrant = SimpleNamespace(contender=parse_contender("torch", KNOWN))
+    assert _variants(course, entrant) == ("epsilon_after_correction",)  # type: ignore[arg-type]
+
+
 def test_a_variant_may_have_implementations_of_its_own() -> None:
     gluon, module = (parse_contender(text, KNOWN) for text in ("mxnet", "mxnet[module]==1.9.1"))
     assert (gluon.text_name, module.text_name) == ("mxnet", "mxnet[module]")
@@ -280,6 +347,7 @@ def test_a_folder_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
         ('title = "My PyTorch"', "title = ", "isn't valid TOML"),
         ("meaning =", "means =", "variants.channels_last.meaning: Field required"),
         ('title = "My PyTorch"', 'title = "x"\nprecision = "float8"', "precision: Input should be 'float32'"),
+        ("epsilon_after_correction", "epsilon_before", "There is no variant of the reference 'epsilon_before'"),
     ],
 )
 def test_a_broken_manifest_is_named_with_its_fault(own: Path, old: str, new: str, said: str) -> None:

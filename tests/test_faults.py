@@ -17,6 +17,7 @@ import pytest
 
 from rosetta.contenders import parse_contender
 from rosetta.environments import build
+from rosetta.machine import affinity
 from rosetta.manifest import frameworks
 from rosetta.plan import Plan, Timeouts
 from rosetta.result import ContenderResult, Result
@@ -342,8 +343,10 @@ def test_interrupted_host_leaves_a_report_and_goes_on(start, tmp_path, number):
 def test_interrupt_does_not_wait_for_a_proof(start, tmp_path):
     folder = make_run(tmp_path / "run", ["fake[early,hangs]", "fake[early,hangs,slow]", "fake[early,raises,hangs]"])
     host = start(folder)
-    host.wait_for(lambda host: bool(host.events("reference") and host.workers()))  # the first one hangs in its proof
+    host.wait_for(lambda host: bool(host.events("reference") and host.workers()))  # two hang in their proofs
     time.sleep(1)
+    threads = {worker.environ()["OMP_NUM_THREADS"] for worker in host.workers()}
+    assert threads == {str(max(1, len(affinity()) // 2))}, "each has half of them"
     start = time.monotonic()
     code, _, err = host.end(signal.SIGINT)
     assert code == 130 and "Traceback" not in err, err
