@@ -1,0 +1,79 @@
+"""The verbs in PaddlePaddle."""
+
+import itertools
+
+import paddle
+from paddle import nn
+
+from . import parameters as layout
+
+
+class Trainer:
+    """An ``nn.Layer`` and a ``paddle.optimizer`` optimiser in a plain loop."""
+
+    def __init__(self, implementation, workload, variants, device, dropout, seed):
+        paddle.set_device("cpu")
+        paddle.seed(seed)
+        paddle.set_default_dtype(workload["dtype"])
+        self.implementation = implementation
+        self.trained = workload["trained"]
+        self.specifications = workload["parameters"]
+        self.network = implementation.Network(**workload["options"])
+        self.tensors = layout.tensors(self.network, self.specifications)
+        if not dropout:
+            for layer in self.network.sublayers():
+                if isinstance(layer, nn.Dropout):
+                    layer.p = 0.0
+        if "to_static" in variants:
+            self.network = paddle.jit.to_static(self.network, full_graph=True)
+
+    def load_parameters(self, parameters):
+        layout.load(self.tensors, parameters, self.specifications)
+        if self.trained:
+            self.optimizer = self.implementation.make_optimizer(self.network)
+
+    def parameters(self):
+        return layout.canonical(self.tensors, self.specifications)
+
+    def predict(self, inputs):
+        self.network.eval()
+        with paddle.no_grad():
+            return self.network(*map(paddle.to_tensor, inputs)).numpy()
+
+    def loss_and_gradients(self, inputs, labels):
+        self.network.eval()
+        for layer in self.network.sublayers():
+            if isinstance(layer, (nn.LSTM, nn.GRU)):
+                layer.train()  # else it has no backward pass; these layers have no dropout, so nothing else changes
+        self.network.clear_gradients()
+        paddle.jit.enable_to_static(False)  # nor has the graph of a network that isn't in training
+        try:
+            logits = self.network(*map(paddle.to_tensor, inputs))
+        finally:
+            paddle.jit.enable_to_static(True)
+        loss = self.implementation.loss_function(logits, paddle.to_tensor(labels))
+        loss.backward()
+        trainable = [specification for specification in self.specifications if specification["trainable"]]
+        gradients = {specification["name"]: self.tensors[specification["name"]].grad for specification in trainable}
+        gradients = layout.canonical(gradients, trainable)
+        self.network.clear_gradients()
+        return float(loss), gradients
+
+    def prepare(self, inputs, labels):
+        return [tuple(map(paddle.to_tensor, batch)) for batch in zip(*inputs, labels)]
+
+    def train(self, batches):
+        losses = self.implementation.train(self.network, self.optimizer, batches)
+        return paddle.stack(losses).numpy()
+
+    def open_files(self, images, labels):
+        loader = self.implementation.make_loader(images, labels)
+        self.batches = itertools.chain.from_iterable(itertools.repeat(loader))
+
+    def train_from_files(self, steps):
+        return self.train(itertools.islice(self.batches, steps))
+
+    def infer(self, batches):
+        """Return when the outputs are in NumPy's hands: that waits for what is still computed."""
+        outputs = self.implementation.predict(self.network, batches)
+        paddle.concat(outputs).numpy()
