@@ -4,30 +4,36 @@ import math
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from rosetta import datasets
 from rosetta.contenders import Contender
 from rosetta.errors import RosettaError
 from rosetta.manifest import frameworks
 from rosetta.paths import cache_folder, data_folder
+from rosetta.report.summary import printable, reason_words, status_words
 from rosetta.result import WorkloadResult
 from rosetta.run import read_result, run_folders
 from rosetta.workloads import workloads
 
 
-def proof_table(workload: WorkloadResult) -> Table:
-    """Tabulate every contender's errors against the reference on one workload."""
+def proof_table(workload: WorkloadResult) -> Group:
+    """Tabulate every contender's errors against the reference on one workload; below, why the others have none."""
     table = Table(
         "contender", "logits", "loss", "worst gradient", "worst update", "dropout", "verdict",
         title=f"{workload.workload}: relative L2 error against the float64 reference", title_justify="left",
     )  # fmt: skip
+    table.columns[0].no_wrap = True
+    reasons = []
     for contender in workload.contenders:
         proof = contender.equivalence
+        if contender.status != "ok":
+            reasons.append(Text(f"{contender.name}: {printable(reason_words(contender))}"))
         if proof is None:
-            reason = f"{contender.status}: {contender.reason}"
-            table.add_row(escape(contender.name), "", "", "", "", "", escape(reason), style="red")
+            table.add_row(escape(contender.name), "", "", "", "", "", status_words(contender), style="red")
             continue
         cells = [
             "not trained"
@@ -36,9 +42,9 @@ def proof_table(workload: WorkloadResult) -> Table:
             for check, named in ((proof.logits, 0), (proof.loss, 0), (proof.gradients, 1), (proof.update, 1))
         ]
         drop = "" if proof.dropout is None else "acts" if proof.dropout.passed else "differs"
-        verdict = "the same network" if proof.passed else contender.reason
-        table.add_row(escape(contender.name), *cells, drop, escape(verdict), style="" if proof.passed else "red")
-    return table
+        verdict = "the same network" if proof.passed else status_words(contender)
+        table.add_row(escape(contender.name), *cells, drop, verdict, style="" if proof.passed else "red")
+    return Group(table, *reasons)
 
 
 def workload_table() -> Table:

@@ -78,7 +78,8 @@ class Watch(Observer):
                 verdict = "the same network" if event["passed"] else "NOT the same network"
                 return f"{event['workload']}: {event['label']}: {verdict}"
             case "failure":
-                return f"{event['workload']}: {event['label']}: failed: {event['stage']}: {event['reason']}"
+                what = "no implementation" if event["stage"] == "plan" else f"failed: {event['stage']}"
+                return f"{event['workload']}: {event['label']}: {what}: {event['reason']}"
             case "environment" if event["reason"]:
                 return f"{event['label']}: unavailable: {event['reason']}"
             case "accuracy" if self._plan.epochs:
