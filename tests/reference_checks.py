@@ -674,6 +674,24 @@ def check_two_variants_together():
     np.testing.assert_allclose(trainer.parameters()["norm1.running_variance"], 0.99 * before + 0.01 * unbiased)
 
 
+def check_statistics_after_the_step():
+    """The same step, but for the later layers' running statistics: what a second step's network normalises by."""
+    canonical, inputs, labels = open_workload("cifar10_tpu_cnn", 4, dropout=True)
+    later, _, _ = open_workload("cifar10_tpu_cnn", 4, ("statistics_after_step",), dropout=True)
+    before = canonical.parameters().copy()
+    later.load_parameters(before)
+    for trainer in (canonical, later):
+        trainer.train(trainer.prepare([x[None] for x in inputs], labels[None]))
+    after, found = canonical.parameters(), later.parameters()
+    trained = [name for name in after if "running" not in name]
+    assert all(np.array_equal(after[name], found[name]) for name in trained)
+    assert not np.allclose(after["norm2.running_mean"], found["norm2.running_mean"], rtol=1e-6)
+    mode = Mode(training=True)
+    parameters = {**after, **{name: before[name] for name in after if name not in trained}}
+    canonical.implementation.network(parameters, inputs[0].astype(np.float64), mode)
+    assert all(np.array_equal(mode.running[name], found[name]) for name in mode.running)
+
+
 def check_dropout_acts_in_training_alone():
     trainer, inputs, labels = open_workload("babi_rnn", batch=2, dropout=True)
     assert np.array_equal(trainer.predict(inputs), trainer.predict(inputs))

@@ -21,6 +21,7 @@ class Trainer:
         self.trainable = [spec["name"] for spec in workload["parameters"] if spec["trainable"]]
         self.variants = variants
         self.training = Mode(training=True, dropout=dropout, seed=seed, variants=variants)
+        self.without_dropout = Mode(training=True, variants=variants)
         self.prediction = Mode()
         self.optimizer_variants = {variant: True for variant in variants if variant in OPTIMIZER_VARIANTS}
         self.normalises = any(not spec["trainable"] for spec in workload["parameters"])
@@ -56,6 +57,9 @@ class Trainer:
         for inputs, labels in batches:
             loss, gradients = self.gradients(inputs, labels, self.training)
             self.update(self.values, gradients)
+            if "statistics_after_step" in self.variants:
+                self.implementation.network(self.values, *inputs, self.without_dropout)
+                self.training.running = self.without_dropout.running
             self.values.update(self.training.running)
             losses.append(loss)
         return np.array(losses)
