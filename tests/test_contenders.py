@@ -25,7 +25,7 @@ from rosetta.contenders import (
 from rosetta.errors import RosettaError
 from rosetta.manifest import Framework, Tolerances, Variant, frameworks
 from rosetta.plan import Plan
-from rosetta.prover import _variants
+from rosetta.prover import Standard, _standard
 from rosetta.run import sources
 from rosetta.workloads import find_workload, workloads
 
@@ -168,9 +168,11 @@ def test_a_frameworks_packages_are_pinned_and_have_its_distribution(name: str) -
             (specifier,) = Requirement(line).specifier
             assert specifier.operator == "=="
             assert "*" not in specifier.version
-    for device, lines in framework.packages.items():
-        foreign = [wheel.requirement for wheel in framework.install.foreign]
-        assert framework.distribution_on(device) in {Requirement(line).name for line in [*lines, *foreign]}
+    bare = [(member,) for members in framework.groups.values() for member in members] or [()]
+    for contender in (Contender(framework, None, variants) for variants in bare):
+        for device in framework.packages:
+            lines = [*contender.packages(device), *(wheel.requirement for wheel in contender.foreign(device))]
+            assert contender.distribution(device) in {Requirement(line).name for line in lines}
 
 
 @pytest.mark.parametrize("name", sorted(KNOWN))
@@ -266,10 +268,18 @@ def test_a_large_download_is_said_wherever_it_could_be_asked_for(monkeypatch: py
     assert text.count(said) == 2 and "2.0" in text, "the variant's version is that of its own distribution"
 
 
-def test_a_workloads_variants_are_held_against_its_deviation() -> None:
-    course = SimpleNamespace(workload=find_workload("babi_rnn[qa5]"))
-    entrant = SimpleNamespace(contender=parse_contender("torch", KNOWN))
-    assert _variants(course, entrant) == ("epsilon_after_correction",)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("workload", "contender", "standard"),
+    [
+        ("babi_rnn[qa5]", "torch", Standard(("epsilon_after_correction",))),
+        ("mnist_cnn", "torch", Standard()),
+        ("mnist_cnn", "lasagne", Standard(("half_gradient_at_zero", "gradient_to_all_maxima"), without_ties=True)),
+    ],
+)
+def test_a_contender_is_held_against_what_it_declares(workload: str, contender: str, standard: Standard) -> None:
+    course = SimpleNamespace(workload=find_workload(workload))
+    entrant = SimpleNamespace(contender=parse_contender(contender, KNOWN))
+    assert _standard(course, entrant) == standard  # type: ignore[arg-type]
 
 
 def test_a_variant_may_have_implementations_of_its_own() -> None:

@@ -160,6 +160,11 @@ def observe_update(worker: Worker, material: Material) -> Arrays:
         return examination.update()
 
 
+def candidates(workload: Workload) -> int:
+    """Return how many samples, the first in training order, the batches of a proof are chosen from."""
+    return (CANDIDATE_BATCHES if workload.proof_batch else CANDIDATES) * UPDATE_STEPS * workload.batch_size_in_proof
+
+
 def steady_material(worker: Worker, material: Material, name: str) -> tuple[Material, Arrays]:
     """Return the material with batches whose gradients don't hang on rounding, chosen by the reference, and its update.
 
@@ -171,8 +176,7 @@ def steady_material(worker: Worker, material: Material, name: str) -> tuple[Mate
     batch_size = workload.batch_size_in_proof
     with _Examination(worker, material) as examination:
         examination.open(dropout=False, batch_size=batch_size)
-        candidates = (CANDIDATE_BATCHES if workload.proof_batch else CANDIDATES) * UPDATE_STEPS * batch_size
-        examination.ask("steady_batches", candidates=candidates, steps=UPDATE_STEPS, file=str(rows))
+        examination.ask("steady_batches", candidates=candidates(workload), steps=UPDATE_STEPS, file=str(rows))
         update = examination.change()  # to choose a step's batch it has trained on those before
     if workload.proof_batch:  # what needs a whole batch repeats the first step's samples; the others follow
         order = np.load(rows, allow_pickle=False)

@@ -71,6 +71,9 @@ class Deviation(_Manifest):
 
     words: str
     reference: list[str]
+    without_ties: bool = Field(
+        default=False, description="proven on images with a noise of less than a grey level: see docs/proof.md"
+    )
 
 
 class Variant(_Manifest):

@@ -4,6 +4,7 @@ import dataclasses
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,24 @@ from rosetta.errors import RosettaError
 from rosetta.examination import Material, Observation, observe
 from rosetta.race import Course, Entrant, Race
 from rosetta.reference import reference
+from rosetta.ties import without_ties
 from rosetta.workers import Worker, WorkerFailure
 
 _AT_ONCE = 2
 """How many proofs, or references, are made at once; nothing is timed meanwhile."""
 
-Variants = tuple[str, ...]
-"""The reference's variants that do what a contender declares to do differently; none for the canonical one."""
+
+@dataclass(frozen=True)
+class Standard:
+    """What a contender is held against: by default the canonical reference, on the data as they are."""
+
+    variants: tuple[str, ...] = ()
+    """The reference's variants that do what the contender declares to do differently."""
+    without_ties: bool = False
+    """Whether the images are changed so that no two of their patches are equal."""
+
+
+_CANONICAL = Standard()
 
 
 class Prover:
@@ -31,7 +43,8 @@ class Prover:
         self._numpy = numpy
         self._reference_cache = reference_cache
         self._workers: dict[str, Worker] = {}
-        self._references: dict[tuple[str, Variants], tuple[Material, Observation]] = {}
+        self._references: dict[tuple[str, Standard], tuple[Material, Observation]] = {}
+        self._without_ties: dict[str, Material] = {}
         self._proofs: dict[tuple[str, str], bool] = {
             (e["workload"], e["label"]): e["passed"] for e in race.log.events if e["event"] == "proof"
         }
@@ -108,24 +121,29 @@ class Prover:
             return None
         return self._workers[key]
 
+    def _material(self, course: Course, standard: Standard) -> Material:
+        return self._without_ties[course.workload.name] if standard.without_ties else course.material
+
     def _reference(self, course: Course, entrant: Entrant) -> tuple[Material, Observation]:
         """Return what an entrant is held against: the reference, or its variant that deviates as the entrant does."""
-        return self._references[course.workload.name, _variants(course, entrant)]
+        return self._references[course.workload.name, _standard(course, entrant)]
 
     def _compute_references(self, course: Course, provers: Sequence[Entrant]) -> None:
         """Have the reference and those of its variants computed that are missing; two at a time."""
         name = course.workload.name
-        wanted = dict.fromkeys([(), *(_variants(course, entrant) for entrant in provers)])
-        missing = [variants for variants in wanted if (name, variants) not in self._references]
+        wanted = dict.fromkeys([_CANONICAL, *(_standard(course, entrant) for entrant in provers)])
+        missing = [standard for standard in wanted if (name, standard) not in self._references]
         start = time.perf_counter()
+        if any(standard.without_ties for standard in missing) and name not in self._without_ties:
+            self._without_ties[name] = without_ties(course.material)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            futures: dict[Variants, Future[tuple[Material, Observation]]] = {}
+            futures: dict[Standard, Future[tuple[Material, Observation]]] = {}
             threads = self._threads if len(missing) > 1 else None
-            for variants in missing:  # the canonical one first: the others wait for it
-                futures[variants] = pool.submit(self._compute, course, variants, threads, futures.get(()))
+            for standard in missing:  # the canonical one first: the others wait for it
+                futures[standard] = pool.submit(self._compute, course, standard, threads, futures.get(_CANONICAL))
             try:
-                for variants, future in futures.items():
-                    self._references[name, variants] = future.result()
+                for standard, future in futures.items():
+                    self._references[name, standard] = future.result()
             except BaseException:
                 self._stop(pool)
                 raise
@@ -135,13 +153,13 @@ class Prover:
     def _compute(
         self,
         course: Course,
-        variants: Variants,
+        standard: Standard,
         threads: int | None,
         canonical: Future[tuple[Material, Observation]] | None,
     ) -> tuple[Material, Observation]:
-        variant = "+".join(variants)
+        variant = "+".join(standard.variants)
         framework = self._numpy.contender.framework
-        entrant = dataclasses.replace(self._numpy, contender=Contender(framework, variants=variants))
+        entrant = dataclasses.replace(self._numpy, contender=Contender(framework, variants=standard.variants))
 
         def start_worker() -> Worker:
             # Kept where close() finds it, should the run be interrupted; it has ended when its reference is there.
@@ -153,13 +171,13 @@ class Prover:
         sources = sorted(framework.folder.glob("*.py"))
         try:
             return reference(
-                start_worker, course.material, sources, self._reference_cache, variant,
-                canonical.result if canonical else lambda: self._references[course.workload.name, ()],
+                start_worker, self._material(course, standard), sources, self._reference_cache, variant,
+                canonical.result if canonical else lambda: self._references[course.workload.name, _CANONICAL],
             )  # fmt: skip
         except WorkerFailure as failure:
             raise RosettaError(f"The reference for {course.workload.name} can't be computed: {failure}") from failure
 
 
-def _variants(course: Course, entrant: Entrant) -> Variants:
+def _standard(course: Course, entrant: Entrant) -> Standard:
     deviation = entrant.contender.deviation(course.workload.module)
-    return tuple(deviation.reference) if deviation else ()
+    return Standard(tuple(deviation.reference), deviation.without_ties) if deviation else _CANONICAL
