@@ -1,0 +1,186 @@
+// Binds to Python what is used of Caffe2: its workspace, its nets, and the gradients of its operators.
+//
+// The module stands in for the wheel's own caffe2_pybind11_state, which is compiled for another Python. It has that
+// module's name, and its functions' names and arguments, so that the wheel's caffe2.python imports and calls it as its
+// own. What it lacks of that module, nobody calls here (see ../shims.py).
+//
+// The wheel's library has protobuf inside and doesn't export it. So a message is made, parsed and written by Caffe2's
+// functions only, never by protobuf's: of those that are mentioned here some have no definition anywhere. As none of
+// them is called, the module loads all the same if its symbols are looked up when needed (os.RTLD_LAZY).
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <caffe2/core/macros.h>
+// MKL's headers aren't in the wheel. Caffe2 takes the names of a few enumerations from them, or else from its own.
+#undef CAFFE2_USE_MKL
+
+#include <caffe2/core/init.h>
+#include <caffe2/core/operator.h>
+#include <caffe2/core/operator_gradient.h>
+#include <caffe2/core/tensor.h>
+#include <caffe2/core/workspace.h>
+#include <caffe2/utils/proto_utils.h>
+
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace caffe2 {
+std::string SerializeAsString_EnforceCheck(const google::protobuf::MessageLite& message, const char* where);
+}
+
+namespace py = pybind11;
+using namespace caffe2;
+
+namespace {
+
+// The one workspace: all blobs and nets by their names.
+std::unique_ptr<Workspace> workspace(new Workspace());
+
+template <class Message>
+Message parse(const py::bytes& serialized) {
+  Message message;
+  CAFFE_ENFORCE(ParseProtoFromLargeString(serialized.cast<std::string>(), &message), "Can't parse the message.");
+  return message;
+}
+
+const Blob& existing_blob(const std::string& name) {
+  const Blob* blob = workspace->GetBlob(name);
+  CAFFE_ENFORCE(blob != nullptr, "Can't find blob: ", name);
+  return *blob;
+}
+
+template <class T>
+bool feed(Blob* blob, const py::array& array) {
+  if (!array.dtype().equal(py::dtype::of<T>())) {
+    return false;
+  }
+  Tensor* tensor = BlobGetMutableTensor(blob, CPU);
+  tensor->Resize(std::vector<int64_t>(array.shape(), array.shape() + array.ndim()));
+  std::memcpy(tensor->mutable_data<T>(), array.data(), array.nbytes());
+  return true;
+}
+
+// Copies an array into a blob.
+bool feed_blob(Blob* blob, const py::array& given, const py::object& /*device_option*/) {
+  const py::array array = py::array::ensure(given, py::array::c_style);
+  CAFFE_ENFORCE(
+      feed<float>(blob, array) || feed<double>(blob, array) || feed<int32_t>(blob, array) || feed<int64_t>(blob, array),
+      "Can't feed an array of type ", std::string(py::str(array.dtype())));
+  return true;
+}
+
+template <class T>
+py::array copy_of(const Tensor& tensor) {
+  return py::array_t<T>(std::vector<py::ssize_t>(tensor.sizes().begin(), tensor.sizes().end()), tensor.data<T>());
+}
+
+// Copies a blob into a new array.
+py::array fetch_blob(const std::string& name) {
+  const Tensor& tensor = existing_blob(name).Get<Tensor>();
+  if (tensor.IsType<float>()) return copy_of<float>(tensor);
+  if (tensor.IsType<double>()) return copy_of<double>(tensor);
+  if (tensor.IsType<int32_t>()) return copy_of<int32_t>(tensor);
+  if (tensor.IsType<int64_t>()) return copy_of<int64_t>(tensor);
+  CAFFE_THROW("Can't fetch blob ", name, " of type ", tensor.dtype().name());
+}
+
+// Reads command-line flags, such as --caffe2_omp_num_threads; the first argument is the program's name.
+void global_init(std::vector<std::string> arguments) {
+  std::vector<char*> pointers;
+  for (std::string& argument : arguments) {
+    pointers.push_back(&argument[0]);
+  }
+  int count = static_cast<int>(pointers.size());
+  char** start = pointers.data();
+  CAFFE_ENFORCE(GlobalInit(&count, &start));
+}
+
+bool run_net(const std::string& name, int iterations, bool allow_fail) {
+  CAFFE_ENFORCE(workspace->GetNet(name), "Can't find net ", name);
+  py::gil_scoped_release release;
+  for (int i = 0; i < iterations; ++i) {
+    if (!workspace->RunNet(name)) {
+      CAFFE_ENFORCE(allow_fail, "Error running net ", name);
+      return false;
+    }
+  }
+  return true;
+}
+
+// Returns the serialised operators that compute an operator's gradients, and the names of what they compute.
+std::pair<std::vector<py::bytes>, std::vector<GradientWrapper>> get_gradient_defs(
+    const py::bytes& definition, const std::vector<GradientWrapper>& output_gradients) {
+  const GradientOpsMeta found = GetGradientForOp(parse<OperatorDef>(definition), output_gradients);
+  std::vector<py::bytes> operators;
+  for (const OperatorDef& op : found.ops_) {
+    operators.emplace_back(SerializeAsString_EnforceCheck(op, "get_gradient_defs"));
+  }
+  return {operators, found.g_input_};
+}
+
+} // namespace
+
+PYBIND11_MODULE(caffe2_pybind11_state, m) {
+  m.attr("is_asan") = false;
+  m.attr("has_fbgemm") = false;
+  m.attr("define_caffe2_no_operator_schema") = false;
+
+  m.def("global_init", &global_init);
+  m.def("on_module_exit", [] { workspace.reset(); });
+
+  // Operators and their gradients.
+  m.def("registered_operators", &GetRegisteredOperators);
+  m.def("op_registry_key", &OpRegistryKey);
+  py::class_<GradientWrapper>(m, "GradientWrapper")
+      .def(py::init<>())
+      .def_readwrite("dense", &GradientWrapper::dense_)
+      .def_readwrite("indices", &GradientWrapper::indices_)
+      .def_readwrite("values", &GradientWrapper::values_)
+      .def("is_dense", &GradientWrapper::IsDense)
+      .def("is_sparse", &GradientWrapper::IsSparse)
+      .def("is_empty", &GradientWrapper::IsEmpty);
+  m.def("get_gradient_defs", &get_gradient_defs);
+
+  // The workspace and its blobs. caffe2.python hangs methods of its own onto the classes.
+  py::class_<Tensor>(m, "TensorCPU");
+  py::class_<Blob>(m, "Blob").def("_feed", &feed_blob);
+  py::class_<Workspace>(m, "Workspace")
+      .def_property_readonly_static(
+          "current", [](const py::object&) { return workspace.get(); }, py::return_value_policy::reference)
+      .def("create_blob", &Workspace::CreateBlob, py::return_value_policy::reference)
+      .def("_last_failed_op_net_position", [](Workspace& self) { return self.last_failed_op_net_position.load(); });
+  m.def("current_workspace", [] { return "default"; });
+  m.def("root_folder", [] { return workspace->RootFolder(); });
+  m.def("reset_workspace", [](const std::string& root_folder) {
+    workspace.reset(new Workspace(root_folder));
+    return true;
+  });
+  m.def("blobs", [] { return workspace->Blobs(); });
+  m.def("has_blob", [](const std::string& name) { return workspace->HasBlob(name); });
+  m.def("create_blob", [](const std::string& name) { return workspace->CreateBlob(name) != nullptr; });
+  m.def("fetch_blob", &fetch_blob);
+
+  // Nets.
+  m.def("create_net", [](const py::bytes& definition, bool overwrite) {
+    CAFFE_ENFORCE(workspace->CreateNet(parse<NetDef>(definition), overwrite), "Error creating the net.");
+    return true;
+  });
+  m.def("run_net", &run_net);
+  m.def("run_net_once", [](const py::bytes& definition) {
+    const NetDef net = parse<NetDef>(definition);
+    py::gil_scoped_release release;
+    CAFFE_ENFORCE(workspace->RunNetOnce(net));
+    return true;
+  });
+  m.def("run_operator_once", [](const py::bytes& definition) {
+    const OperatorDef op = parse<OperatorDef>(definition);
+    py::gil_scoped_release release;
+    CAFFE_ENFORCE(workspace->RunOperatorOnce(op));
+    return true;
+  });
+}

@@ -1,0 +1,97 @@
+"""The verbs in Caffe2."""
+
+import os
+import weakref
+
+from . import shims  # noqa: F401  before Caffe2
+
+# isort: split
+import numpy as np
+from caffe2.python import model_helper, workspace
+
+from . import parameters as layout
+
+# Unless told otherwise Caffe2 computes with one thread.
+THREADS = len(os.sched_getaffinity(0))
+workspace.GlobalInit(["caffe2", "--caffe2_log_level=2", "--caffe2_omp_num_threads={}".format(THREADS)])
+
+
+class Trainer:
+    """Nets in the workspace, all over the same parameters: one trains, one predicts, one finds the loss's gradients.
+
+    Caffe2's operators on a CPU are for float32 only: so is all arithmetic, whatever the workload's ``dtype``.
+    """
+
+    def __init__(self, implementation, workload, variants, device, dropout, seed):
+        # The workspace is Caffe2's own and would outlive the trainer, with all its memory.
+        weakref.finalize(self, workspace.ResetWorkspace).atexit = False
+        self.implementation = implementation
+        self.trained = workload["trained"]
+        self.specifications = workload["parameters"]
+        self.trainable = [p for p in self.specifications if p["trainable"]]
+        self.inputs = [given["name"] for given in workload["inputs"]]
+
+        def new_model(name, is_test, init_params):
+            model = model_helper.ModelHelper(name, init_params=init_params)
+            return model, implementation.add_network(model, is_test, **workload["options"])
+
+        self.predictor, self.outputs = new_model("predict", is_test=True, init_params=not self.trained)
+        if self.trained:
+            self.model, outputs = new_model("train", is_test=False, init_params=True)
+            implementation.add_loss_and_gradients(self.model, outputs)
+            implementation.add_optimizer(self.model)
+            set_dropout(self.model.net, dropout, seed)
+            self.differentiated, outputs = new_model("gradients", is_test=True, init_params=False)
+            implementation.add_loss_and_gradients(self.differentiated, outputs)
+
+        workspace.RunNetOnce((self.model if self.trained else self.predictor).param_init_net)
+        for model in (self.model, self.differentiated, self.predictor) if self.trained else (self.predictor,):
+            workspace.CreateNet(model.net, input_blobs=[*self.inputs, "label"])
+
+    def load_parameters(self, parameters):
+        if self.trained:
+            workspace.RunNetOnce(self.model.param_init_net)  # the optimiser's blobs as well
+        layout.load(self.specifications, parameters)
+
+    def parameters(self):
+        return layout.canonical(self.specifications)
+
+    def predict(self, inputs):
+        self.feed(inputs)
+        workspace.RunNet(self.predictor.net)
+        return workspace.FetchBlob(self.outputs)
+
+    def loss_and_gradients(self, inputs, labels):
+        self.feed(inputs)
+        workspace.FeedBlob("label", labels.astype(np.int32))
+        workspace.RunNet(self.differentiated.net)
+        return float(workspace.FetchBlob("loss")), layout.canonical(self.trainable, self.differentiated.grad_map)
+
+    def feed(self, inputs):
+        for name, array in zip(self.inputs, inputs):
+            workspace.FeedBlob(name, as_caffe2(array))
+
+    def prepare(self, inputs, labels):
+        arrays = [*map(as_caffe2, inputs), labels.astype(np.int32)]
+        return list(zip(*arrays))
+
+    def train(self, batches):
+        return np.array(self.implementation.train(self.model, batches))
+
+    def infer(self, batches):
+        self.implementation.predict(self.predictor, self.outputs, batches)
+
+
+def as_caffe2(array):
+    """Return pixels in float32; tokens stay int32."""
+    return np.ascontiguousarray(array, np.float32) if array.dtype.kind == "f" else array
+
+
+def set_dropout(net, dropout, seed):
+    """Give each dropout its own random numbers; without ``dropout`` set all rates to zero."""
+    for index, op in enumerate(net.Proto().op):
+        if op.type == "Dropout":
+            op.device_option.random_seed = (seed + index) % 2**32
+        for arg in op.arg:
+            if not dropout and op.type in ("Dropout", "DropoutGrad") and arg.name == "ratio":
+                arg.f = 0.0
