@@ -1,0 +1,31 @@
+"""Keras' own convolutional network on CIFAR-10 in Keras 2, fed by its ImageDataGenerator."""
+
+import numpy as np
+from keras.preprocessing.image import ImageDataGenerator
+from keras.utils import to_categorical
+
+# The network and its training on arrays don't depend on where the batches come from.
+from .cifar10_keras_cnn import make_model, train
+
+__all__ = ["make_loader", "make_model", "train", "train_from_loader"]
+
+
+def make_loader(images_file, labels_file):
+    """Return the batches: the generator keeps all images in memory, shuffles them, and shifts and mirrors each one."""
+    images, labels = np.load(images_file), np.load(labels_file)
+    whole_batches = len(images) // 32 * 32
+    generator = ImageDataGenerator(
+        rescale=1 / 255,
+        width_shift_range=list(range(-3, 4)),  # pixels
+        height_shift_range=list(range(-3, 4)),
+        horizontal_flip=True,
+        fill_mode="nearest",
+    )
+    return generator.flow(images[:whole_batches], to_categorical(labels[:whole_batches], 10), batch_size=32)
+
+
+def train_from_loader(model, batches, steps):
+    """Train on so many batches, which two threads prepare, and return the mean loss."""
+    history = model.fit_generator(batches, steps_per_epoch=steps, epochs=1, workers=2, verbose=0)
+    batches.on_epoch_end()  # shuffle, or the next call trains on the same batches
+    return history.history["loss"]
