@@ -10,13 +10,14 @@ from rosetta.contenders import DEFAULT_SET, contender_sets, parse_contender
 from rosetta.environments import build
 from rosetta.machine import affinity
 from rosetta.manifest import frameworks
+from rosetta.plan import thread_variables
 from rosetta.result import Result
 from rosetta.workers import clean_environment
 
 WORKLOADS = ("mnist_mlp", "cifar10_cnn")
 SETS = contender_sets(frameworks())
 OTHERS = [name for name in SETS["all"] if name not in SETS[DEFAULT_SET]]
-CNTK_CHECKS = Path(__file__).with_name("cntk_checks.py")
+FOLDER = Path(__file__).parent
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +45,21 @@ def test_it_computes_the_same_network(contender: str, workload: str, proofs: Res
 
 
 @pytest.mark.timeout(900)
-def test_what_stands_in_for_cntks_libraries_does_their_work() -> None:
-    contender = parse_contender("cntk", frameworks())
-    environment = build(contender)
-    variables = {"OMP_NUM_THREADS": str(len(affinity())), **environment.variables(contender)}
+@pytest.mark.parametrize(
+    ("contender", "script"),
+    [
+        ("cntk", "cntk_checks.py"),  # what stands in for CNTK's libraries does their work
+        ("lasagne", "theano_blas.py"),  # Theano's matrix products are OpenBLAS's
+        ("keras2[theano]", "theano_blas.py"),
+    ],
+)
+def test_its_environment_is_as_it_should_be(contender: str, script: str) -> None:
+    """Run a script of checks by the environment's Python, with its workers' variables."""
+    parsed = parse_contender(contender, frameworks())
+    environment = build(parsed)
+    variables = {**thread_variables(len(affinity())), **environment.variables(parsed)}
     done = subprocess.run(
-        [environment.python, "-s", CNTK_CHECKS],
+        [environment.python, "-s", FOLDER / script],
         env=clean_environment(environment.home) | variables,
         cwd=environment.home,
         capture_output=True,
