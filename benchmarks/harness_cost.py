@@ -43,9 +43,10 @@ from rosetta.plan import Plan
 from rosetta.race import file_name
 from rosetta.result import Result
 from rosetta.results import log_rates
-from rosetta.run import Observer, batch_order, conduct, create
+from rosetta.run import Observer, conduct, create
 from rosetta.run_log import Event
 from rosetta.statistics import rate, ratio
+from rosetta.training_data import batch_order
 from rosetta.workers import clean_environment
 from rosetta.workloads import find_workload, workloads
 

@@ -19,7 +19,7 @@ from rosetta.manifest import Tolerances, frameworks
 from rosetta.paths import cache_folder
 from rosetta.reference import reference
 from rosetta.result import Equivalence
-from rosetta.run import batch_order
+from rosetta.training_data import batch_order
 from rosetta.workers import Worker
 from rosetta.workloads import find_workload
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rosetta.errors import RosettaError
-from rosetta.run import batch_order
+from rosetta.training_data import batch_order
 from rosetta.workloads import find_workload, workloads
 from rosetta.workloads.initialisers import orthogonal, unit_forget_bias
 from rosetta.workloads.layers import FLATTEN, Conv2d, Dense, Layer, Lstm, MaxPool2d, Reshape, Sum, TimeDistributed

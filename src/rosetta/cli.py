@@ -3,6 +3,7 @@
 import sys
 import webbrowser
 from collections.abc import Callable, Sequence
+from json import dumps as json_text
 from pathlib import Path
 from typing import Annotated
 
@@ -22,12 +23,16 @@ from rosetta.listings import contender_table, proof_table, run_table, workload_t
 from rosetta.manifest import Framework, frameworks
 from rosetta.paths import data_folder
 from rosetta.plan import PRESETS, Plan, find_preset, read_plan
+from rosetta.predict import predict
 from rosetta.report.exports import to_csv, to_markdown
 from rosetta.report.terminal import compare_table, result_table
 from rosetta.result import Result
 from rosetta.run import conduct, create, new_folder, read_result, write_report
 from rosetta.run_log import read_events
+from rosetta.train import train
+from rosetta.training_watch import TrainingWatch
 from rosetta.watch import Watch
+from rosetta.weights import load_weights, save_weights
 from rosetta.workloads import find_workload, workloads
 
 RUNS = Path("runs")
@@ -265,16 +270,16 @@ def show(
     frameworks_folder: FrameworksOption = None,
 ) -> None:
     """Show a workload's implementations side by side, e.g. `rosetta show cifar10_cnn --in torch --in jax`."""
-    name = find_workload(workload).name
     known = frameworks(frameworks_folder or [])
     wanted = inside or ["torch", "jax"]
     panels = []
     for text in wanted:
         framework = _framework(text, known)
         chosen = Contender(framework) if text == framework.name else parse_contender(text, known)
-        path = chosen.implementation(find_workload(workload).module)
-        if not path.exists():
-            raise RosettaError(f"{framework.title} has no implementation of {name}.")
+        module = find_workload(workload).module
+        if why := chosen.why_not(module):
+            raise RosettaError(why)
+        path = chosen.implementation(module)
         source = path.read_text("utf-8")
         if out.is_terminal:
             width = max(60, out.width // len(wanted) - 2)
@@ -283,6 +288,66 @@ def show(
             print(f"# {framework.title}: {path.name}\n{source}")
     if panels:
         out.print(Columns(panels))
+
+
+@app.command("train")
+def train_(
+    workload: Annotated[str, typer.Argument(help="A workload.", autocompletion=_complete_workload)],
+    contender: Annotated[
+        str, typer.Option("--with", metavar="CONTENDER", help="A contender.", autocompletion=_complete_contender)
+    ],
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Default: those of the published protocol.", show_default=False)
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(metavar="FILE.safetensors", help="Keep the weights there.", show_default=False)
+    ] = None,
+    data: DataOption = None,
+    frameworks_folder: FrameworksOption = None,
+    seed: Annotated[int, typer.Option(help="Seed of parameters, batches and dropout.")] = 1,
+) -> None:
+    """Train a network in one framework; show loss and test accuracy of each epoch; keep the weights.
+
+    Example: `rosetta train cifar10_tpu_cnn --with jax --epochs 3 --save cifar10.safetensors`
+    """
+    known = frameworks(frameworks_folder or [])
+    chosen, wanted = parse_contender(contender, known), find_workload(workload)
+    with TrainingWatch(err, out, chosen.name) as watch:
+        weights = train(wanted, chosen, epochs=epochs, data=data_folder(data), seed=seed, observer=watch)
+    if save is not None:
+        save_weights(save, weights)
+        out.print(f"weights {save}", highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command("predict")
+def predict_(
+    weights: Annotated[Path, typer.Argument(metavar="FILE.safetensors", help="Weights that `rosetta train` kept.")],
+    sample: Annotated[list[str], typer.Argument(metavar="PICTURE...", help="Picture files of any size.")],
+    contender: Annotated[
+        str | None,
+        typer.Option(
+            "--with",
+            metavar="CONTENDER",
+            help="Whose framework predicts; default: the one that trained.",
+            autocompletion=_complete_contender,
+            show_default=False,
+        ),
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many classes to name.")] = 3,
+    frameworks_folder: FrameworksOption = None,
+) -> None:
+    """Say what is in pictures, by trained weights, in any framework; JSON where the output is piped."""
+    loaded = load_weights(weights)
+    name = contender or loaded.about.get("contender", "torch")
+    chosen = parse_contender(name, frameworks(frameworks_folder or []))
+    found = predict(loaded, sample, chosen, top=top)
+    if not out.is_terminal:
+        rows = [{"sample": one.sample, "classes": dict(one.classes)} for one in found]
+        sys.stdout.write(json_text(rows, indent=1, ensure_ascii=False) + "\n")
+        return
+    for one in found:
+        words = "  ".join(f"{label} {probability:.1%}" for label, probability in one.classes)
+        out.print(f"{one.sample}  {words}", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()

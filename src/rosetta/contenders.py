@@ -133,6 +133,13 @@ class Contender:
             merged |= variant.cannot
         return merged
 
+    def why_not(self, workload: str) -> str:
+        """Return why it has no implementation of a workload; an empty text where it has one."""
+        missing = not self.implementation(workload).exists()
+        return self.cannot.get(workload) or (
+            f"{self.framework.title} has no implementation of {workload}." if missing else ""
+        )
+
     @property
     def precision(self) -> str:
         """The precision it computes in, as its variants declare it."""

@@ -87,13 +87,7 @@ class Plan(BaseModel):
     @property
     def environment(self) -> dict[str, str]:
         """The variables set for every worker alike, before those that a framework's manifest adds."""
-        return {
-            **thread_variables(len(self.affinity)),
-            "PYTHONHASHSEED": str(self.seed),
-            # Without these every step maps and unmaps its large arrays: 5-14 % slower, and less steady.
-            "MALLOC_MMAP_THRESHOLD_": str(2**30),
-            "MALLOC_TRIM_THRESHOLD_": str(2**30),
-        }
+        return worker_variables(len(self.affinity), self.seed)
 
     @property
     def command(self) -> str:
@@ -117,6 +111,17 @@ class Plan(BaseModel):
     def write(self, path: Path) -> None:
         """Write the plan as JSON."""
         path.write_text(self.model_dump_json(by_alias=True, indent=2) + "\n", encoding="utf-8")
+
+
+def worker_variables(threads: int, seed: int) -> dict[str, str]:
+    """Return the environment variables that every worker has, before those that a framework's manifest adds."""
+    return {
+        **thread_variables(threads),
+        "PYTHONHASHSEED": str(seed),
+        # Without these every step maps and unmaps its large arrays: 5-14 % slower, and less steady.
+        "MALLOC_MMAP_THRESHOLD_": str(2**30),
+        "MALLOC_TRIM_THRESHOLD_": str(2**30),
+    }
 
 
 def thread_variables(threads: int) -> dict[str, str]:

@@ -12,9 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
-import numpy as np
 import psutil
 
 from rosetta import datasets, machine
@@ -32,6 +30,7 @@ from rosetta.report.page import render_page
 from rosetta.result import Result
 from rosetta.results import derive
 from rosetta.run_log import Event, RunLog, read_events
+from rosetta.training_data import training_data
 from rosetta.workers import HOST, end_orphans
 from rosetta.workloads import find_workload
 from rosetta.workloads.spec import Workload
@@ -269,9 +268,7 @@ def _register(
                 measures=plan.kind != "verify",
             )
         for workload in workloads:
-            why = contender.cannot.get(workload.module, "")
-            if not contender.implementation(workload.module).exists():
-                why = why or f"{contender.framework.title} has no implementation of {workload.module}."
+            why = contender.why_not(workload.module)
             if why and not reason and (workload.name, label) not in failed:
                 log.append("failure", workload=workload.name, label=label, stage="plan", reason=why)
 
@@ -280,10 +277,8 @@ def _course(plan: Plan, workload: Workload, scratch: Path, log: RunLog, observer
     """Prepare the data, the batches' order and the canonical parameters of a workload."""
     given = Path(plan.data) if plan.data else None
     prepared = datasets.prepare(workload.dataset, given, cache_folder() / "data", say=observer.say)
-    order_file = scratch / f"{file_name(workload.name)}-order.npy"
-    samples = len(np.load(prepared.train_labels, mmap_mode="r", allow_pickle=False))
-    np.save(order_file, batch_order(workload, samples, plan.seed))
-    steps = training_samples(workload, samples) // workload.batch_size
+    order_file = (scratch / f"{file_name(workload.name)}-order.npy").resolve()
+    data, steps = training_data(workload, prepared, order_file, plan.seed)
     log.append(
         "data",
         workload=workload.name,
@@ -292,40 +287,9 @@ def _course(plan: Plan, workload: Workload, scratch: Path, log: RunLog, observer
         epoch_samples=steps * workload.batch_size,
         seconds=prepared.preparation_seconds,
     )
-    data: dict[str, Any] = {
-        "train_inputs": [str(path) for path in prepared.train_inputs],
-        "train_labels": str(prepared.train_labels),
-        "test_inputs": [str(path) for path in prepared.test_inputs],
-        "test_labels": str(prepared.test_labels),
-        "scale": prepared.scale,
-        "order": str(order_file.resolve()),
-        "digest": prepared.digest,
-    }
     parameters = workload.initial_parameters(plan.seed)
     material = Material(workload, data, parameters, scratch.resolve(), plan.seed, plan.timeouts.proving)
     return Course(workload, data, steps, material)
-
-
-def training_samples(workload: Workload, samples: int) -> int:
-    """Return how many of the data set's samples, the first ones, are trained on."""
-    return samples - round(samples * workload.held_out)
-
-
-def batch_order(workload: Workload, samples: int, seed: int) -> np.ndarray:
-    """Return the samples in training order, int32 (n, 1): a permutation an epoch, whole batches only.
-
-    Where images are augmented, (n, 4): the sample, pixels down, pixels right, whether mirrored.
-    """
-    rng = np.random.default_rng(seed)
-    trained = training_samples(workload, samples)
-    whole = trained // workload.batch_size * workload.batch_size
-    epochs = [rng.permutation(trained)[:whole] for _ in range(max(workload.epochs, 1))]
-    columns = [np.concatenate(epochs)]
-    if workload.augmentation:
-        shift, flips = workload.augmentation.shift, 2 if workload.augmentation.flip else 1
-        columns += [rng.integers(-shift, shift + 1, len(columns[0])) for _ in range(2)]
-        columns.append(rng.integers(0, flips, len(columns[0])))
-    return np.stack(columns, axis=1).astype(np.int32)
 
 
 @contextlib.contextmanager

@@ -46,7 +46,7 @@ class Session:
         usage.reset_peak()
         self._workload = workload = message["workload"]
         self._data, self._loading = message["data"], False
-        self._batches = Batches(message["data"], workload)
+        self._batches = Batches(message["data"], workload) if message["data"] else None
         start = time.perf_counter()
         implementation = load_implementation(self._folder, workload["module"])
         self._trainer = self._module.Trainer(
@@ -158,6 +158,18 @@ class Session:
         for inputs, labels in self._batches.test(count):
             correct += int((np.argmax(np.asarray(self._trainer.predict(inputs)), axis=1) == labels).sum())
         return {"correct": correct, "count": count}
+
+    def outputs(self, message: Message) -> Message:
+        """Write the logits of the inputs in an ``.npz`` file, in batches of the workload's size, the last filled up."""
+        with np.load(message["inputs"], allow_pickle=False) as arrays:
+            inputs = [arrays[spec["name"]] for spec in self._workload["inputs"]]
+        size, found = self._workload["batch_size"], []
+        for start in range(0, len(inputs[0]), size):
+            rows = np.arange(start, min(start + size, len(inputs[0])))
+            batch = tuple(array[np.resize(rows, size)] for array in inputs)
+            found.append(np.asarray(self._trainer.predict(batch), dtype=np.float64)[: len(rows)])
+        np.save(message["file"], np.concatenate(found), allow_pickle=False)
+        return {}
 
     def memory(self, message: Message) -> Message:
         """Return the largest resident size since the workload was opened, a loader's processes included, in bytes."""

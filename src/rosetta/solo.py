@@ -1,0 +1,101 @@
+"""One contender's worker alone in a workload: where it trains, predicts or converts, and nothing is raced."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rosetta.contenders import Contender
+from rosetta.environments import build
+from rosetta.errors import RosettaError
+from rosetta.machine import affinity
+from rosetta.plan import Timeouts, worker_variables
+from rosetta.workers import Worker, WorkerFailure
+from rosetta.workloads.spec import Workload
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+class Solo:
+    """A worker with a workload open in it; what it is asked, it answers in files of its own folder."""
+
+    def __init__(self, worker: Worker, contender: Contender, workload: Workload, folder: Path):
+        self.contender = contender
+        self.workload = workload
+        self.timeouts = Timeouts()
+        self._worker = worker
+        self._folder = folder
+
+    def ask(self, verb: str, timeout: float, **message: Any) -> dict[str, Any]:
+        """Send one message; return the reply. Raises ``RosettaError`` with the worker's reason."""
+        try:
+            return self._worker.ask(verb, timeout, **message)
+        except WorkerFailure as failure:
+            raise RosettaError(f"{self.contender.name} failed on {self.workload.name}: {failure}") from failure
+
+    def open(self, data: Mapping[str, Any] | None, seed: int) -> None:
+        """Build the network; without data it can only be asked about inputs that it is given."""
+        self.ask("open", self.timeouts.building, workload=self.workload.to_worker(), data=data, dropout=True, seed=seed)
+
+    def load_parameters(self, parameters: Arrays) -> None:
+        """Set all canonical parameters; the optimiser starts anew."""
+        file = self._folder / "parameters.npz"
+        np.savez(file, allow_pickle=False, **parameters)
+        self.ask("load_parameters", self.timeouts.building, file=str(file))
+
+    def parameters(self) -> dict[str, NDArray[np.float32]]:
+        """Return the canonical parameters, float32."""
+        file = self._folder / "parameters.npz"
+        self.ask("parameters", self.timeouts.building, file=str(file))
+        with np.load(file, allow_pickle=False) as arrays:
+            return {name: array.astype(np.float32) for name, array in arrays.items()}
+
+    def outputs(self, inputs: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+        """Return the logits, (n, classes), of inputs (n, …): scaled pixels, float32, or tokens, int32."""
+        given, answer = self._folder / "inputs.npz", self._folder / "outputs.npy"
+        names = [one.name for one in self.workload.inputs]
+        np.savez(given, allow_pickle=False, **dict(zip(names, inputs, strict=True)))
+        self.ask("outputs", self.timeouts.proving, inputs=str(given), file=str(answer))
+        return np.asarray(np.load(answer, allow_pickle=False), np.float64)
+
+
+@contextlib.contextmanager
+def solo(
+    contender: Contender,
+    workload: Workload,
+    data: Mapping[str, Any] | None = None,
+    *,
+    device: str = "cpu",
+    seed: int = 1,
+) -> Iterator[Solo]:
+    """Build the environment, start a worker with all threads, open the workload in it; end it in any case.
+
+    Raises ``RosettaError`` where the contender has no implementation of the workload, its environment can't be built,
+    or the worker fails.
+    """
+    if why := contender.why_not(workload.module):
+        raise RosettaError(why)
+    environment = build(contender, device)
+    cores = affinity()
+    variables = worker_variables(len(cores), seed) | environment.variables(contender)
+    with tempfile.TemporaryDirectory(prefix="rosetta-") as name:
+        folder = Path(name)
+        try:
+            worker = Worker(environment.python, environment.home, variables, folder / "worker.log", cores)
+        except WorkerFailure as failure:
+            raise RosettaError(f"{contender.name} can't be started: {failure}") from failure
+        with contextlib.closing(worker):
+            alone = Solo(worker, contender, workload, folder)
+            alone.ask(
+                "import_framework",
+                alone.timeouts.importing,
+                folder=str(contender.framework.folder),
+                device=device,
+                variants=list(contender.variants),
+            )
+            alone.open(data, seed)
+            yield alone

@@ -1,0 +1,130 @@
+"""Trains one contender's network, epoch by epoch, and keeps its weights."""
+
+import json
+import math
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rosetta import datasets
+from rosetta.contenders import Contender
+from rosetta.errors import RosettaError
+from rosetta.paths import cache_folder
+from rosetta.solo import Solo, solo
+from rosetta.training_data import training_data
+from rosetta.weights import Weights
+from rosetta.workloads.spec import Workload
+
+_CALL_SECONDS = 1.0
+"""How long the calls of the worker should take, between which progress is reported."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training stands, after some of its steps."""
+
+    epoch: int
+    """The current one; the first is 1."""
+    epochs: int
+    steps: int
+    """Done in this epoch."""
+    steps_per_epoch: int
+    loss: float
+    """Mean over this epoch's steps so far."""
+    samples_per_second: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class EpochEnd:
+    """What came of an epoch."""
+
+    epoch: int
+    loss: float
+    """Mean over its steps."""
+    accuracy: float
+    """Of the test samples."""
+    seconds: float
+    """Of training; the evaluation isn't in it."""
+
+
+class TrainingObserver:
+    """What a caller may watch; every method may be left as it is."""
+
+    def say(self, sentence: str) -> None:
+        """Take a sentence about what is being prepared."""
+
+    def progress(self, progress: Progress) -> None:
+        """Take where the training stands, about every second."""
+
+    def epoch(self, end: EpochEnd) -> None:
+        """Take what came of an epoch."""
+
+
+def train(
+    workload: Workload,
+    contender: Contender,
+    *,
+    epochs: int | None = None,
+    data: Path | None = None,
+    seed: int = 1,
+    device: str = "cpu",
+    observer: TrainingObserver | None = None,
+) -> Weights:
+    """Train for so many epochs, by default the published ones, and return the weights with what they came from.
+
+    Starts from the canonical parameters of the seed, in the seed's order of samples. Raises ``RosettaError`` where the
+    workload isn't trained, the contender can't, or the loss is no longer a finite number.
+    """
+    observer = observer or TrainingObserver()
+    if not workload.trains:
+        raise RosettaError(f"{workload.name} isn't trained: its network only makes features.")
+    epochs = epochs or workload.epochs
+    prepared = datasets.prepare(workload.dataset, data, cache_folder() / "data", say=observer.say)
+    with tempfile.TemporaryDirectory(prefix="rosetta-") as scratch:
+        arrays, steps = training_data(workload, prepared, Path(scratch) / "order.npy", seed)
+        with solo(contender, workload, arrays, device=device, seed=seed) as alone:
+            alone.load_parameters(workload.initial_parameters(seed))
+            accuracy = math.nan
+            for epoch in range(1, epochs + 1):
+                end = _epoch(alone, epoch, epochs, steps, observer)
+                observer.epoch(end)
+                accuracy = end.accuracy
+            parameters = alone.parameters()
+    about = {
+        "contender": contender.name,
+        "epochs": str(epochs),
+        "seed": str(seed),
+        "data": prepared.kind,
+        "test_accuracy": f"{accuracy:.4f}",
+        "classes": json.dumps(list(prepared.class_names)),
+    }
+    return Weights(workload, parameters, about)
+
+
+def _epoch(alone: Solo, epoch: int, epochs: int, steps: int, observer: TrainingObserver) -> EpochEnd:
+    verb = "train_from_files" if alone.workload.own_loader else "train"
+    done, losses, seconds, wall = 0, 0.0, 0.0, time.perf_counter()
+    size = 1
+    while done < steps:
+        size = min(size, steps - done)
+        first = (epoch - 1) * steps + done
+        reply = alone.ask(verb, alone.timeouts.epoch, first=first, steps=size)
+        if None in reply["losses"]:
+            raise RosettaError(
+                f"The loss of {alone.contender.name} is no finite number (NaN) in epoch {epoch}.",
+                "That is a result too: another --seed may do better.",
+            )
+        done += size
+        seconds += reply["seconds"]
+        losses += float(np.mean(reply["losses"])) * size
+        elapsed = time.perf_counter() - wall
+        left = elapsed / done * ((epochs - epoch + 1) * steps - done)
+        rate = done * alone.workload.batch_size / elapsed
+        observer.progress(Progress(epoch, epochs, done, steps, losses / done, rate, left))
+        size = max(1, round(size * min(4.0, _CALL_SECONDS / reply["seconds"])))
+    reply = alone.ask("accuracy", alone.timeouts.epoch, count=None)
+    return EpochEnd(epoch, losses / steps, reply["correct"] / reply["count"], seconds)

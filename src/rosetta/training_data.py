@@ -1,0 +1,49 @@
+"""What a worker is told of a workload's data: where the arrays are, and in which order it trains on the samples."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rosetta.datasets import PreparedDataset
+from rosetta.workloads.spec import Workload
+
+
+def training_data(
+    workload: Workload, prepared: PreparedDataset, order_file: Path, seed: int
+) -> tuple[dict[str, Any], int]:
+    """Write the seed's order of samples to a file; return all paths, and how many steps an epoch has."""
+    samples = len(np.load(prepared.train_labels, mmap_mode="r", allow_pickle=False))
+    np.save(order_file, batch_order(workload, samples, seed))
+    paths = {
+        "train_inputs": [str(path) for path in prepared.train_inputs],
+        "train_labels": str(prepared.train_labels),
+        "test_inputs": [str(path) for path in prepared.test_inputs],
+        "test_labels": str(prepared.test_labels),
+        "scale": prepared.scale,
+        "order": str(order_file),
+        "digest": prepared.digest,
+    }
+    return paths, _training_samples(workload, samples) // workload.batch_size
+
+
+def _training_samples(workload: Workload, samples: int) -> int:
+    """Return how many of the data set's samples, the first ones, are trained on."""
+    return samples - round(samples * workload.held_out)
+
+
+def batch_order(workload: Workload, samples: int, seed: int) -> np.ndarray:
+    """Return the samples in training order, int32 (n, 1): a permutation an epoch, whole batches only.
+
+    Where images are augmented, (n, 4): the sample, pixels down, pixels right, whether mirrored.
+    """
+    rng = np.random.default_rng(seed)
+    trained = _training_samples(workload, samples)
+    whole = trained // workload.batch_size * workload.batch_size
+    epochs = [rng.permutation(trained)[:whole] for _ in range(max(workload.epochs, 1))]
+    columns = [np.concatenate(epochs)]
+    if workload.augmentation:
+        shift, flips = workload.augmentation.shift, 2 if workload.augmentation.flip else 1
+        columns += [rng.integers(-shift, shift + 1, len(columns[0])) for _ in range(2)]
+        columns.append(rng.integers(0, flips, len(columns[0])))
+    return np.stack(columns, axis=1).astype(np.int32)
