@@ -1,0 +1,91 @@
+"""The TPU article's batch-normalised network on CIFAR-10 in PyTensor."""
+
+import numpy as np
+import pytensor
+import pytensor.tensor as pt
+
+from .layers import BatchNorm, Conv2D, Dense, Dropout, max_pool, parameter, relu, zeros_like
+
+
+class Network:
+    """Four 3 × 3 convolutions, batch normalisation before each pair, and two dense layers."""
+
+    def __init__(self):
+        self.norm1 = BatchNorm(3, epsilon=1e-3)
+        self.conv1 = Conv2D(3, 32, 3, padding=1)
+        self.conv2 = Conv2D(32, 32, 3, padding=1)
+        self.dropout1 = Dropout(0.25)
+        self.norm2 = BatchNorm(32, epsilon=1e-3)
+        self.conv3 = Conv2D(32, 64, 3, padding=1)
+        self.conv4 = Conv2D(64, 64, 3)
+        self.dropout2 = Dropout(0.25)
+        self.dense1 = Dense(7 * 7 * 64, 512)
+        self.dropout3 = Dropout(0.5)
+        self.dense2 = Dense(512, 10)
+
+    def __call__(self, x, training=False):
+        """Map images, (batch, 32, 32, 3), to logits, (batch, 10)."""
+        x = self.norm1(x, training)
+        x = relu(self.conv1(x))
+        x = relu(self.conv2(x))
+        x = self.dropout1(max_pool(x, 2), training)
+
+        x = self.norm2(x, training)
+        x = relu(self.conv3(x))
+        x = relu(self.conv4(x))
+        x = self.dropout2(max_pool(x, 2), training)
+
+        x = relu(self.dense1(x.reshape((-1, 7 * 7 * 64))))
+        x = self.dropout3(x, training)
+        return self.dense2(x)
+
+
+def make_variables():
+    """The variables that stand for a batch: its images and its labels."""
+    return pt.tensor("images", shape=(None, 32, 32, 3)), pt.ivector("labels")
+
+
+def loss_function(logits, labels):
+    """Mean cross-entropy."""
+    log_probabilities = pt.special.log_softmax(logits, axis=1)
+    return -log_probabilities[pt.arange(labels.shape[0]), labels].mean()
+
+
+class Optimizer:
+    """Adam as Keras has it: ε is added before the bias correction."""
+
+    def __init__(self, parameters):
+        self.parameters = parameters
+        self.steps_done = parameter(np.zeros(()))
+        self.means = [zeros_like(w) for w in parameters]
+        self.mean_squares = [zeros_like(w) for w in parameters]
+        self.state = [self.steps_done, *self.means, *self.mean_squares]
+
+    def updates(self, loss, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
+        """Pair each variable that a step changes with the expression of its new value."""
+        t = self.steps_done + 1
+        rate = learning_rate * pt.sqrt(1 - beta_2**t) / (1 - beta_1**t)
+        updates = [(self.steps_done, t)]
+        for w, m, v, g in zip(self.parameters, self.means, self.mean_squares, pytensor.grad(loss, self.parameters)):
+            new_m = beta_1 * m + (1 - beta_1) * g
+            new_v = beta_2 * v + (1 - beta_2) * g**2
+            updates += [(m, new_m), (v, new_v), (w, w - rate * new_m / (pt.sqrt(new_v) + epsilon))]
+        return updates
+
+
+def make_train_function(network, optimizer):
+    """Compile one step of training, which updates the shared variables and returns the loss."""
+    images, labels = make_variables()
+    loss = loss_function(network(images, training=True), labels)
+    updates = optimizer.updates(loss)
+    for layer in (network.norm1, network.norm2, network.dropout1, network.dropout2, network.dropout3):
+        updates += layer.updates
+    return pytensor.function([images, labels], loss, updates=updates)
+
+
+def train(train_function, batches):
+    """Train on batches of (images, labels) and return the losses."""
+    losses = []
+    for images, labels in batches:
+        losses.append(train_function(images, labels))
+    return losses

@@ -1,0 +1,77 @@
+"""The convolutional network on MNIST in PyTensor."""
+
+import pytensor
+import pytensor.tensor as pt
+
+from .layers import Conv2D, Dense, Dropout, max_pool, relu, zeros_like
+
+
+class Network:
+    """Two 3 × 3 convolutions and two dense layers."""
+
+    def __init__(self):
+        self.conv1 = Conv2D(1, 32, 3)
+        self.conv2 = Conv2D(32, 64, 3)
+        self.dropout1 = Dropout(0.25)
+        self.dense1 = Dense(12 * 12 * 64, 128)
+        self.dropout2 = Dropout(0.5)
+        self.dense2 = Dense(128, 10)
+
+    def __call__(self, x, training=False):
+        """Map images, (batch, 28, 28, 1), to logits, (batch, 10)."""
+        x = relu(self.conv1(x))
+        x = relu(self.conv2(x))
+        x = self.dropout1(max_pool(x, 2), training)
+
+        x = relu(self.dense1(x.reshape((-1, 12 * 12 * 64))))
+        x = self.dropout2(x, training)
+        return self.dense2(x)
+
+
+def make_variables():
+    """The variables that stand for a batch: its images and its labels."""
+    return pt.tensor("images", shape=(None, 28, 28, 1)), pt.ivector("labels")
+
+
+def loss_function(logits, labels):
+    """Mean cross-entropy."""
+    log_probabilities = pt.special.log_softmax(logits, axis=1)
+    return -log_probabilities[pt.arange(labels.shape[0]), labels].mean()
+
+
+class Optimizer:
+    """Adadelta, ε inside both roots."""
+
+    def __init__(self, parameters):
+        self.parameters = parameters
+        self.mean_squares = [zeros_like(w) for w in parameters]
+        self.mean_square_steps = [zeros_like(w) for w in parameters]
+        self.state = self.mean_squares + self.mean_square_steps
+
+    def updates(self, loss, learning_rate=1.0, rho=0.95, epsilon=1e-7):
+        """Pair each variable that a step changes with the expression of its new value."""
+        updates = []
+        gradients = pytensor.grad(loss, self.parameters)
+        for w, v, u, g in zip(self.parameters, self.mean_squares, self.mean_square_steps, gradients):
+            new_v = rho * v + (1 - rho) * g**2
+            d = pt.sqrt(u + epsilon) / pt.sqrt(new_v + epsilon) * g
+            updates += [(v, new_v), (u, rho * u + (1 - rho) * d**2), (w, w - learning_rate * d)]
+        return updates
+
+
+def make_train_function(network, optimizer):
+    """Compile one step of training, which updates the shared variables and returns the loss."""
+    images, labels = make_variables()
+    loss = loss_function(network(images, training=True), labels)
+    updates = optimizer.updates(loss)
+    for layer in (network.dropout1, network.dropout2):
+        updates += layer.updates
+    return pytensor.function([images, labels], loss, updates=updates)
+
+
+def train(train_function, batches):
+    """Train on batches of (images, labels) and return the losses."""
+    losses = []
+    for images, labels in batches:
+        losses.append(train_function(images, labels))
+    return losses

@@ -1,0 +1,77 @@
+"""The verbs in PyTensor."""
+
+from functools import cached_property
+
+import numpy as np
+import pytensor
+
+from rosetta_worker.layouts import images_to_channels_last
+
+from . import parameters as layout
+from .layers import Dropout
+
+
+class Trainer:
+    """A network of shared variables, and functions compiled from expressions of them."""
+
+    def __init__(self, implementation, workload, variants, device, dropout, seed):
+        pytensor.config.floatX = workload["dtype"]
+        np.random.seed(seed)
+        self.implementation = implementation
+        self.trained = workload["trained"]
+        self.specifications = workload["parameters"]
+        self.network = implementation.Network(**workload["options"])
+        for layer in vars(self.network).values():
+            if isinstance(layer, Dropout) and not dropout:
+                layer.rate = 0.0
+        self.variables = layout.variables(self.network, self.specifications)
+        if self.trained:
+            self.trainable = [v for v, p in zip(self.variables, self.specifications) if p["trainable"]]
+            self.optimizer = implementation.Optimizer(self.trainable)
+            self.train_function = implementation.make_train_function(self.network, self.optimizer)
+        else:
+            self.predict_function = implementation.make_predict_function(self.network)
+
+    # These two are compiled when they are first asked for: what is measured is often neither.
+
+    @cached_property
+    def predict_function(self):
+        *inputs, _ = self.implementation.make_variables()
+        return pytensor.function(inputs, self.network(*inputs))
+
+    @cached_property
+    def gradient_function(self):
+        *inputs, labels = self.implementation.make_variables()
+        loss = self.implementation.loss_function(self.network(*inputs), labels)
+        return pytensor.function([*inputs, labels], [loss, *pytensor.grad(loss, self.trainable)])
+
+    def load_parameters(self, parameters):
+        for variable, p in zip(self.variables, self.specifications):
+            layout.load(variable, parameters[p["name"]], p)
+        if self.trained:
+            for state in self.optimizer.state:
+                state.set_value(np.zeros_like(state.get_value()))
+
+    def parameters(self):
+        return self.canonical([variable.get_value() for variable in self.variables], self.specifications)
+
+    def predict(self, inputs):
+        return self.predict_function(*map(images_to_channels_last, inputs))
+
+    def loss_and_gradients(self, inputs, labels):
+        batch = (*map(images_to_channels_last, inputs), labels.astype(np.int32))
+        loss, *gradients = self.gradient_function(*batch)
+        return float(loss), self.canonical(gradients, [p for p in self.specifications if p["trainable"]])
+
+    def prepare(self, inputs, labels):
+        arrays = (*inputs, labels.astype(np.int32)) if self.trained else inputs
+        return [tuple(map(images_to_channels_last, batch)) for batch in zip(*arrays)]
+
+    def train(self, batches):
+        return np.array(self.implementation.train(self.train_function, batches))
+
+    def infer(self, batches):
+        self.implementation.predict(self.predict_function, batches)
+
+    def canonical(self, arrays, specifications):
+        return {p["name"]: layout.canonical(array, p) for p, array in zip(specifications, arrays)}
