@@ -3,6 +3,7 @@
 import collections
 import collections.abc
 import inspect
+import os
 import sys
 import types
 import typing
@@ -26,6 +27,11 @@ if not hasattr(inspect, "getargspec"):
 # Removed in Python 3.7. CNTK only asks whether an object is one; none is.
 if not hasattr(typing, "GenericMeta"):
     typing.GenericMeta = type("GenericMeta", (type,), {})
+
+# The MKL in CNTK's wheel, told to use one thread, divides by zero in a convolution after a larger one. Where there is
+# one processor only, two threads share it.
+if os.environ.get("MKL_NUM_THREADS") == "1":
+    os.environ["MKL_NUM_THREADS"] = "2"
 
 # CNTK's check of the operating system and its libraries: it wants Ubuntu 16.04, and runs ldconfig in several shells.
 system_check = types.ModuleType("cntk.cntk_py_init")

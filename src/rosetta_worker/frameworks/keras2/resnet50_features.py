@@ -16,11 +16,13 @@ from keras.layers import (
 )
 from keras.models import Model
 
+EPSILON = 1.0000001e-5  # float32's 1e-5 is a little smaller than 1e-5, which Theano refuses
+
 
 def convolution(x, filters, kernel_size, name, strides=1, padding="valid"):
     """Convolve and normalise, without activation."""
     x = Conv2D(filters, kernel_size, strides=strides, padding=padding, use_bias=False, name=name + "_conv")(x)
-    return BatchNormalization(axis=1, epsilon=1e-5, name=name + "_norm")(x)
+    return BatchNormalization(axis=1, epsilon=EPSILON, name=name + "_norm")(x)
 
 
 def bottleneck(x, width, strides, name, project):
