@@ -18,6 +18,7 @@ from rich.table import Table
 from rosetta import __version__, doctor, environments, machine
 from rosetta.calibration import calibration_table, comparisons
 from rosetta.contenders import DEFAULT_SET, Contender, contender_sets, parse_contender, read_set
+from rosetta.convert import export, export_onnx, read
 from rosetta.errors import RosettaError, unknown
 from rosetta.listings import contender_table, proof_table, run_table, workload_table
 from rosetta.manifest import Framework, frameworks
@@ -351,6 +352,52 @@ def predict_(
 
 
 @app.command()
+def convert(
+    file: Annotated[Path, typer.Argument(help="Weights that `rosetta train` kept; with --from a framework's own.")],
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="FRAMEWORK", help="`torch`, `keras`, `jax` or `onnx`.")
+    ] = None,
+    from_: Annotated[
+        str | None, typer.Option("--from", metavar="FRAMEWORK", help="Whose own file it is: `torch`, `keras`, `jax`.")
+    ] = None,
+    workload: Annotated[
+        str | None, typer.Option(help="With --from: whose weights they are.", autocompletion=_complete_workload)
+    ] = None,
+    out_file: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Default: beside the file.", show_default=False)
+    ] = None,
+    frameworks_folder: FrameworksOption = None,
+) -> None:
+    """Carry weights into the form that a framework's users load without Rosetta, or back from there.
+
+    Examples: `rosetta convert w.safetensors --to keras` · `rosetta convert w.safetensors --to onnx` ·
+    `rosetta convert model.weights.h5 --from keras --workload cifar10_cnn`
+    """
+    known = frameworks(frameworks_folder or [])
+    if (to is None) == (from_ is None):
+        raise RosettaError("Give either --to or --from.", "rosetta convert --help has examples.")
+    if from_ is not None:
+        if workload is None:
+            raise RosettaError("With --from say whose weights they are.", "Add, say, --workload cifar10_cnn.")
+        target = out_file or file.with_name(f"{file.name.split('.')[0]}-rosetta.safetensors")
+        save_weights(target, read(file, find_workload(workload), _any_back_end(from_, known)))
+        out.print(f"weights {target}", highlight=False, markup=False, soft_wrap=True)
+        return
+    weights, stem = load_weights(file), file.name.split(".")[0]
+    if to == "onnx":
+        target = out_file or file.with_name(f"{stem}.onnx")
+        trainer = parse_contender(weights.about.get("contender", "torch"), known)
+        lines = export_onnx(weights, trainer, target)
+    else:
+        contender = _any_back_end(str(to), known)
+        suffix = next(iter(contender.framework.weights), "")
+        target = out_file or file.with_name(f"{stem}-{contender.framework.name}{suffix}")
+        lines = export(weights, contender, target)
+    err.print(f"wrote {target}; load it with", highlight=False, markup=False, soft_wrap=True)
+    out.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command()
 def report(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's directory.")],
     open_: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
@@ -403,6 +450,13 @@ def environment_remove(name: Annotated[str, typer.Argument(help="Its name in `ro
     for found in [e.folder.name for e in environments.existing()] if name == "all" else [name]:
         environments.remove(found)
         out.print(f"removed {found}", highlight=False)
+
+
+def _any_back_end(text: str, known: dict[str, Framework]) -> Contender:
+    """Read a contender; where only its framework is named, the first of its back ends will do."""
+    framework = known.get(text)
+    groups = framework.groups.values() if framework else ()
+    return parse_contender(f"{text}[{','.join(members[0] for members in groups)}]" if groups else text, known)
 
 
 def _framework(contender: str, known: dict[str, Framework]) -> Framework:

@@ -122,6 +122,11 @@ class Framework(_Manifest):
         default={}, description='by workload, or for "all": what a reader should know of the implementation'
     )
     cannot: dict[str, str] = Field(default={}, description="by workload: why the framework has no implementation")
+    weights: dict[str, list[str]] = Field(
+        default={},
+        description="by the suffix of a file that its users keep weights in: the lines with which they load it; "
+        "{file}, {workload}, {options} and {, options} are filled in",
+    )
     folder: Annotated[Path, Field(exclude=True)]
 
     @property

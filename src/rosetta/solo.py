@@ -62,6 +62,31 @@ class Solo:
         self.ask("outputs", self.timeouts.proving, inputs=str(given), file=str(answer))
         return np.asarray(np.load(answer, allow_pickle=False), np.float64)
 
+    def own_weights(self) -> dict[str, NDArray[Any]]:
+        """Return all weights by the framework's own names, in its own layout."""
+        file = self._folder / "own.npz"
+        self.ask("own_weights", self.timeouts.building, file=str(file))
+        with np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
+
+    def load_own_weights(self, arrays: Arrays) -> None:
+        """Set all weights by the framework's own names; a name or shape that it doesn't have is its error."""
+        file = self._folder / "own.npz"
+        np.savez(file, allow_pickle=False, **arrays)
+        self.ask("load_own_weights", self.timeouts.building, file=str(file))
+
+    def own_file(self, suffix: str) -> bytes:
+        """Return the file that the framework itself writes of its network."""
+        file = self._folder / f"own{suffix}"
+        self.ask("save", self.timeouts.building, file=str(file))
+        return file.read_bytes()
+
+    def load_own_file(self, suffix: str, content: bytes) -> None:
+        """Have the framework read a file of its own."""
+        file = self._folder / f"own{suffix}"
+        file.write_bytes(content)
+        self.ask("restore", self.timeouts.building, file=str(file))
+
 
 @contextlib.contextmanager
 def solo(

@@ -171,6 +171,27 @@ class Session:
         np.save(message["file"], np.concatenate(found), allow_pickle=False)
         return {}
 
+    def own_weights(self, message: Message) -> Message:
+        """Write all weights to an ``.npz`` file, by the framework's own names."""
+        np.savez(message["file"], **self._trainer.own_weights())
+        return {}
+
+    def load_own_weights(self, message: Message) -> Message:
+        """Load weights by the framework's own names from an ``.npz`` file."""
+        with np.load(message["file"], allow_pickle=False) as arrays:
+            self._trainer.load_own_weights(dict(arrays))
+        return {}
+
+    def save(self, message: Message) -> Message:
+        """Have the framework write its network to a file as its users do."""
+        self._trainer.save(message["file"])
+        return {}
+
+    def restore(self, message: Message) -> Message:
+        """Have the framework read such a file."""
+        self._trainer.restore(message["file"])
+        return {}
+
     def memory(self, message: Message) -> Message:
         """Return the largest resident size since the workload was opened, a loader's processes included, in bytes."""
         return {"peak_bytes": usage.peak_bytes()}

@@ -91,6 +91,25 @@ class Trainer:
         """Train on the loader's next batches, otherwise like ``train``; after the last one it begins again."""
         raise NotImplementedError
 
+    def own_weights(self) -> Dict[str, np.ndarray]:
+        """Return all weights by the framework's own names and in its layout, as its users know them.
+
+        This and its inverse are for frameworks whose users keep weights in ``.safetensors`` files.
+        """
+        raise NotImplementedError
+
+    def load_own_weights(self, arrays: Dict[str, np.ndarray]) -> None:
+        """Set all weights by the framework's own names; raise if one is missing, odd or of another shape."""
+        raise NotImplementedError
+
+    def save(self, file: str) -> None:
+        """Write the network to a file of the framework's own, in the form that its suffix names."""
+        raise NotImplementedError
+
+    def restore(self, file: str) -> None:
+        """Read weights from such a file; raise if they aren't this network's."""
+        raise NotImplementedError
+
     def infer(self, batches: Any) -> None:
         """Predict on prepared batches, as this framework's users do, and return when the device has finished.
 

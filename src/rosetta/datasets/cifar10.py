@@ -75,6 +75,7 @@ DATASET = Dataset(
     inputs=(InputArray("image", (3, 32, 32), "uint8"),),
     scale=1 / 255,
     folder="cifar-10-batches-bin",
+    class_names=_CLASSES,
     editions=(
         Edition("real", 50_000, 10_000, decode, _TRAIN, (_TEST,)),
         Edition("real, first 1,017 test images", 50_000, 1_017, decode, _TRAIN, (_TEST_PREFIX,)),

@@ -142,6 +142,7 @@ DATASET = Dataset(
     inputs=(InputArray("review", (_LENGTH,), "int32"),),
     scale=1.0,
     folder="imdb",
+    class_names=_CLASSES,
     editions=(
         Edition("real", 25_000, 25_000, decode_archive, (_ARCHIVE,)),
         # The labelled reviews alone, their texts untouched.

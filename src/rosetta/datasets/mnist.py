@@ -90,6 +90,7 @@ DATASET = Dataset(
     inputs=(InputArray("image", (28, 28), "uint8"),),
     scale=1 / 255,
     folder="mnist",
+    class_names=_DIGITS,
     editions=(Edition("real", 60_000, 10_000, decode, _FILES[:2], _FILES[2:]),),
     downloads=tuple(Download(file, tuple(mirror + file.name for mirror in _MIRRORS)) for file in _FILES),
     generated=generated("synthetic", 60_000, 10_000, _DIGITS, partial(synthetic_images, (28, 28), 10)),

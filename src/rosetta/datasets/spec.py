@@ -139,6 +139,8 @@ class Dataset:
     scale: float
     generated: Edition
     folder: str = ""
+    class_names: tuple[str, ...] = ()
+    """Where they don't come from the files."""
     editions: tuple[Edition, ...] = ()
     downloads: tuple[Download, ...] = ()
 

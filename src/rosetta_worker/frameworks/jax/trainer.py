@@ -11,6 +11,8 @@ from rosetta_worker.layouts import images_to_channels_last
 from . import im2col
 from . import parameters as layout
 
+WEIGHTS = (nnx.Param, nnx.BatchStat)  # what a network learns, and its running statistics: no random numbers
+
 
 class Trainer:
     """An ``nnx.Module`` and an ``nnx.Optimizer``, bound to one compiled step of training, or of prediction."""
@@ -72,6 +74,17 @@ class Trainer:
 
     def train_from_files(self, steps):
         return self.train(itertools.islice(self.batches, steps))
+
+    def own_weights(self):
+        state = nnx.to_flat_state(nnx.as_pure(nnx.state(self.network, WEIGHTS)))
+        return {".".join(map(str, path)): np.asarray(array) for path, array in state}
+
+    def load_own_weights(self, arrays):
+        found = self.own_weights()
+        if {name: a.shape for name, a in found.items()} != {name: a.shape for name, a in arrays.items()}:
+            odd = sorted(name for name in {*found, *arrays} if np.shape(found.get(name)) != np.shape(arrays.get(name)))
+            raise ValueError("these weights don't fit: " + ", ".join(odd[:3]))
+        nnx.update(self.network, nnx.from_flat_state({tuple(name.split(".")): a for name, a in arrays.items()}))
 
     def infer(self, batches):
         jax.block_until_ready(self.implementation.predict(self.step, batches))

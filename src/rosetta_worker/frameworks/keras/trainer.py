@@ -77,6 +77,16 @@ class Trainer:
         inputs, _ = batches
         self.implementation.predict(self.model, inputs)
 
+    def save(self, file):
+        """Write the whole model, or with the suffix .weights.h5 its weights alone."""
+        if file.endswith(".weights.h5"):
+            self.model.save_weights(file)
+        else:
+            self.model.save(file)
+
+    def restore(self, file):
+        self.model.load_weights(file)
+
 
 def as_fed(inputs):
     """Return what a model is fed: an array, or a list where it has several inputs; images channels last."""

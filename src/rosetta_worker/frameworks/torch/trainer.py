@@ -83,6 +83,12 @@ class Trainer:
         outputs = self.implementation.predict(self.model, batches, self.device)
         torch.cat(outputs).cpu()
 
+    def own_weights(self):
+        return {name: tensor.cpu().numpy() for name, tensor in self.network.state_dict().items()}
+
+    def load_own_weights(self, arrays):
+        self.network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+
     def host_tensors(self, inputs):
         return self.in_memory_format([torch.from_numpy(array) for array in inputs])
 
