@@ -12,7 +12,7 @@ from caffe2.python import model_helper, workspace
 from . import parameters as layout
 
 # Unless told otherwise Caffe2 computes with one thread.
-THREADS = len(os.sched_getaffinity(0))
+THREADS = int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
 workspace.GlobalInit(["caffe2", "--caffe2_log_level=2", "--caffe2_omp_num_threads={}".format(THREADS)])
 
 
