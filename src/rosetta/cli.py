@@ -301,7 +301,13 @@ def train_(
         int | None, typer.Option(min=1, help="Default: those of the published protocol.", show_default=False)
     ] = None,
     save: Annotated[
-        Path | None, typer.Option(metavar="FILE.safetensors", help="Keep the weights there.", show_default=False)
+        Path | None,
+        typer.Option(
+            metavar="FILE.safetensors",
+            help="Keep the weights there; until they are done, after every epoch a checkpoint beside it, "
+            "from which the same command goes on.",
+            show_default=False,
+        ),
     ] = None,
     data: DataOption = None,
     frameworks_folder: FrameworksOption = None,
@@ -313,10 +319,14 @@ def train_(
     """
     known = frameworks(frameworks_folder or [])
     chosen, wanted = parse_contender(contender, known), find_workload(workload)
+    checkpoint = save.with_name(f"{save.name}.checkpoint") if save else None
     with TrainingWatch(err, out, chosen.name) as watch:
-        weights = train(wanted, chosen, epochs=epochs, data=data_folder(data), seed=seed, observer=watch)
-    if save is not None:
+        weights = train(
+            wanted, chosen, epochs=epochs, data=data_folder(data), seed=seed, checkpoint=checkpoint, observer=watch
+        )
+    if save is not None and checkpoint is not None:
         save_weights(save, weights)
+        checkpoint.unlink(missing_ok=True)
         out.print(f"weights {save}", highlight=False, markup=False, soft_wrap=True)
 
 

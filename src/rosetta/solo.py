@@ -62,6 +62,30 @@ class Solo:
         self.ask("outputs", self.timeouts.proving, inputs=str(given), file=str(answer))
         return np.asarray(np.load(answer, allow_pickle=False), np.float64)
 
+    @property
+    def resumable(self) -> bool:
+        """Whether a training can go on in another process as if it were this one."""
+        has = self.ask("abilities", self.timeouts.building)["verbs"]
+        # What a framework's own loader has read ahead isn't known to anybody else.
+        return not self.workload.own_loader and {"reseed", "optimizer_state", "load_optimizer_state"} <= set(has)
+
+    def reseed(self, seed: int) -> None:
+        """Start all of dropout's random numbers anew."""
+        self.ask("reseed", self.timeouts.building, seed=seed)
+
+    def optimizer_state(self) -> dict[str, NDArray[Any]]:
+        """Return all that the optimiser has accumulated."""
+        file = self._folder / "optimizer.npz"
+        self.ask("optimizer_state", self.timeouts.building, file=str(file))
+        with np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
+
+    def load_optimizer_state(self, arrays: Arrays) -> None:
+        """Set all that the optimiser had accumulated."""
+        file = self._folder / "optimizer.npz"
+        np.savez(file, allow_pickle=False, **arrays)
+        self.ask("load_optimizer_state", self.timeouts.building, file=str(file))
+
     def own_weights(self) -> dict[str, NDArray[Any]]:
         """Return all weights by the framework's own names, in its own layout."""
         file = self._folder / "own.npz"

@@ -1,7 +1,6 @@
 """Trains one contender's network, epoch by epoch, and keeps its weights."""
 
 import json
-import math
 import tempfile
 import time
 from dataclasses import dataclass
@@ -10,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from rosetta import datasets
+from rosetta.checkpoint import Checkpoint, EpochEnd, load_checkpoint, save_checkpoint
 from rosetta.contenders import Contender
 from rosetta.errors import RosettaError
 from rosetta.paths import cache_folder
 from rosetta.solo import Solo, solo
 from rosetta.training_data import training_data
-from rosetta.weights import Weights
+from rosetta.weights import Weights, identity
 from rosetta.workloads.spec import Workload
 
 _CALL_SECONDS = 1.0
@@ -36,19 +36,6 @@ class Progress:
     """Mean over this epoch's steps so far."""
     samples_per_second: float
     seconds_left: float
-
-
-@dataclass(frozen=True)
-class EpochEnd:
-    """What came of an epoch."""
-
-    epoch: int
-    loss: float
-    """Mean over its steps."""
-    accuracy: float
-    """Of the test samples."""
-    seconds: float
-    """Of training; the evaluation isn't in it."""
 
 
 class TrainingObserver:
@@ -72,34 +59,54 @@ def train(
     data: Path | None = None,
     seed: int = 1,
     device: str = "cpu",
+    checkpoint: Path | None = None,
     observer: TrainingObserver | None = None,
 ) -> Weights:
     """Train for so many epochs, by default the published ones, and return the weights with what they came from.
 
-    Starts from the canonical parameters of the seed, in the seed's order of samples. Raises ``RosettaError`` where the
-    workload isn't trained, the contender can't, or the loss is no longer a finite number.
+    Starts from the canonical parameters of the seed, in the seed's order of samples; or goes on from ``checkpoint``,
+    which is written after every epoch, with the same result as without the interruption. Raises ``RosettaError`` where
+    the workload isn't trained, the contender can't, or the loss is no longer a finite number.
     """
     observer = observer or TrainingObserver()
     if not workload.trains:
         raise RosettaError(f"{workload.name} isn't trained: its network only makes features.")
     epochs = epochs or workload.epochs
     prepared = datasets.prepare(workload.dataset, data, cache_folder() / "data", say=observer.say)
+    run = {
+        "workload": workload.name,
+        "identity": identity(workload),
+        "contender": contender.name,
+        "seed": str(seed),
+        "data": prepared.digest,
+    }
+    start = load_checkpoint(checkpoint, run) if checkpoint and checkpoint.exists() else None
+    history = list(start.history) if start else []
     with tempfile.TemporaryDirectory(prefix="rosetta-") as scratch:
         arrays, steps = training_data(workload, prepared, Path(scratch) / "order.npy", seed)
         with solo(contender, workload, arrays, device=device, seed=seed) as alone:
-            alone.load_parameters(workload.initial_parameters(seed))
-            accuracy = math.nan
-            for epoch in range(1, epochs + 1):
-                end = _epoch(alone, epoch, epochs, steps, observer)
-                observer.epoch(end)
-                accuracy = end.accuracy
+            resumable = alone.resumable
+            if checkpoint and not resumable:
+                observer.say(f"{contender.name} can't be resumed on {workload.name}: an interruption loses all epochs.")
+            alone.load_parameters(start.parameters if start else workload.initial_parameters(seed))
+            if start:
+                alone.load_optimizer_state(start.optimizer)
+                observer.say(f"Going on after epoch {len(history)}, from {checkpoint}")
+            for epoch in range(len(history) + 1, epochs + 1):
+                if resumable:
+                    alone.reseed(seed + epoch)
+                history.append(_epoch(alone, epoch, epochs, steps, observer))
+                observer.epoch(history[-1])
+                if checkpoint and resumable:
+                    state = Checkpoint(run, tuple(history), alone.parameters(), alone.optimizer_state())
+                    save_checkpoint(checkpoint, state)
             parameters = alone.parameters()
     about = {
         "contender": contender.name,
-        "epochs": str(epochs),
+        "epochs": str(len(history)),
         "seed": str(seed),
         "data": prepared.kind,
-        "test_accuracy": f"{accuracy:.4f}",
+        "test_accuracy": f"{history[-1].accuracy:.4f}",
         "classes": json.dumps(list(prepared.class_names)),
     }
     return Weights(workload, parameters, about)

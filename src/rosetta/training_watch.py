@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from rosetta.train import EpochEnd, Progress, TrainingObserver
+from rosetta.checkpoint import EpochEnd
+from rosetta.train import Progress, TrainingObserver
 
 
 class TrainingWatch(TrainingObserver):

@@ -171,6 +171,26 @@ class Session:
         np.save(message["file"], np.concatenate(found), allow_pickle=False)
         return {}
 
+    def abilities(self, message: Message) -> Message:
+        """Name the verbs that the framework's trainer has."""
+        return {"verbs": [name for name in dir(self._trainer) if not name.startswith("_")]}
+
+    def reseed(self, message: Message) -> Message:
+        """Start dropout's random numbers anew."""
+        self._trainer.reseed(message["seed"])
+        return {}
+
+    def optimizer_state(self, message: Message) -> Message:
+        """Write the optimiser's state to an ``.npz`` file."""
+        np.savez(message["file"], **self._trainer.optimizer_state())
+        return {}
+
+    def load_optimizer_state(self, message: Message) -> Message:
+        """Load the optimiser's state from an ``.npz`` file."""
+        with np.load(message["file"], allow_pickle=False) as arrays:
+            self._trainer.load_optimizer_state(dict(arrays))
+        return {}
+
     def own_weights(self, message: Message) -> Message:
         """Write all weights to an ``.npz`` file, by the framework's own names."""
         np.savez(message["file"], **self._trainer.own_weights())

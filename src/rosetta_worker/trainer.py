@@ -91,6 +91,18 @@ class Trainer:
         """Train on the loader's next batches, otherwise like ``train``; after the last one it begins again."""
         raise NotImplementedError
 
+    def reseed(self, seed: int) -> None:
+        """Start all of dropout's random numbers anew, so that an epoch's don't depend on what was drawn before."""
+        raise NotImplementedError
+
+    def optimizer_state(self) -> Parameters:
+        """Return all that the optimiser has accumulated, by names of the framework's own choice."""
+        raise NotImplementedError
+
+    def load_optimizer_state(self, arrays: Parameters) -> None:
+        """Set all that the optimiser had accumulated, once ``load_parameters`` has started it anew."""
+        raise NotImplementedError
+
     def own_weights(self) -> Dict[str, np.ndarray]:
         """Return all weights by the framework's own names and in its layout, as its users know them.
 

@@ -75,6 +75,17 @@ class Trainer:
     def train_from_files(self, steps):
         return self.train(itertools.islice(self.batches, steps))
 
+    def reseed(self, seed):
+        nnx.reseed(self.network, default=seed)
+
+    def optimizer_state(self):
+        return {name: np.asarray(array) for name, (_, array) in layout.by_name(nnx.state(self.optimizer)).items()}
+
+    def load_optimizer_state(self, arrays):
+        found = layout.by_name(nnx.state(self.optimizer))
+        values = {path: jax.numpy.array(arrays[name]) for name, (path, _) in found.items()}
+        nnx.update(self.optimizer, nnx.from_flat_state(values))
+
     def own_weights(self):
         state = nnx.to_flat_state(nnx.as_pure(nnx.state(self.network, WEIGHTS)))
         return {".".join(map(str, path)): np.asarray(array) for path, array in state}

@@ -12,6 +12,8 @@ from rosetta_worker.layouts import images_to_channels_last
 
 from . import parameters as layout
 
+DTYPES = {"pixels": "float32", "tokens": "int32"}
+
 backend = importlib.import_module(".backend_" + keras.config.backend(), __package__)
 
 
@@ -32,6 +34,7 @@ class Trainer:
                 if isinstance(layer, keras.layers.Dropout):
                     layer.rate = 0.0
         self.variables = {p["name"]: layout.variable(self.model, p) for p in self.specifications}
+        self.zeros = as_fed([np.zeros((1, *i["shape"]), DTYPES[i["kind"]]) for i in workload["inputs"]])
         self.optimizer_start = []
         if workload["trained"]:
             backend.mend(self.model.optimizer)
@@ -76,6 +79,22 @@ class Trainer:
         """Return when the features are in the host's memory, where ``predict`` brings them."""
         inputs, _ = batches
         self.implementation.predict(self.model, inputs)
+
+    def reseed(self, seed):
+        """On PyTorch dropout draws from the global random numbers, else from its layer's own."""
+        keras.utils.set_random_seed(seed)
+        for index, layer in enumerate(self.model.layers):
+            if isinstance(layer, keras.layers.Dropout):
+                layer.seed_generator.state.assign(np.array([seed, index], "uint32"))
+
+    def optimizer_state(self):
+        return {str(i): keras.ops.convert_to_numpy(v) for i, v in enumerate(self.model.optimizer.variables)}
+
+    def load_optimizer_state(self, arrays):
+        # The first call of fit or evaluate builds the loss and draws random numbers for that, on PyTorch: not in fit.
+        self.model.evaluate(self.zeros, np.zeros(1, np.int64), verbose=0)
+        for index, variable in enumerate(self.model.optimizer.variables):
+            variable.assign(arrays[str(index)])
 
     def save(self, file):
         """Write the whole model, or with the suffix .weights.h5 its weights alone."""

@@ -64,6 +64,24 @@ class Trainer:
             losses.append(loss)
         return np.array(losses)
 
+    def reseed(self, seed):
+        self.training.random = np.random.default_rng(seed)
+
+    def optimizer_state(self):
+        state = {}
+        for name, value in vars(self.update).items():
+            if isinstance(value, dict):
+                state.update({name + "/" + parameter: array for parameter, array in value.items()})
+        return {**state, "t": np.array(getattr(self.update, "t", 0))}
+
+    def load_optimizer_state(self, arrays):
+        for name, array in arrays.items():
+            kind, _, parameter = name.partition("/")
+            if parameter:
+                getattr(self.update, kind)[parameter] = array
+            elif hasattr(self.update, kind):
+                setattr(self.update, kind, int(array))
+
     def infer(self, batches):
         for inputs, _ in batches:
             self.predict(inputs)

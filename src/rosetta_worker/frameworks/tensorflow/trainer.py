@@ -31,7 +31,9 @@ class Trainer:
         as_dtype(self.network, workload["dtype"])
         self.variables = layout.variables(self.network, self.specifications)
 
-        jit_compile = "jit_compile" in variants or None  # None, not False: on a TPU TensorFlow always compiles
+        self.jit_compile = jit_compile = (
+            "jit_compile" in variants or None
+        )  # None, not False: on a TPU TensorFlow always compiles
         if self.trained:
             self.optimizer = implementation.Optimizer(self.network.trainable_variables)
             as_dtype(self.optimizer, workload["dtype"])
@@ -66,6 +68,18 @@ class Trainer:
         losses = tf.stack(self.implementation.train(self.train_step, batches)).numpy()
         tf.test.experimental.sync_devices()
         return losses
+
+    def reseed(self, seed):
+        """Trace the step anew: the random numbers of a traced one go on where they are."""
+        tf.random.set_seed(seed)
+        self.train_step = self.implementation.make_train_step(self.network, self.optimizer, self.jit_compile)
+
+    def optimizer_state(self):
+        return {str(index): state.numpy() for index, state in enumerate(self.optimizer.variables)}
+
+    def load_optimizer_state(self, arrays):
+        for index, state in enumerate(self.optimizer.variables):
+            state.assign(arrays[str(index)])
 
     def open_files(self, images, labels):
         self.batches = iter(self.implementation.make_loader(images, labels))

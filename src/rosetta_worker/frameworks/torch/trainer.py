@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -82,6 +83,35 @@ class Trainer:
         """Return when the outputs are in the host's memory: that waits for the device."""
         outputs = self.implementation.predict(self.model, batches, self.device)
         torch.cat(outputs).cpu()
+
+    def reseed(self, seed):
+        torch.manual_seed(seed)
+
+    def optimizer_state(self):
+        optimizer, schedulers = self.optimizer_and_schedulers()
+        state = optimizer.state_dict()["state"]
+        arrays = {"{}.{}".format(i, name): v.cpu().numpy() for i, own in state.items() for name, v in own.items()}
+        arrays["rate"] = np.array([group["lr"] for group in optimizer.param_groups])
+        arrays["scheduled"] = np.array([scheduler.last_epoch for scheduler in schedulers], np.int64)
+        return arrays
+
+    def load_optimizer_state(self, arrays):
+        optimizer, schedulers = self.optimizer_and_schedulers()
+        whole = optimizer.state_dict()
+        for name, array in arrays.items():
+            index, _, own = name.partition(".")
+            if own:
+                whole["state"].setdefault(int(index), {})[own] = torch.from_numpy(array)
+        optimizer.load_state_dict(whole)
+        for group, rate in zip(optimizer.param_groups, arrays["rate"]):
+            group["lr"] = float(rate)
+        for scheduler, steps in zip(schedulers, arrays["scheduled"]):
+            scheduler.last_epoch = int(steps)
+
+    def optimizer_and_schedulers(self):
+        """A text that has schedules of the learning rate returns them after the optimiser."""
+        optimizer, *schedulers = self.optimizer if isinstance(self.optimizer, tuple) else (self.optimizer,)
+        return optimizer, schedulers
 
     def own_weights(self):
         return {name: tensor.cpu().numpy() for name, tensor in self.network.state_dict().items()}
