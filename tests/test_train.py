@@ -13,7 +13,7 @@ from PIL import Image
 
 from rosetta import datasets
 from rosetta.errors import RosettaError
-from rosetta.paths import cache_folder, data_folder
+from rosetta.paths import cache_folder
 from rosetta.pictures import read_picture
 from rosetta.weights import load_weights
 
@@ -25,9 +25,9 @@ def rosetta(*words: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("weights") / "digits.safetensors"
-    done = rosetta("train", "mnist_mlp", "--with", "torch", "--epochs", "1", "--save", file)
+    done = rosetta("train", "mnist_mlp", "--with", "torch", "--epochs", "1", "--save", file, "--data", real_data)
     assert done.returncode == 0, done.stderr
     assert "epoch 1  loss 0." in done.stdout and "test accuracy 9" in done.stdout
     return file
@@ -40,8 +40,8 @@ def test_weights_say_what_they_are_from(trained: Path) -> None:
     assert json.loads(about["classes"]) == list("0123456789")
 
 
-def test_another_framework_says_the_same_of_a_picture(trained: Path, tmp_path: Path) -> None:
-    prepared = datasets.prepare("mnist", data_folder(None), cache_folder() / "data")
+def test_another_framework_says_the_same_of_a_picture(trained: Path, real_data: Path, tmp_path: Path) -> None:
+    prepared = datasets.prepare("mnist", real_data, cache_folder() / "data")
     images, labels = (np.load(path) for path in (prepared.test_inputs[0], prepared.test_labels))
     files = []
     for row in range(20):
