@@ -1,6 +1,7 @@
 """A run's result from hand-made events: statuses and reasons, medians, ratios and ties, what is still pending."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from rosetta.plan import Plan
 from rosetta.report.summary import first_step_words
 from rosetta.result import ContenderResult, Result
 from rosetta.results import derive, log_rates
+from rosetta.run import new_folder
 from rosetta.run_log import Event
 
 BATCH = 128
@@ -42,6 +44,12 @@ def race(a: dict[tuple[int, int], float], b: dict[tuple[int, int], float]) -> li
 
 
 # Status
+
+
+def test_runs_begun_in_the_same_second_have_directories_of_their_own(tmp_path: Path) -> None:
+    for _ in range(3):
+        new_folder(tmp_path, make_plan(["torch"])).mkdir()
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_without_a_proof_it_is_pending() -> None:

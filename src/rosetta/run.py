@@ -340,6 +340,10 @@ def run_folders(root: Path) -> list[Path]:
 
 
 def new_folder(root: Path, plan: Plan) -> Path:
-    """Name a run's directory by its time and kind."""
-    stamp = datetime.now().strftime("%Y-%m-%dT%H-%M-%S")
-    return root / f"{stamp}-{plan.kind}"
+    """Name a run's directory by its time and kind, and with a number where another began in the same second."""
+    first = folder = root / f"{datetime.now():%Y-%m-%dT%H-%M-%S}-{plan.kind}"
+    number = 1
+    while folder.exists():
+        number += 1
+        folder = first.with_name(f"{first.name}-{number}")
+    return folder
