@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from packaging.requirements import Requirement
 from rich.console import Console
 
-import rosetta.cli
+import rosetta.cli_options
 import rosetta.listings
 import rosetta.manifest
 from rosetta.contenders import (
@@ -259,8 +259,8 @@ def test_a_large_download_is_said_wherever_it_could_be_asked_for(monkeypatch: py
     large = framework_with(download="880 MB", sets={"heritage": ["made"]})
     said = "Made is a download of 880 MB, made only when it is asked for."
     assert Contender(large).note("mnist_mlp").endswith(said)
-    monkeypatch.setattr(rosetta.cli, "frameworks", lambda: KNOWN | {"made": large})
-    assert said in rosetta.cli._set_help() and "`heritage`" in rosetta.cli._set_help()
+    monkeypatch.setattr(rosetta.cli_options, "frameworks", lambda: KNOWN | {"made": large})
+    assert said in rosetta.cli_options._set_help() and "`heritage`" in rosetta.cli_options._set_help()
     monkeypatch.setattr(rosetta.listings, "frameworks", lambda: {"made": large})
     console = Console(width=200, record=True)
     console.print(rosetta.listings.contender_table())

@@ -3,13 +3,11 @@
 import sys
 import webbrowser
 from collections.abc import Callable, Sequence
-from json import dumps as json_text
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.columns import Columns
-from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 from rich.syntax import Syntax
@@ -17,30 +15,38 @@ from rich.table import Table
 
 from rosetta import __version__, doctor, environments, machine
 from rosetta.calibration import calibration_table, comparisons
-from rosetta.contenders import DEFAULT_SET, Contender, contender_sets, parse_contender, read_set
-from rosetta.convert import export, export_onnx, read
+from rosetta.cli_options import (
+    AllOption,
+    DataOption,
+    FrameworksOption,
+    OutOption,
+    SeedOption,
+    SetOption,
+    WithOption,
+    WorkloadsArgument,
+    complete_contender,
+    complete_framework,
+    complete_workload,
+    err,
+    out,
+)
+from rosetta.cli_weights import app as weights_app
+from rosetta.contenders import DEFAULT_SET, Contender, parse_contender, read_set
 from rosetta.errors import RosettaError, unknown
 from rosetta.listings import contender_table, proof_table, run_table, workload_table
 from rosetta.manifest import Framework, frameworks
 from rosetta.paths import data_folder
 from rosetta.plan import PRESETS, Plan, find_preset, read_plan
-from rosetta.predict import predict
 from rosetta.report.exports import to_csv, to_markdown
 from rosetta.report.terminal import compare_table, result_table
 from rosetta.result import Result
 from rosetta.run import conduct, create, new_folder, read_result, write_report
 from rosetta.run_log import read_events
-from rosetta.train import train
-from rosetta.training_watch import TrainingWatch
 from rosetta.watch import Watch
-from rosetta.weights import load_weights, save_weights
 from rosetta.workloads import find_workload, workloads
 
 RUNS = Path("runs")
 DEFAULT_WORKLOADS = ("mnist_mlp", "cifar10_cnn")
-
-out = Console()
-err = Console(stderr=True)
 
 app = typer.Typer(
     name="rosetta",
@@ -54,80 +60,8 @@ Start with `rosetta run`: two networks, six contenders, about six minutes on two
 requirement: `torch`, `torch[compile]`, `keras[jax]`, `torch==2.13.0`.""",
 )
 environment_app = typer.Typer(no_args_is_help=True, help="The contenders' virtual environments.")
+app.add_typer(weights_app)
 app.add_typer(environment_app, name="env")
-
-
-def _complete_workload(start: str) -> list[str]:
-    return [name for name in workloads() if name.startswith(start)]
-
-
-def _complete_framework(start: str) -> list[str]:
-    return [name for name in frameworks() if name.startswith(start)]
-
-
-def _complete_contender(start: str) -> list[str]:
-    names = []
-    for framework in frameworks().values():
-        names += [] if framework.groups else [framework.name]
-        names += [f"{framework.name}[{variant}]" for variant in framework.variants]
-    return [name for name in names if name.startswith(start)]
-
-
-def _complete_set(start: str) -> list[str]:
-    return [name for name in contender_sets(frameworks()) if name.startswith(start)]
-
-
-def _set_help() -> str:
-    try:
-        known = frameworks()
-    except RosettaError:  # the command itself will say what is wrong with a manifest
-        known = {}
-    names = ", ".join(f"`{name}`" for name in contender_sets(known))
-    downloads = " ".join(Contender(framework).download for framework in known.values() if framework.download)
-    return (
-        f"A set of contenders: {names}, or a file that names some, one a line. Default, unless contenders are named: "
-        f"`{DEFAULT_SET}`. {downloads}"
-    )
-
-
-WorkloadsArgument = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[WORKLOAD]...",
-        help="Workloads; the two of the main job if none is named.",
-        autocompletion=_complete_workload,
-    ),
-]
-AllOption = Annotated[bool, typer.Option("--all", help="Every workload: the whole matrix, half an hour.")]
-WithOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--with",
-        metavar="CONTENDER",
-        help="A contender; repeat it.",
-        autocompletion=_complete_contender,
-    ),
-]
-SetOption = Annotated[
-    str | None,
-    typer.Option(
-        "--set",
-        metavar="SET",
-        help=_set_help(),
-        autocompletion=_complete_set,
-    ),
-]
-DataOption = Annotated[
-    Path | None, typer.Option(help="Folder with the original data files; also ROSETTA_DATA.", show_default=False)
-]
-FrameworksOption = Annotated[
-    list[Path] | None, typer.Option("--frameworks", help="A folder with framework folders of your own; repeat it.")
-]
-SeedOption = Annotated[int, typer.Option(help="Seed of parameters, batches and the order within rounds.")]
-OutOption = Annotated[
-    Path | None,
-    typer.Option("--out", help="The run's new directory; default: one below runs/.", show_default=False),
-]
 
 
 @app.command()
@@ -218,9 +152,9 @@ def verify(
 
 @app.command()
 def calibrate(
-    workload: Annotated[str, typer.Argument(help="A workload.", autocompletion=_complete_workload)],
+    workload: Annotated[str, typer.Argument(help="A workload.", autocompletion=complete_workload)],
     contender: Annotated[
-        str, typer.Argument(help="A contender, raced against itself.", autocompletion=_complete_contender)
+        str, typer.Argument(help="A contender, raced against itself.", autocompletion=complete_contender)
     ],
     comparisons_wanted: Annotated[int, typer.Option("--comparisons", min=1, help="How many A/A comparisons.")] = 1,
     launches: Annotated[int, typer.Option(min=2, help="Launches in each comparison.")] = 6,
@@ -263,10 +197,10 @@ def list_(
 
 @app.command()
 def show(
-    workload: Annotated[str, typer.Argument(help="A workload.", autocompletion=_complete_workload)],
+    workload: Annotated[str, typer.Argument(help="A workload.", autocompletion=complete_workload)],
     inside: Annotated[
         list[str] | None,
-        typer.Option("--in", metavar="FRAMEWORK", help="A framework; repeat it.", autocompletion=_complete_framework),
+        typer.Option("--in", metavar="FRAMEWORK", help="A framework; repeat it.", autocompletion=complete_framework),
     ] = None,
     frameworks_folder: FrameworksOption = None,
 ) -> None:
@@ -289,122 +223,6 @@ def show(
             print(f"# {framework.title}: {path.name}\n{source}")
     if panels:
         out.print(Columns(panels))
-
-
-@app.command("train")
-def train_(
-    workload: Annotated[str, typer.Argument(help="A workload.", autocompletion=_complete_workload)],
-    contender: Annotated[
-        str, typer.Option("--with", metavar="CONTENDER", help="A contender.", autocompletion=_complete_contender)
-    ],
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="Default: those of the published protocol.", show_default=False)
-    ] = None,
-    save: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE.safetensors",
-            help="Keep the weights there; until they are done, after every epoch a checkpoint beside it, "
-            "from which the same command goes on.",
-            show_default=False,
-        ),
-    ] = None,
-    data: DataOption = None,
-    frameworks_folder: FrameworksOption = None,
-    seed: Annotated[int, typer.Option(help="Seed of parameters, batches and dropout.")] = 1,
-) -> None:
-    """Train a network in one framework; show loss and test accuracy of each epoch; keep the weights.
-
-    Example: `rosetta train cifar10_tpu_cnn --with jax --epochs 3 --save cifar10.safetensors`
-    """
-    known = frameworks(frameworks_folder or [])
-    chosen, wanted = parse_contender(contender, known), find_workload(workload)
-    checkpoint = save.with_name(f"{save.name}.checkpoint") if save else None
-    with TrainingWatch(err, out, chosen.name) as watch:
-        weights = train(
-            wanted, chosen, epochs=epochs, data=data_folder(data), seed=seed, checkpoint=checkpoint, observer=watch
-        )
-    if save is not None and checkpoint is not None:
-        save_weights(save, weights)
-        checkpoint.unlink(missing_ok=True)
-        out.print(f"weights {save}", highlight=False, markup=False, soft_wrap=True)
-
-
-@app.command("predict")
-def predict_(
-    weights: Annotated[Path, typer.Argument(metavar="FILE.safetensors", help="Weights that `rosetta train` kept.")],
-    sample: Annotated[list[str], typer.Argument(metavar="PICTURE...", help="Picture files of any size.")],
-    contender: Annotated[
-        str | None,
-        typer.Option(
-            "--with",
-            metavar="CONTENDER",
-            help="Whose framework predicts; default: the one that trained.",
-            autocompletion=_complete_contender,
-            show_default=False,
-        ),
-    ] = None,
-    top: Annotated[int, typer.Option(min=1, help="How many classes to name.")] = 3,
-    frameworks_folder: FrameworksOption = None,
-) -> None:
-    """Say what is in pictures, by trained weights, in any framework; JSON where the output is piped."""
-    loaded = load_weights(weights)
-    name = contender or loaded.about.get("contender", "torch")
-    chosen = parse_contender(name, frameworks(frameworks_folder or []))
-    found = predict(loaded, sample, chosen, top=top)
-    if not out.is_terminal:
-        rows = [{"sample": one.sample, "classes": dict(one.classes)} for one in found]
-        sys.stdout.write(json_text(rows, indent=1, ensure_ascii=False) + "\n")
-        return
-    for one in found:
-        words = "  ".join(f"{label} {probability:.1%}" for label, probability in one.classes)
-        out.print(f"{one.sample}  {words}", highlight=False, markup=False, soft_wrap=True)
-
-
-@app.command()
-def convert(
-    file: Annotated[Path, typer.Argument(help="Weights that `rosetta train` kept; with --from a framework's own.")],
-    to: Annotated[
-        str | None, typer.Option("--to", metavar="FRAMEWORK", help="`torch`, `keras`, `jax` or `onnx`.")
-    ] = None,
-    from_: Annotated[
-        str | None, typer.Option("--from", metavar="FRAMEWORK", help="Whose own file it is: `torch`, `keras`, `jax`.")
-    ] = None,
-    workload: Annotated[
-        str | None, typer.Option(help="With --from: whose weights they are.", autocompletion=_complete_workload)
-    ] = None,
-    out_file: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Default: beside the file.", show_default=False)
-    ] = None,
-    frameworks_folder: FrameworksOption = None,
-) -> None:
-    """Carry weights into the form that a framework's users load without Rosetta, or back from there.
-
-    Examples: `rosetta convert w.safetensors --to keras` · `rosetta convert w.safetensors --to onnx` ·
-    `rosetta convert model.weights.h5 --from keras --workload cifar10_cnn`
-    """
-    known = frameworks(frameworks_folder or [])
-    if (to is None) == (from_ is None):
-        raise RosettaError("Give either --to or --from.", "rosetta convert --help has examples.")
-    if from_ is not None:
-        if workload is None:
-            raise RosettaError("With --from say whose weights they are.", "Add, say, --workload cifar10_cnn.")
-        target = out_file or file.with_name(f"{file.name.split('.')[0]}-rosetta.safetensors")
-        save_weights(target, read(file, find_workload(workload), _any_back_end(from_, known)))
-        out.print(f"weights {target}", highlight=False, markup=False, soft_wrap=True)
-        return
-    weights, stem = load_weights(file), file.name.split(".")[0]
-    if to == "onnx":
-        target = out_file or file.with_name(f"{stem}.onnx")
-        trainer = parse_contender(weights.about.get("contender", "torch"), known)
-        lines = export_onnx(weights, trainer, target)
-    else:
-        contender = _any_back_end(str(to), known)
-        suffix = next(iter(contender.framework.weights), "")
-        target = out_file or file.with_name(f"{stem}-{contender.framework.name}{suffix}")
-        lines = export(weights, contender, target)
-    err.print(f"wrote {target}; load it with", highlight=False, markup=False, soft_wrap=True)
-    out.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -460,13 +278,6 @@ def environment_remove(name: Annotated[str, typer.Argument(help="Its name in `ro
     for found in [e.folder.name for e in environments.existing()] if name == "all" else [name]:
         environments.remove(found)
         out.print(f"removed {found}", highlight=False)
-
-
-def _any_back_end(text: str, known: dict[str, Framework]) -> Contender:
-    """Read a contender; where only its framework is named, the first of its back ends will do."""
-    framework = known.get(text)
-    groups = framework.groups.values() if framework else ()
-    return parse_contender(f"{text}[{','.join(members[0] for members in groups)}]" if groups else text, known)
 
 
 def _framework(contender: str, known: dict[str, Framework]) -> Framework:
