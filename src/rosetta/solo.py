@@ -43,16 +43,11 @@ class Solo:
 
     def load_parameters(self, parameters: Arrays) -> None:
         """Set all canonical parameters; the optimiser starts anew."""
-        file = self._folder / "parameters.npz"
-        np.savez(file, allow_pickle=False, **parameters)
-        self.ask("load_parameters", self.timeouts.building, file=str(file))
+        self._give("load_parameters", parameters)
 
     def parameters(self) -> dict[str, NDArray[np.float32]]:
         """Return the canonical parameters, float32."""
-        file = self._folder / "parameters.npz"
-        self.ask("parameters", self.timeouts.building, file=str(file))
-        with np.load(file, allow_pickle=False) as arrays:
-            return {name: array.astype(np.float32) for name, array in arrays.items()}
+        return {name: array.astype(np.float32) for name, array in self._take("parameters").items()}
 
     def outputs(self, inputs: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
         """Return the logits, (n, classes), of inputs (n, …): scaled pixels, float32, or tokens, int32."""
@@ -75,29 +70,19 @@ class Solo:
 
     def optimizer_state(self) -> dict[str, NDArray[Any]]:
         """Return all that the optimiser has accumulated."""
-        file = self._folder / "optimizer.npz"
-        self.ask("optimizer_state", self.timeouts.building, file=str(file))
-        with np.load(file, allow_pickle=False) as arrays:
-            return dict(arrays)
+        return self._take("optimizer_state")
 
     def load_optimizer_state(self, arrays: Arrays) -> None:
         """Set all that the optimiser had accumulated."""
-        file = self._folder / "optimizer.npz"
-        np.savez(file, allow_pickle=False, **arrays)
-        self.ask("load_optimizer_state", self.timeouts.building, file=str(file))
+        self._give("load_optimizer_state", arrays)
 
     def own_weights(self) -> dict[str, NDArray[Any]]:
         """Return all weights by the framework's own names, in its own layout."""
-        file = self._folder / "own.npz"
-        self.ask("own_weights", self.timeouts.building, file=str(file))
-        with np.load(file, allow_pickle=False) as arrays:
-            return dict(arrays)
+        return self._take("own_weights")
 
     def load_own_weights(self, arrays: Arrays) -> None:
         """Set all weights by the framework's own names; a name or shape that it doesn't have is its error."""
-        file = self._folder / "own.npz"
-        np.savez(file, allow_pickle=False, **arrays)
-        self.ask("load_own_weights", self.timeouts.building, file=str(file))
+        self._give("load_own_weights", arrays)
 
     def own_file(self, suffix: str) -> bytes:
         """Return the file that the framework itself writes of its network."""
@@ -110,6 +95,19 @@ class Solo:
         file = self._folder / f"own{suffix}"
         file.write_bytes(content)
         self.ask("restore", self.timeouts.building, file=str(file))
+
+    def _take(self, verb: str) -> dict[str, NDArray[Any]]:
+        """Have a verb write its arrays to a file; return them."""
+        file = self._folder / "arrays.npz"
+        self.ask(verb, self.timeouts.building, file=str(file))
+        with np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
+
+    def _give(self, verb: str, arrays: Arrays) -> None:
+        """Have a verb read these arrays from a file."""
+        file = self._folder / "arrays.npz"
+        np.savez(file, allow_pickle=False, **arrays)
+        self.ask(verb, self.timeouts.building, file=str(file))
 
 
 @contextlib.contextmanager
