@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from rosetta import datasets
 from rosetta.contenders import Contender
 from rosetta.environments import Environment, build
@@ -19,7 +17,7 @@ from rosetta.manifest import Tolerances, frameworks
 from rosetta.paths import cache_folder
 from rosetta.reference import reference
 from rosetta.result import Equivalence
-from rosetta.training_data import batch_order
+from rosetta.training_data import training_data
 from rosetta.workers import Worker
 from rosetta.workloads import find_workload
 
@@ -64,18 +62,7 @@ def open_bench(workload_name: str, data: Path | None) -> Iterator[Bench]:
     prepared = datasets.prepare(workload.dataset, data, cache_folder() / "data", download=False)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        order = folder / "order.npy"
-        samples = len(np.load(prepared.train_labels, mmap_mode="r", allow_pickle=False))
-        np.save(order, batch_order(workload, samples, SEED))
-        paths = {
-            "train_inputs": [str(path) for path in prepared.train_inputs],
-            "train_labels": str(prepared.train_labels),
-            "test_inputs": [str(path) for path in prepared.test_inputs],
-            "test_labels": str(prepared.test_labels),
-            "scale": prepared.scale,
-            "order": str(order),
-            "digest": prepared.digest,
-        }
+        paths, _ = training_data(workload, prepared, folder / "order.npy", SEED)
         parameters = workload.initial_parameters(SEED)
         material = Material(workload, paths, parameters, folder, SEED, TIMEOUT)
 

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from rosetta import statistics
 from rosetta.errors import RosettaError
+from rosetta.listings import proof_table
 from rosetta.report import figures, published
 from rosetta.report.drawing import log_axis
 from rosetta.report.exports import to_csv, to_markdown
@@ -234,6 +235,16 @@ def test_published_accuracy_beside_synthetic_data_says_so():
 def test_an_implementation_that_does_not_exist_is_called_that():
     text = printed(result_table(of_everything("mnist_hrnn")), 140)
     assert "no implementation" in text and "JAX has no implementation of mnist_hrnn." in text and "plan:" not in text
+
+
+def test_below_a_proofs_table_stands_why_a_contender_has_none():
+    workload = of_everything("mnist_hrnn")
+    text = printed(proof_table(workload), 100)
+    assert all(contender.name in text for contender in workload.contenders), "names are never cut off"
+    assert "no implementation" in text and "plan:" not in text
+    assert "torch[channels_last]: JAX has no implementation of mnist_hrnn." in text
+    failed = printed(proof_table(of_everything("mnist_cnn")), 100)
+    assert "torch[channels_last]: gradients conv2.weight 3.1e-02 > 1e-04" in failed
 
 
 @pytest.mark.parametrize(
