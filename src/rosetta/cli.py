@@ -13,13 +13,15 @@ from rich.panel import Panel
 from rich.syntax import Syntax
 from rich.table import Table
 
-from rosetta import __version__, doctor, environments, machine
+from rosetta import __version__, doctor, environments
 from rosetta.calibration import calibration_table, comparisons
 from rosetta.cli_options import (
     AllOption,
     DataOption,
+    DeviceOption,
     FrameworksOption,
     OutOption,
+    ReplicasOption,
     SeedOption,
     SetOption,
     WithOption,
@@ -32,6 +34,7 @@ from rosetta.cli_options import (
 )
 from rosetta.cli_weights import app as weights_app
 from rosetta.contenders import DEFAULT_SET, Contender, parse_contender, read_set
+from rosetta.devices import Wanted, check_replicas, placed
 from rosetta.errors import RosettaError, unknown
 from rosetta.listings import contender_table, proof_table, run_table, workload_table
 from rosetta.manifest import Framework, frameworks
@@ -84,6 +87,8 @@ def run(
     one_at_a_time: Annotated[
         bool, typer.Option("--one-at-a-time", help="For memory that can't hold all workers.")
     ] = False,
+    device: DeviceOption = "auto",
+    replicas: ReplicasOption = 1,
     frameworks_folder: FrameworksOption = None,
     seed: SeedOption = 1,
 ) -> None:
@@ -111,6 +116,8 @@ def run(
             epochs=chosen.epochs,
             test_samples=chosen.test_samples,
             one_at_a_time=one_at_a_time,
+            device=device,
+            replicas=replicas,
             seed=seed,
         )
         folder = out_folder or new_folder(RUNS, plan)
@@ -135,13 +142,15 @@ def verify(
     all_: AllOption = False,
     data: DataOption = None,
     out_folder: OutOption = None,
+    device: DeviceOption = "auto",
+    replicas: ReplicasOption = 1,
     frameworks_folder: FrameworksOption = None,
     seed: SeedOption = 1,
 ) -> None:
     """Prove that contenders compute the same network, without timing them."""
     plan = _plan(
         _chosen(workload, all_), contender, set_, data, frameworks_folder, kind="verify", preset="smoke", launches=1,
-        rounds=1, test_samples=0, seed=seed,
+        rounds=1, test_samples=0, device=device, replicas=replicas, seed=seed,
     )  # fmt: skip
     folder = out_folder or new_folder(RUNS, plan)
     create(plan, folder)
@@ -164,14 +173,15 @@ def calibrate(
     ] = None,
     data: DataOption = None,
     out_folder: OutOption = None,
+    device: DeviceOption = "auto",
     frameworks_folder: FrameworksOption = None,
     seed: SeedOption = 1,
 ) -> None:
     """Race a contender against itself: how often would a difference be seen that isn't there?"""
     plan = _plan(
         [workload], [contender], None, data, frameworks_folder, kind="calibrate", preset="smoke",
-        launches=launches * comparisons_wanted, comparison_launches=launches, rounds=rounds, test_samples=0, seed=seed,
-        planted_slowdowns=sorted(plant or []),
+        launches=launches * comparisons_wanted, comparison_launches=launches, rounds=rounds, test_samples=0,
+        device=device, seed=seed, planted_slowdowns=sorted(plant or []),
     )  # fmt: skip
     folder = out_folder or new_folder(RUNS, plan)
     create(plan, folder)
@@ -299,19 +309,25 @@ def _plan(
     set_: str | None,
     data: Path | None,
     frameworks_folders: Sequence[Path] | None,
+    device: Wanted = "auto",
+    replicas: int = 1,
     **fields: object,
 ) -> Plan:
     known = frameworks(frameworks_folders or [])
     folder = data_folder(data)
     members = read_set(set_ or DEFAULT_SET, known) if set_ or not contenders else []
-    named = [parse_contender(text, known).name for text in contenders or []]
-    of_set = [name for name in (parse_contender(text, known).name for text in members) if name not in named]
+    workloads = list(dict.fromkeys(find_workload(name).name for name in names))
+    named = [placed(text, known, device, replicas) for text in contenders or []]
+    of_set = [placed(text, known, device, replicas) for text in members]
+    for contender in (*of_set, *named):
+        for workload in workloads:
+            check_replicas(contender, find_workload(workload))
+    own = [contender.name for contender in named]
     return Plan(
-        workloads=list(dict.fromkeys(find_workload(name).name for name in names)),
-        contenders=[*of_set, *named],
+        workloads=workloads,
+        contenders=[*(contender.name for contender in of_set if contender.name not in own), *own],
         data=str(folder.absolute()) if folder else None,
         frameworks=[str(path.absolute()) for path in frameworks_folders or []],
-        device="cuda" if machine.has_nvidia_gpu() else "cpu",
         **fields,  # type: ignore[arg-type]
     )
 

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from rosetta.contenders import DEFAULT_SET, Contender, contender_sets
+from rosetta.devices import Wanted
 from rosetta.errors import RosettaError
 from rosetta.manifest import frameworks
 from rosetta.workloads import workloads
@@ -77,6 +78,19 @@ SetOption = Annotated[
         metavar="SET",
         help=_set_help(),
         autocompletion=complete_set,
+    ),
+]
+DeviceOption = Annotated[
+    Wanted,
+    typer.Option(
+        help="Where contenders compute that name no device; `torch@cuda` names one. `auto`: a GPU if there is one."
+    ),
+]
+ReplicasOption = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        help="Copies of the network that share each batch, for contenders that name no device; `torch@8xcpu` has 8.",
     ),
 ]
 DataOption = Annotated[

@@ -1,5 +1,6 @@
 """The commands about weights: train, predict, convert."""
 
+import contextlib
 import sys
 from json import dumps
 from pathlib import Path
@@ -7,14 +8,25 @@ from typing import Annotated
 
 import typer
 
-from rosetta.cli_options import DataOption, FrameworksOption, complete_contender, complete_workload, err, out
+from rosetta.cli_options import (
+    DataOption,
+    DeviceOption,
+    FrameworksOption,
+    ReplicasOption,
+    complete_contender,
+    complete_workload,
+    err,
+    out,
+)
 from rosetta.contenders import Contender, parse_contender
 from rosetta.convert import export, export_onnx, read
+from rosetta.devices import check_replicas, placed
 from rosetta.errors import RosettaError
 from rosetta.manifest import Framework, frameworks
 from rosetta.paths import data_folder
 from rosetta.predict import predict
-from rosetta.train import train
+from rosetta.tensorboard_log import TensorBoardLog
+from rosetta.train import TrainingObserver, train
 from rosetta.training_watch import TrainingWatch
 from rosetta.weights import load_weights, save_weights
 from rosetta.workloads import find_workload
@@ -40,20 +52,44 @@ def train_(
             show_default=False,
         ),
     ] = None,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Also write losses and accuracies there for TensorBoard.", show_default=False),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Samples of a step, of all replicas together; default: the workload's.", show_default=False
+        ),
+    ] = None,
+    device: DeviceOption = "auto",
+    replicas: ReplicasOption = 1,
     data: DataOption = None,
     frameworks_folder: FrameworksOption = None,
     seed: Annotated[int, typer.Option(help="Seed of parameters, batches and dropout.")] = 1,
 ) -> None:
     """Train a network in one framework; show loss and test accuracy of each epoch; keep the weights.
 
-    Example: `rosetta train cifar10_tpu_cnn --with jax --epochs 3 --save cifar10.safetensors`
+    Examples: `rosetta train cifar10_tpu_cnn --with jax --epochs 3 --save cifar10.safetensors` ·
+    `rosetta train cifar10_tpu_cnn --with jax --replicas 8 --batch-size 1024`
     """
-    known = frameworks(frameworks_folder or [])
-    chosen, wanted = parse_contender(contender, known), find_workload(workload)
+    wanted = find_workload(workload)
+    chosen = placed(contender, frameworks(frameworks_folder or []), device, replicas)
+    check_replicas(chosen, wanted, batch_size)
     checkpoint = save.with_name(f"{save.name}.checkpoint") if save else None
-    with TrainingWatch(err, out, chosen.name) as watch:
+    with TrainingWatch(err, out, chosen.name) as watch, contextlib.ExitStack() as stack:
+        observers: list[TrainingObserver] = [watch]
+        if tensorboard is not None:
+            observers.append(stack.enter_context(TensorBoardLog(tensorboard)))
         weights = train(
-            wanted, chosen, epochs=epochs, data=data_folder(data), seed=seed, checkpoint=checkpoint, observer=watch
+            wanted,
+            chosen,
+            epochs=epochs,
+            batch_size=batch_size,
+            data=data_folder(data),
+            seed=seed,
+            checkpoint=checkpoint,
+            observers=observers,
         )
     if save is not None and checkpoint is not None:
         save_weights(save, weights)
@@ -64,7 +100,9 @@ def train_(
 @app.command("predict")
 def predict_(
     weights: Annotated[Path, typer.Argument(metavar="FILE.safetensors", help="Weights that `rosetta train` kept.")],
-    sample: Annotated[list[str], typer.Argument(metavar="PICTURE...", help="Picture files of any size.")],
+    sample: Annotated[
+        list[str], typer.Argument(metavar="SAMPLE...", help="Picture files of any size; for networks of words, texts.")
+    ],
     contender: Annotated[
         str | None,
         typer.Option(
@@ -76,12 +114,19 @@ def predict_(
         ),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many classes to name.")] = 3,
+    device: DeviceOption = "auto",
     frameworks_folder: FrameworksOption = None,
 ) -> None:
-    """Say what is in pictures, by trained weights, in any framework; JSON where the output is piped."""
+    """Say what is in pictures, or what texts say, by trained weights, in any framework; JSON where the output is piped.
+
+    Examples: `rosetta predict cifar10.safetensors cat.jpg dog.png --with numpy` ·
+    `rosetta predict imdb.safetensors "a film that I will see again"` ·
+    `rosetta predict qa1.safetensors "Mary moved to the hall. John went to the garden. Where is Mary?"`
+    """
     loaded = load_weights(weights)
-    name = contender or loaded.about.get("contender", "torch")
-    chosen = parse_contender(name, frameworks(frameworks_folder or []))
+    # One network predicts, wherever several trained.
+    name = contender or loaded.about.get("contender", "torch").partition("@")[0]
+    chosen = placed(name, frameworks(frameworks_folder or []), device)
     found = predict(loaded, sample, chosen, top=top)
     if not out.is_terminal:
         rows = [{"sample": one.sample, "classes": dict(one.classes)} for one in found]
@@ -127,7 +172,7 @@ def convert(
     weights, stem = load_weights(file), file.name.split(".")[0]
     if to == "onnx":
         target = out_file or file.with_name(f"{stem}.onnx")
-        trainer = parse_contender(weights.about.get("contender", "torch"), known)
+        trainer = parse_contender(weights.about.get("contender", "torch").partition("@")[0], known)
         lines = export_onnx(weights, trainer, target)
     else:
         contender = _any_back_end(str(to), known)

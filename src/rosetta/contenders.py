@@ -1,4 +1,4 @@
-"""Turns "torch==2.13.0[compile]", or the name of a set, into contenders."""
+"""Turns "torch==2.13.0[compile]@8xcpu", or the name of a set, into contenders."""
 
 import re
 import shutil
@@ -12,29 +12,45 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from rosetta.errors import RosettaError, unknown
-from rosetta.manifest import Deviation, ForeignWheel, Framework, Install, Tolerances, Variant
+from rosetta.manifest import (
+    DEVICES,
+    Deviation,
+    Device,
+    ForeignWheel,
+    Framework,
+    Install,
+    Replication,
+    Tolerances,
+    Variant,
+)
 
 DEFAULT_SET = "current"
 
 _PATTERN = re.compile(
     r"^(?P<framework>[A-Za-z0-9_.-]+?)"
-    r"(?:\[(?P<before>[^\]]*)\])?(?:==(?P<version>[A-Za-z0-9_.!+-]+))?(?:\[(?P<after>[^\]]*)\])?$"
+    r"(?:\[(?P<before>[^\]]*)\])?(?:==(?P<version>[A-Za-z0-9_.!+-]+))?(?:\[(?P<after>[^\]]*)\])?"
+    r"(?:@(?:(?P<replicas>[0-9]{1,4})x)?(?P<device>[a-z]+))?$"
 )
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A framework, perhaps in a named version, with variants."""
+    """A framework, perhaps in a named version, with variants, on a device or as replicas on several."""
 
     framework: Framework
     version: str | None = None
     variants: tuple[str, ...] = field(default=())
+    device: Device = "cpu"
+    replicas: int = 1
+    """Copies of the network, each of which trains on an equal part of every batch; on a CPU they are virtual."""
 
     @cached_property
     def name(self) -> str:
-        """The contender as one writes it: ``torch[compile]==2.13.0``."""
+        """The contender as one writes it: ``torch[compile]==2.13.0``, ``torch@cuda``, ``torch@8xcpu``."""
         variants = f"[{','.join(self.variants)}]" if self.variants else ""
-        return self.framework.name + variants + (f"=={self.version}" if self.version else "")
+        place = f"@{self.replicas}x{self.device}" if self.replicas > 1 else f"@{self.device}"
+        version = f"=={self.version}" if self.version else ""
+        return self.framework.name + variants + version + ("" if place == "@cpu" else place)
 
     def _chosen(self) -> list[Variant]:
         return [self.framework.variants[name] for name in self.variants]
@@ -107,6 +123,17 @@ class Contender:
         """How long a timed chunk should be, in seconds."""
         return max([v.chunk_seconds for v in self._chosen() if v.chunk_seconds] or [self.framework.chunk_seconds])
 
+    @property
+    def replication(self) -> Replication | None:
+        """How it trains replicas, if it can."""
+        return next((v.replication for v in self._chosen() if v.replication), self.framework.replication)
+
+    @property
+    def processes(self) -> int:
+        """How many processes its replicas are; 0 where one process has them all."""
+        several = self.replicas > 1 and self.replication is not None and self.replication.processes
+        return self.replicas if several else 0
+
     def deviation(self, workload: str) -> Deviation | None:
         """What it can't do as a workload says."""
         own = (variant.deviations.get(workload) for variant in self._chosen())
@@ -135,10 +162,13 @@ class Contender:
 
     def why_not(self, workload: str) -> str:
         """Return why it has no implementation of a workload; an empty text where it has one."""
-        missing = not self.implementation(workload).exists()
-        return self.cannot.get(workload) or (
-            f"{self.framework.title} has no implementation of {workload}." if missing else ""
-        )
+        if why := self.cannot.get(workload):
+            return why
+        if not self.implementation(workload).exists():
+            return f"{self.framework.title} has no implementation of {workload}."
+        if self.replicas > 1 and not self.replication:
+            return f"{self.framework.title} trains no replicas in Rosetta."
+        return ""
 
     @property
     def precision(self) -> str:
@@ -153,12 +183,12 @@ class Contender:
 
 
 def parse_contender(text: str, known: dict[str, Framework]) -> Contender:
-    """Read ``framework[variant,…]==version`` (the version may also stand before the variants)."""
+    """Read ``framework[variant,…]==version@device`` (the version may also stand before the variants)."""
     match = _PATTERN.match(text.strip().replace(" ", ""))
     if match is None or (match["before"] is not None and match["after"] is not None):
         raise RosettaError(
             f"'{text}' isn't a contender.",
-            "Write it like a requirement: torch, torch[compile], torch[compile]==2.13.0.",
+            "Write it like a requirement: torch, torch[compile], torch[compile]==2.13.0, torch@cuda, torch@8xcpu.",
         )
     if match["framework"] not in known:
         raise unknown("framework", match["framework"], known)
@@ -180,7 +210,12 @@ def parse_contender(text: str, known: dict[str, Framework]) -> Contender:
             SpecifierSet(f"=={version}")
         except (InvalidVersion, InvalidSpecifier):
             raise RosettaError(f"'{version}' isn't a version, in '{text}'.", "Write, say, torch==2.13.0.") from None
-    return Contender(framework, version, tuple(sorted(variants)))
+    device, replicas = match["device"] or "cpu", int(match["replicas"] or 1)
+    if device not in DEVICES:
+        raise unknown("device", device, DEVICES)
+    if replicas < 1:
+        raise RosettaError(f"'{text}' asks for no replica at all.", "Write, say, torch@8xcpu.")
+    return Contender(framework, version, tuple(sorted(variants)), device, replicas)
 
 
 def parse_contenders(texts: Iterable[str], known: dict[str, Framework]) -> list[Contender]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import psutil
 from rich.table import Table
 
-from rosetta import datasets, environments, machine
+from rosetta import datasets, devices, environments, machine
+from rosetta.devices import DEVICE_WORDS
 from rosetta.paths import cache_folder
 from rosetta.workloads import workloads
 
@@ -42,7 +43,8 @@ def examine(data: Path | None) -> Table:
     governor = machine.governor()
     advice = "set it to performance for steadier times" if governor not in ("performance", "unknown") else ""
     table.add_row("frequency governor", governor, advice)
-    table.add_row("GPU", "NVIDIA" if machine.has_nvidia_gpu() else "none found: CPU builds", "")
+    found = [f"{count} {DEVICE_WORDS[kind]}" for kind, count in devices.present().items() if kind != "cpu" and count]
+    table.add_row("GPU or TPU", ", ".join(found) or "none found: CPU builds", "")
     table.add_row("float32 matrix product", f"{machine.matmul_flops() / 1e9:.0f} GFLOP/s", "")
     table.add_row("memory copy", f"{machine.copy_bytes_per_second() / 1e9:.0f} GB/s", "")
     noisy = "noisy: use more launches" if scatter > _MUCH_SCATTER else ""

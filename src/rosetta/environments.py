@@ -61,7 +61,7 @@ def environments_folder() -> Path:
     return cache_folder() / "environments"
 
 
-def build(contender: Contender, device: str = "cpu") -> Environment:
+def build(contender: Contender) -> Environment:
     """Return the contender's environment, building it unless it is there; safe among several processes.
 
     Contenders with the same packages share one. Raises ``EnvironmentFailure`` with the installer's reason.
@@ -72,8 +72,8 @@ def build(contender: Contender, device: str = "cpu") -> Environment:
             f"{contender.name} needs {', '.join(missing)}, which is not installed.",
             f"Install it with your system's package manager, on Debian: apt-get install {' '.join(missing)}",
         )
-    packages = contender.packages(device)
-    name = f"{contender.framework.name}-{_digest(contender, packages, device)}"
+    packages = contender.packages(contender.device)
+    name = f"{contender.framework.name}-{_digest(contender, packages)}"
     folder = environments_folder() / name
     folder.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(folder.with_suffix(".lock")):
@@ -81,7 +81,7 @@ def build(contender: Contender, device: str = "cpu") -> Environment:
             return _read(folder)
         start = time.perf_counter()
         try:
-            _populate(contender, folder, packages, device)
+            _populate(contender, folder, packages)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -112,13 +112,13 @@ def _read(folder: Path) -> Environment:
     return Environment(folder, tuple(record["packages"]), record["seconds"])
 
 
-def _digest(contender: Contender, packages: list[str], device: str) -> str:
+def _digest(contender: Contender, packages: list[str]) -> str:
     """Name an environment by all that it is made of."""
     install = contender.install
-    digest = hashlib.sha256(json.dumps([packages, sys.version_info[:2], device]).encode())
+    digest = hashlib.sha256(json.dumps([packages, sys.version_info[:2], contender.device]).encode())
     made_of = install.model_dump(exclude_defaults=True, exclude={"torch_backend", "compiled", "foreign"})
     if made_of or install.foreign:
-        foreign = [wheel.model_dump() for wheel in contender.foreign(device)]
+        foreign = [wheel.model_dump() for wheel in contender.foreign(contender.device)]
         digest.update(json.dumps([made_of, foreign]).encode())
     if install.prepare:
         for file in sorted(_preparation(contender).rglob("*")):
@@ -131,7 +131,7 @@ def _preparation(contender: Contender) -> Path:
     return (contender.framework.folder / contender.install.prepare).resolve()
 
 
-def _populate(contender: Contender, folder: Path, packages: list[str], device: str) -> None:
+def _populate(contender: Contender, folder: Path, packages: list[str]) -> None:
     """Make the virtual environment, install what it needs, prepare it."""
     install, python = contender.install, str(folder / "bin" / "python")
     mine = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -140,7 +140,7 @@ def _populate(contender: Contender, folder: Path, packages: list[str], device: s
     if install.build:
         _uv("pip", "install", "--quiet", "--python", python, *uv_options(), *install.build)
     _install(contender, python, packages)
-    for wheel in contender.foreign(device):
+    for wheel in contender.foreign(contender.device):
         target = next(folder.glob("lib/python*/site-packages"))
         _uv("pip", "install", "--quiet", "--target", str(target), "--python-version", wheel.python, "--no-deps",
             "--only-binary", ":all:", *uv_options(), wheel.requirement)  # fmt: skip
@@ -180,7 +180,8 @@ def _install(contender: Contender, python: str, packages: list[str]) -> None:
     if contender.install.torch_backend and not pip_settings().get("find-links"):
         # PyTorch's own index has the small CPU builds; companies and closed networks often can't reach it.
         try:
-            _uv(*command, "--torch-backend", "auto", retries=0)
+            backend = "auto" if contender.device == "cuda" else "cpu"
+            _uv(*command, "--torch-backend", backend, retries=0)
             return
         except EnvironmentFailure as failure:
             if not any(word in failure.cause.lower() for word in ("dns", "connect", "network", "fetch", "timed out")):

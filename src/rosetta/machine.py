@@ -30,11 +30,6 @@ def cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def has_nvidia_gpu() -> bool:
-    """Whether an NVIDIA driver with a device is there."""
-    return Path("/dev/nvidiactl").exists() and any(Path("/dev").glob("nvidia[0-9]*"))
-
-
 def governor() -> str:
     """Return the frequency governor of the first processor, or "unknown"."""
     try:

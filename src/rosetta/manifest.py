@@ -4,12 +4,16 @@ import tomllib
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import rosetta_worker
 from rosetta.errors import RosettaError, unknown
+
+Device = Literal["cpu", "cuda", "tpu"]
+"""The kinds of devices for which a manifest may have packages."""
+DEVICES: tuple[Device, ...] = get_args(Device)
 
 _BUILT_IN = Path(rosetta_worker.__file__).parent / "frameworks"
 
@@ -76,6 +80,15 @@ class Deviation(_Manifest):
     )
 
 
+class Replication(_Manifest):
+    """How a framework trains replicas, by a class ``Trainer`` in its folder's ``replicas.py``."""
+
+    words: str
+    processes: bool = Field(default=False, description="each replica is a process of its own, also on a CPU")
+    statistics: str = Field(description="whose statistics batch normalisation takes and keeps, in words")
+    reference: list[str] = Field(default=[], description="the reference's variants that keep the same statistics")
+
+
 class Variant(_Manifest):
     """One way of using a framework, and what it needs."""
 
@@ -93,6 +106,7 @@ class Variant(_Manifest):
     precision: str = ""
     tolerance: Tolerances | None = None
     distribution: str = Field(default="", description="instead of the framework's")
+    replication: Replication | None = None
     deviations: dict[str, Deviation] = Field(default={}, description="by workload, instead of the framework's")
     notes: dict[str, str] = Field(default={}, description="by workload, instead of the framework's")
     cannot: dict[str, str] = Field(default={}, description="by workload, besides the framework's")
@@ -109,6 +123,7 @@ class Framework(_Manifest):
     precision: Literal["float32", "float64"] = "float32"
     chunk_seconds: float = 0.1
     sets: dict[str, list[str]] = Field(default={}, description="the contenders that it brings to sets with a name")
+    replication: Replication | None = None
     packages: dict[str, list[str]]
     environment: dict[str, str] = Field(
         default={}, description="variables of its workers; {environment} stands for the environment's folder"
@@ -171,13 +186,17 @@ def frameworks(folders: Sequence[Path] = ()) -> dict[str, Framework]:
 
 def _check_deviations(framework: Framework, reference: Framework) -> None:
     """Raise ``RosettaError`` if one names a variant that the reference doesn't have, and so would not be held to."""
-    for declared in (framework.deviations, *(variant.deviations for variant in framework.variants.values())):
-        for workload, deviation in declared.items():
-            for name in deviation.reference:
+    manifest = framework.folder / "framework.toml"
+    parts: list[Framework | Variant] = [framework, *framework.variants.values()]
+    for part in parts:
+        named = {f"deviations.{workload}": deviation.reference for workload, deviation in part.deviations.items()}
+        if part.replication:
+            named["replication"] = part.replication.reference
+        for place, names in named.items():
+            for name in names:
                 if name not in reference.variants:
                     error = unknown("variant of the reference", name, reference.variants)
-                    manifest = framework.folder / "framework.toml"
-                    raise RosettaError(f"{manifest}: deviations.{workload}.reference: {error.cause}", error.remedy)
+                    raise RosettaError(f"{manifest}: {place}.reference: {error.cause}", error.remedy)
 
 
 def _read(manifest: Path) -> Framework:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rosetta import __version__
 from rosetta.errors import RosettaError, unknown
 from rosetta.machine import affinity
+from rosetta.manifest import Device
 from rosetta.workloads.spec import Workload
 
 
@@ -70,7 +71,7 @@ class Plan(BaseModel):
     epochs: Annotated[bool, Field(description="a round is a whole epoch")] = False
     test_samples: Annotated[int | None, Field(ge=0, description="None: all of them")]
     seed: int = 1
-    device: str = "cpu"
+    device: Annotated[Device, Field(description="of the contenders that name none")] = "cpu"
     data: str | None = None
     frameworks: list[str] = []
     one_at_a_time: bool = False
@@ -102,6 +103,7 @@ class Plan(BaseModel):
         if self.kind == "run":
             words += ["--preset", self.preset, "--launches", str(self.launches)]
             words += ["--rounds", str(self.rounds)] if self.rounds else []
+        words += ["--device", self.device]
         words += ["--seed", str(self.seed)]
         words += [word for folder in self.frameworks for word in ("--frameworks", folder)]
         words += ["--data", self.data] if self.data else []

@@ -26,16 +26,26 @@ class Prediction:
     classes: tuple[tuple[str, float], ...]
 
 
-def predict(
-    weights: Weights, samples: Sequence[str], contender: Contender, *, top: int = 3, device: str = "cpu"
-) -> list[Prediction]:
-    """Return the ``top`` classes of each picture file, by the weights' network in the contender's framework.
+def predict(weights: Weights, samples: Sequence[str], contender: Contender, *, top: int = 3) -> list[Prediction]:
+    """Return the ``top`` classes of each sample, by the weights' network in the contender's framework.
 
-    Raises ``RosettaError`` where a file can't be read, the network takes no pictures or knows no classes.
+    A sample is a picture file or, where the network takes words, a text. Raises ``RosettaError`` where it can't be
+    read, or the weights' file doesn't name classes or words.
     """
-    names = _class_names(weights)
-    inputs = _pictures(weights.workload, [Path(sample) for sample in samples])
-    with solo(contender, weights.workload, device=device) as alone:
+    workload = weights.workload
+    if not workload.trains:
+        raise RosettaError(f"{workload.name} has no classes: its network only makes features.")
+    (count,) = workload.output_shape
+    names = _named(weights, "classes", count, count)
+    read_text = datasets()[workload.dataset].read_text
+    if read_text:
+        known = next(p.shape[0] for p in workload.parameters if p.kind == "embedding_weight")
+        vocabulary = _named(weights, "vocabulary", 1, known)
+        texts = [read_text(sample, vocabulary) for sample in samples]
+        inputs = tuple(np.stack(arrays) for arrays in zip(*texts, strict=True))
+    else:
+        inputs = _pictures(workload, [Path(sample) for sample in samples])
+    with solo(contender, weights.workload) as alone:
         alone.load_parameters(weights.parameters)
         probabilities = softmax(alone.outputs(inputs))
     found = []
@@ -51,23 +61,22 @@ def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def _class_names(weights: Weights) -> list[str]:
-    if not weights.workload.trains:
-        raise RosettaError(f"{weights.workload.name} has no classes: its network only makes features.")
-    names = json.loads(weights.about.get("classes", "[]"))
-    (count,) = weights.workload.output_shape
-    if not (isinstance(names, list) and len(names) == count and all(isinstance(name, str) for name in names)):
-        raise RosettaError("The weights' file doesn't name the classes.", "rosetta train --save writes them.")
-    return names
+def _named(weights: Weights, what: str, least: int, most: int) -> list[str]:
+    """Return the names that the weights' file gives in its metadata."""
+    try:
+        names = json.loads(weights.about.get(what, "[]"))
+    except ValueError:
+        names = None
+    if isinstance(names, list) and least <= len(names) <= most and all(isinstance(name, str) for name in names):
+        return names
+    raise RosettaError(
+        f"The weights' file doesn't name the {what}.", "rosetta train --save writes them, where the data set has them."
+    )
 
 
 def _pictures(workload: Workload, files: Sequence[Path]) -> tuple[NDArray[Any], ...]:
     """Return the files' pictures as the network's one input, (n, …), scaled."""
     dataset = datasets()[workload.dataset]
-    if any(given.kind != "pixels" for given in workload.inputs):
-        raise RosettaError(
-            f"{workload.name} takes {' and '.join(given.name for given in workload.inputs)}, no pictures."
-        )
     (array,), (given,) = dataset.inputs, workload.inputs
     pixels = np.stack([read_picture(file, array.shape) for file in files])
     return ((pixels.astype(np.float32) * np.float32(dataset.scale)).reshape(len(files), *given.shape),)

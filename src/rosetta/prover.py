@@ -1,6 +1,7 @@
 """Proves every entrant before it is measured, and has the reference computed that it is held against."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -29,9 +30,15 @@ class Standard:
     """The reference's variants that do what the contender declares to do differently."""
     without_ties: bool = False
     """Whether the images are changed so that no two of their patches are equal."""
+    replicas: int = 1
+    """How many parts of a batch are normalised each by itself, where the variants say so."""
+    proof_batch: int = 0
+    """Instead of the workload's, where that is too small to be shared by the replicas; 0: the workload's."""
 
-
-_CANONICAL = Standard()
+    @property
+    def canonical(self) -> "Standard":
+        """The reference without variants, on batches of the same size, against which a deviation's size is measured."""
+        return Standard(proof_batch=self.proof_batch)
 
 
 class Prover:
@@ -102,11 +109,10 @@ class Prover:
     def _prove_one(self, course: Course, entrant: Entrant, worker: Worker) -> dict[str, Any]:
         start = time.perf_counter()
         material, expected = self._reference(course, entrant)
-        deviation = entrant.contender.deviation(course.workload.module)
         self._race.import_framework(worker, entrant)
         found = observe(worker, material, entrant.contender.precision)
         worker.ask("leave", self._race.plan.timeouts.building)
-        words = deviation.words if deviation else ""
+        words = " ".join(sentence for sentence, _ in _differences(course, entrant))
         result = compare(found, expected, entrant.contender.tolerances, words)
         seconds = time.perf_counter() - start
         return {"passed": result.passed, "equivalence": result.model_dump(), "seconds": seconds}
@@ -122,7 +128,12 @@ class Prover:
         return self._workers[key]
 
     def _material(self, course: Course, standard: Standard) -> Material:
-        return self._without_ties[course.workload.name] if standard.without_ties else course.material
+        material = self._without_ties[course.workload.name] if standard.without_ties else course.material
+        if not standard.proof_batch:
+            return material
+        return dataclasses.replace(
+            material, workload=dataclasses.replace(material.workload, proof_batch=standard.proof_batch)
+        )
 
     def _reference(self, course: Course, entrant: Entrant) -> tuple[Material, Observation]:
         """Return what an entrant is held against: the reference, or its variant that deviates as the entrant does."""
@@ -131,7 +142,9 @@ class Prover:
     def _compute_references(self, course: Course, provers: Sequence[Entrant]) -> None:
         """Have the reference and those of its variants computed that are missing; two at a time."""
         name = course.workload.name
-        wanted = dict.fromkeys([_CANONICAL, *(_standard(course, entrant) for entrant in provers)])
+        standards = [_standard(course, entrant) for entrant in provers]
+        # The canonical ones first: the others wait for them.
+        wanted = dict.fromkeys([*(standard.canonical for standard in standards), *standards])
         missing = [standard for standard in wanted if (name, standard) not in self._references]
         start = time.perf_counter()
         if any(standard.without_ties for standard in missing) and name not in self._without_ties:
@@ -139,8 +152,9 @@ class Prover:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             futures: dict[Standard, Future[tuple[Material, Observation]]] = {}
             threads = self._threads if len(missing) > 1 else None
-            for standard in missing:  # the canonical one first: the others wait for it
-                futures[standard] = pool.submit(self._compute, course, standard, threads, futures.get(_CANONICAL))
+            for standard in missing:
+                canonical = futures.get(standard.canonical)
+                futures[standard] = pool.submit(self._compute, course, standard, threads, canonical)
             try:
                 for standard, future in futures.items():
                     self._references[name, standard] = future.result()
@@ -157,14 +171,16 @@ class Prover:
         threads: int | None,
         canonical: Future[tuple[Material, Observation]] | None,
     ) -> tuple[Material, Observation]:
-        variant = "+".join(standard.variants)
         framework = self._numpy.contender.framework
-        entrant = dataclasses.replace(self._numpy, contender=Contender(framework, variants=standard.variants))
+        contender = Contender(framework, variants=standard.variants, replicas=standard.replicas)
+        entrant = dataclasses.replace(self._numpy, contender=contender)
+        variant = "+".join(standard.variants) + (f"@{standard.replicas}" if standard.replicas > 1 else "")
 
         def start_worker() -> Worker:
             # Kept where close() finds it, should the run be interrupted; it has ended when its reference is there.
-            worker = self._race.start(entrant, f"reference {variant}", threads)
-            self._workers[f"reference {variant}"] = worker
+            name = f"reference {variant} {standard.proof_batch or ''}".strip()
+            worker = self._race.start(entrant, name, threads)
+            self._workers[name] = worker
             self._race.import_framework(worker, entrant)
             return worker
 
@@ -172,7 +188,7 @@ class Prover:
         try:
             return reference(
                 start_worker, self._material(course, standard), sources, self._reference_cache, variant,
-                canonical.result if canonical else lambda: self._references[course.workload.name, _CANONICAL],
+                canonical.result if canonical else lambda: self._references[course.workload.name, standard.canonical],
             )  # fmt: skip
         except WorkerFailure as failure:
             raise RosettaError(f"The reference for {course.workload.name} can't be computed: {failure}") from failure
@@ -180,4 +196,25 @@ class Prover:
 
 def _standard(course: Course, entrant: Entrant) -> Standard:
     deviation = entrant.contender.deviation(course.workload.module)
-    return Standard(tuple(deviation.reference), deviation.without_ties) if deviation else _CANONICAL
+    variants = tuple(variant for _, variants in _differences(course, entrant) for variant in variants)
+    parts = entrant.contender.replicas if _normalises_parts(course, entrant) else 1
+    proof_batch = math.lcm(course.workload.proof_batch, entrant.contender.replicas)
+    larger = proof_batch if course.workload.proof_batch not in (0, proof_batch) else 0
+    return Standard(variants, deviation is not None and deviation.without_ties, parts, larger)
+
+
+def _differences(course: Course, entrant: Entrant) -> list[tuple[str, list[str]]]:
+    """Return what the entrant does differently, in words and as the reference's variants that do the same."""
+    deviation = entrant.contender.deviation(course.workload.module)
+    found = [(deviation.words, deviation.reference)] if deviation else []
+    replication = entrant.contender.replication
+    if replication and _normalises_parts(course, entrant):
+        found.append((replication.statistics, replication.reference))
+    return found
+
+
+def _normalises_parts(course: Course, entrant: Entrant) -> bool:
+    """Whether each replica normalises its part of a batch by that part's own statistics."""
+    replication = entrant.contender.replication
+    several = entrant.contender.replicas > 1 and course.workload.normalises
+    return several and replication is not None and bool(replication.reference)

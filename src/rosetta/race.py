@@ -80,7 +80,9 @@ class Race:
             "import_framework",
             self.plan.timeouts.importing,
             folder=str(entrant.contender.framework.folder),
-            device=self.plan.device,
+            device=entrant.contender.device,
+            replicas=entrant.contender.replicas,
+            processes=entrant.contender.processes,
             variants=list(entrant.contender.variants),
         )
 

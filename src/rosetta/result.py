@@ -20,7 +20,7 @@ class Machine(_Model):
     cpu: str
     cores: int = Field(description="cores the workers may use")
     memory_bytes: int
-    device: str = Field(description='"cpu" or "cuda"')
+    device: str = Field(description='"cpu", "cuda" or "tpu", or several: "cpu and cuda"')
     matmul_flops: float | None = Field(description="float32 matrix product, FLOP/s, measured with NumPy")
     copy_bytes_per_second: float | None = Field(description="memory copy, read + written, measured")
     canary_drift: float | None = Field(description="sd of log canary time over the run: the machine's own")

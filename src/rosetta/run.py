@@ -7,7 +7,7 @@ import platform
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from rosetta.contenders import Contender, parse_contender, parse_contenders
 from rosetta.environments import Environment, EnvironmentFailure, build
 from rosetta.errors import RosettaError
 from rosetta.examination import Material
+from rosetta.hints import hints
 from rosetta.manifest import Framework, frameworks
 from rosetta.paths import cache_folder
 from rosetta.plan import Plan, read_plan
@@ -147,7 +148,9 @@ def _carry_out(plan: Plan, folder: Path, log: RunLog, observer: Observer) -> Non
     known = frameworks([Path(f) for f in plan.frameworks])
     contenders = parse_contenders(dict.fromkeys(plan.contenders), known)
     workloads = [find_workload(name) for name in plan.workloads]
-    _describe_machine(plan, log)
+    for hint in hints(contenders, workloads):
+        observer.say(hint)
+    _describe_machine(plan, contenders, log)
     environments = _build(plan, contenders, known, log, observer)
     entrants = _entrants(plan, contenders, environments)
     numpy = Contender(known["numpy"])
@@ -172,7 +175,7 @@ def _carry_out(plan: Plan, folder: Path, log: RunLog, observer: Observer) -> Non
     scratch.rmdir()
 
 
-def _describe_machine(plan: Plan, log: RunLog) -> None:
+def _describe_machine(plan: Plan, contenders: Sequence[Contender], log: RunLog) -> None:
     if any(event["event"] == "machine" for event in log.events):
         return
     measured = plan.kind == "run"
@@ -182,7 +185,7 @@ def _describe_machine(plan: Plan, log: RunLog) -> None:
         cpu=machine.cpu_name(),
         cores=len(plan.affinity),
         memory_bytes=psutil.virtual_memory().total,
-        device=plan.device,
+        device=" and ".join(sorted({contender.device for contender in contenders})),
         matmul_flops=machine.matmul_flops() if measured else None,
         copy_bytes_per_second=machine.copy_bytes_per_second() if measured else None,
     )
@@ -195,7 +198,7 @@ def _build(
 
     def attempt(contender: Contender) -> Environment | str:
         try:
-            return build(contender, plan.device)
+            return build(contender)
         except EnvironmentFailure as failure:
             return str(failure)
 
@@ -261,7 +264,7 @@ def _register(
                 label=label,
                 worker=worker,
                 framework=contender.framework.name,
-                distribution=contender.distribution(plan.device),
+                distribution=contender.distribution(contender.device),
                 precision=contender.precision,
                 reason=reason,
                 notes={w.name: contender.note(w.module) for w in workloads},

@@ -37,9 +37,10 @@ class Solo:
         except WorkerFailure as failure:
             raise RosettaError(f"{self.contender.name} failed on {self.workload.name}: {failure}") from failure
 
-    def open(self, data: Mapping[str, Any] | None, seed: int) -> None:
+    def open(self, data: Mapping[str, Any] | None, seed: int, batch_size: int | None = None) -> None:
         """Build the network; without data it can only be asked about inputs that it is given."""
-        self.ask("open", self.timeouts.building, workload=self.workload.to_worker(), data=data, dropout=True, seed=seed)
+        workload = self.workload.to_worker(batch_size=batch_size)
+        self.ask("open", self.timeouts.building, workload=workload, data=data, dropout=True, seed=seed)
 
     def load_parameters(self, parameters: Arrays) -> None:
         """Set all canonical parameters; the optimiser starts anew."""
@@ -116,7 +117,7 @@ def solo(
     workload: Workload,
     data: Mapping[str, Any] | None = None,
     *,
-    device: str = "cpu",
+    batch_size: int | None = None,
     seed: int = 1,
 ) -> Iterator[Solo]:
     """Build the environment, start a worker with all threads, open the workload in it; end it in any case.
@@ -126,7 +127,7 @@ def solo(
     """
     if why := contender.why_not(workload.module):
         raise RosettaError(why)
-    environment = build(contender, device)
+    environment = build(contender)
     cores = affinity()
     variables = worker_variables(len(cores), seed) | environment.variables(contender)
     with tempfile.TemporaryDirectory(prefix="rosetta-") as name:
@@ -141,8 +142,10 @@ def solo(
                 "import_framework",
                 alone.timeouts.importing,
                 folder=str(contender.framework.folder),
-                device=device,
+                device=contender.device,
+                replicas=contender.replicas,
+                processes=contender.processes,
                 variants=list(contender.variants),
             )
-            alone.open(data, seed)
+            alone.open(data, seed, batch_size)
             yield alone

@@ -1,8 +1,10 @@
 """Trains one contender's network, epoch by epoch, and keeps its weights."""
 
+import dataclasses
 import json
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from rosetta import datasets
 from rosetta.checkpoint import Checkpoint, EpochEnd, load_checkpoint, save_checkpoint
 from rosetta.contenders import Contender
 from rosetta.errors import RosettaError
+from rosetta.hints import hints
 from rosetta.paths import cache_folder
 from rosetta.solo import Solo, solo
 from rosetta.training_data import training_data
@@ -36,6 +39,8 @@ class Progress:
     """Mean over this epoch's steps so far."""
     samples_per_second: float
     seconds_left: float
+    losses: tuple[float, ...]
+    """Of the steps since the last report; a framework whose loop reports only their mean has that one."""
 
 
 class TrainingObserver:
@@ -57,46 +62,57 @@ def train(
     *,
     epochs: int | None = None,
     data: Path | None = None,
+    batch_size: int | None = None,
     seed: int = 1,
-    device: str = "cpu",
     checkpoint: Path | None = None,
-    observer: TrainingObserver | None = None,
+    observers: Sequence[TrainingObserver] = (),
 ) -> Weights:
     """Train for so many epochs, by default the published ones, and return the weights with what they came from.
+
+    A step takes ``batch_size`` samples, by default the workload's, which the contender's replicas share.
 
     Starts from the canonical parameters of the seed, in the seed's order of samples; or goes on from ``checkpoint``,
     which is written after every epoch, with the same result as without the interruption. Raises ``RosettaError`` where
     the workload isn't trained, the contender can't, or the loss is no longer a finite number.
     """
-    observer = observer or TrainingObserver()
+
+    def say(sentence: str) -> None:
+        for observer in observers:
+            observer.say(sentence)
+
     if not workload.trains:
         raise RosettaError(f"{workload.name} isn't trained: its network only makes features.")
     epochs = epochs or workload.epochs
-    prepared = datasets.prepare(workload.dataset, data, cache_folder() / "data", say=observer.say)
+    batch_size = batch_size or workload.batch_size
+    for hint in hints([contender], [dataclasses.replace(workload, batch_size=batch_size)]):
+        say(hint)
+    prepared = datasets.prepare(workload.dataset, data, cache_folder() / "data", say=say)
     run = {
         "workload": workload.name,
         "identity": identity(workload),
         "contender": contender.name,
         "seed": str(seed),
         "data": prepared.digest,
+        "batch_size": str(batch_size),
     }
     start = load_checkpoint(checkpoint, run) if checkpoint and checkpoint.exists() else None
     history = list(start.history) if start else []
     with tempfile.TemporaryDirectory(prefix="rosetta-") as scratch:
-        arrays, steps = training_data(workload, prepared, Path(scratch) / "order.npy", seed)
-        with solo(contender, workload, arrays, device=device, seed=seed) as alone:
+        arrays, steps = training_data(workload, prepared, Path(scratch) / "order.npy", seed, batch_size)
+        with solo(contender, workload, arrays, batch_size=batch_size, seed=seed) as alone:
             resumable = alone.resumable
             if checkpoint and not resumable:
-                observer.say(f"{contender.name} can't be resumed on {workload.name}: an interruption loses all epochs.")
+                say(f"{contender.name} can't be resumed on {workload.name}: an interruption loses all epochs.")
             alone.load_parameters(start.parameters if start else workload.initial_parameters(seed))
             if start:
                 alone.load_optimizer_state(start.optimizer)
-                observer.say(f"Going on after epoch {len(history)}, from {checkpoint}")
+                say(f"Going on after epoch {len(history)}, from {checkpoint}")
             for epoch in range(len(history) + 1, epochs + 1):
                 if resumable:
                     alone.reseed(seed + epoch)
-                history.append(_epoch(alone, epoch, epochs, steps, observer))
-                observer.epoch(history[-1])
+                history.append(_epoch(alone, epoch, epochs, steps, batch_size, observers))
+                for observer in observers:
+                    observer.epoch(history[-1])
                 if checkpoint and resumable:
                     state = Checkpoint(run, tuple(history), alone.parameters(), alone.optimizer_state())
                     save_checkpoint(checkpoint, state)
@@ -104,15 +120,20 @@ def train(
     about = {
         "contender": contender.name,
         "epochs": str(len(history)),
+        "batch_size": str(batch_size),
         "seed": str(seed),
         "data": prepared.kind,
         "test_accuracy": f"{history[-1].accuracy:.4f}",
-        "classes": json.dumps(list(prepared.class_names)),
+        "classes": json.dumps(prepared.class_names),
     }
+    if prepared.vocabulary:
+        about["vocabulary"] = json.dumps(prepared.vocabulary)
     return Weights(workload, parameters, about)
 
 
-def _epoch(alone: Solo, epoch: int, epochs: int, steps: int, observer: TrainingObserver) -> EpochEnd:
+def _epoch(
+    alone: Solo, epoch: int, epochs: int, steps: int, batch_size: int, observers: Sequence[TrainingObserver]
+) -> EpochEnd:
     verb = "train_from_files" if alone.workload.own_loader else "train"
     done, losses, seconds, wall = 0, 0.0, 0.0, time.perf_counter()
     size = 1
@@ -130,8 +151,10 @@ def _epoch(alone: Solo, epoch: int, epochs: int, steps: int, observer: TrainingO
         losses += float(np.mean(reply["losses"])) * size
         elapsed = time.perf_counter() - wall
         left = elapsed / done * ((epochs - epoch + 1) * steps - done)
-        rate = done * alone.workload.batch_size / elapsed
-        observer.progress(Progress(epoch, epochs, done, steps, losses / done, rate, left))
+        rate = done * batch_size / elapsed
+        progress = Progress(epoch, epochs, done, steps, losses / done, rate, left, tuple(reply["losses"]))
+        for observer in observers:
+            observer.progress(progress)
         size = max(1, round(size * min(4.0, _CALL_SECONDS / reply["seconds"])))
     reply = alone.ask("accuracy", alone.timeouts.epoch, count=None)
     return EpochEnd(epoch, losses / steps, reply["correct"] / reply["count"], seconds)

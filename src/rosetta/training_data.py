@@ -6,15 +6,23 @@ from typing import Any
 import numpy as np
 
 from rosetta.datasets import PreparedDataset
+from rosetta.errors import RosettaError
 from rosetta.workloads.spec import Workload
 
 
 def training_data(
-    workload: Workload, prepared: PreparedDataset, order_file: Path, seed: int
+    workload: Workload, prepared: PreparedDataset, order_file: Path, seed: int, batch_size: int | None = None
 ) -> tuple[dict[str, Any], int]:
-    """Write the seed's order of samples to a file; return all paths, and how many steps an epoch has."""
+    """Write the seed's order of samples to a file; return all paths, and how many steps an epoch has.
+
+    ``batch_size`` is the workload's unless another is given. Raises ``RosettaError`` where that is more than there are.
+    """
+    size = batch_size or workload.batch_size
     samples = len(np.load(prepared.train_labels, mmap_mode="r", allow_pickle=False))
-    np.save(order_file, batch_order(workload, samples, seed))
+    steps = _training_samples(workload, samples) // size
+    if not steps:
+        raise RosettaError(f"{workload.name} has fewer training samples than a batch of {size}.")
+    np.save(order_file, batch_order(workload, samples, seed, size))
     paths = {
         "train_inputs": [str(path) for path in prepared.train_inputs],
         "train_labels": str(prepared.train_labels),
@@ -24,7 +32,7 @@ def training_data(
         "order": str(order_file),
         "digest": prepared.digest,
     }
-    return paths, _training_samples(workload, samples) // workload.batch_size
+    return paths, steps
 
 
 def _training_samples(workload: Workload, samples: int) -> int:
@@ -32,14 +40,15 @@ def _training_samples(workload: Workload, samples: int) -> int:
     return samples - round(samples * workload.held_out)
 
 
-def batch_order(workload: Workload, samples: int, seed: int) -> np.ndarray:
+def batch_order(workload: Workload, samples: int, seed: int, batch_size: int | None = None) -> np.ndarray:
     """Return the samples in training order, int32 (n, 1): a permutation an epoch, whole batches only.
 
     Where images are augmented, (n, 4): the sample, pixels down, pixels right, whether mirrored.
     """
     rng = np.random.default_rng(seed)
     trained = _training_samples(workload, samples)
-    whole = trained // workload.batch_size * workload.batch_size
+    size = batch_size or workload.batch_size
+    whole = trained // size * size
     epochs = [rng.permutation(trained)[:whole] for _ in range(max(workload.epochs, 1))]
     columns = [np.concatenate(epochs)]
     if workload.augmentation:

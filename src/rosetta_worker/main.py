@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import traceback
+from typing import Any
 
 from rosetta_worker.protocol import Channel
 
@@ -20,13 +21,17 @@ def main(commands: int, replies: int) -> int:
     from rosetta_worker import usage
     from rosetta_worker.session import Session
 
-    session = Session()
+    session: Any = Session()
     channel.send({"ok": True, "python": sys.version.split()[0], "pid": os.getpid()})
     while True:
         message = channel.receive()
         if message is None:
             return 0
         try:
+            if message.get("processes"):
+                from rosetta_worker.replicas import ReplicaProcesses
+
+                session = ReplicaProcesses(message.pop("processes"))
             reply = getattr(session, message["verb"])(message)
             reply["ok"] = True
             reply["process_seconds"] = usage.cpu_seconds()

@@ -21,6 +21,11 @@ class Channel:
         self._reader = os.fdopen(read_fd, "r", encoding="utf-8")
         self._writer = os.fdopen(write_fd, "w", encoding="utf-8")
 
+    @property
+    def read_fd(self) -> int:
+        """The descriptor on which the next message arrives."""
+        return self._reader.fileno()
+
     def receive(self) -> Optional[Dict[str, Any]]:
         """Return the next message; None when the other end has closed."""
         line = self._reader.readline()

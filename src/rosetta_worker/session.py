@@ -10,7 +10,7 @@ import numpy as np
 
 from rosetta_worker import usage
 from rosetta_worker.batches import Batches
-from rosetta_worker.trainer import load_implementation, load_trainer
+from rosetta_worker.trainer import load_implementation, load_replicas, load_trainer
 
 Message = Dict[str, Any]
 
@@ -23,6 +23,8 @@ class Session:
         self._module: Any = None
         self._device = "cpu"
         self._variants: frozenset = frozenset()
+        self._replicas = 1
+        self._rank: Optional[int] = None
         self._workload: Message = {}
         self._trainer: Any = None
         self._batches: Any = None
@@ -34,8 +36,9 @@ class Session:
         self._folder = message["folder"]
         self._device = message["device"]
         self._variants = frozenset(message["variants"])
+        self._replicas = message.get("replicas", 1)
         start = time.perf_counter()
-        self._module = load_trainer(self._folder)
+        self._module = load_trainer(self._folder) if self._replicas == 1 else load_replicas(self._folder)
         seconds = time.perf_counter() - start
         packages = {d.metadata["Name"]: d.version for d in metadata.distributions() if d.metadata["Name"]}
         return {"seconds": seconds, "packages": packages}
@@ -49,8 +52,12 @@ class Session:
         self._batches = Batches(message["data"], workload) if message["data"] else None
         start = time.perf_counter()
         implementation = load_implementation(self._folder, workload["module"])
+        self._rank = message.get("rank")
+        more: Message = {} if self._replicas == 1 else {"replicas": self._replicas}
+        if self._rank is not None:
+            more.update(rank=self._rank, meeting=message["meeting"])
         self._trainer = self._module.Trainer(
-            implementation, workload, self._variants, self._device, message["dropout"], message["seed"]
+            implementation, workload, self._variants, self._device, message["dropout"], message["seed"], **more
         )
         seconds = time.perf_counter() - start
         return {"seconds": seconds}
@@ -124,11 +131,18 @@ class Session:
 
     def _timed(self, work: Any, message: Message) -> Any:
         first, lead_in, steps = message["first"], message.get("lead_in", 0), message["steps"]
-        warm = self._trainer.prepare(*self._batches.training(first, lead_in)) if lead_in else None
-        batches = self._trainer.prepare(*self._batches.training(first + lead_in, steps))
+        warm = self._prepared(first, lead_in) if lead_in else None
+        batches = self._prepared(first + lead_in, steps)
         if warm is not None:
             work(warm)
         return _clocked(lambda: work(batches), message)
+
+    def _prepared(self, first: int, steps: int) -> Any:
+        inputs, labels = self._batches.training(first, steps)
+        if self._rank is not None:  # one of several processes, each of which has a part of every batch
+            inputs = tuple(np.array_split(value, self._replicas, axis=1)[self._rank] for value in inputs)
+            labels = np.array_split(labels, self._replicas, axis=1)[self._rank]
+        return self._trainer.prepare(inputs, labels)
 
     def latency(self, message: Message) -> Message:
         """Predict ``count`` samples one by one, each under its own clock, after one that compiles."""

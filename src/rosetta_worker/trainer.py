@@ -145,6 +145,17 @@ def load_trainer(folder: str) -> ModuleType:
     return importlib.import_module(load_framework(folder) + ".trainer")
 
 
+def load_replicas(folder: str) -> ModuleType:
+    """Import the ``replicas`` module, whose class ``Trainer`` has the same verbs and also takes ``replicas``.
+
+    Each batch is shared equally by so many copies of the network, in order: the first has the first samples. Where the
+    manifest says that each is a process of its own, ``prepare`` gets a part of the batches only, and the class also
+    takes the process's ``rank`` from 0 on and ``meeting``, a path that doesn't exist yet and is the same for all. Then
+    the first alone is asked to look at the network: nobody else takes part in that.
+    """
+    return importlib.import_module(load_framework(folder) + ".replicas")
+
+
 def load_implementation(folder: str, workload: str) -> ModuleType:
     """Import the implementation of a workload from the framework in ``folder``."""
     return importlib.import_module(load_framework(folder) + "." + workload)

@@ -69,6 +69,7 @@ def prepare(
         scale=dataset.scale,
         digest=description.digest,
         preparation_seconds=time.perf_counter() - started,
+        vocabulary=description.vocabulary,
     )
 
 

@@ -19,9 +19,10 @@ _LABELS = InputArray("labels", (), "int64")
 
 
 class Description(NamedTuple):
-    """What is kept beside the arrays: the names of the labels, and the SHA-256 of all arrays' content."""
+    """What is kept beside the arrays: the labels' names, the words by index, the SHA-256 of all arrays' content."""
 
     class_names: tuple[str, ...]
+    vocabulary: tuple[str, ...]
     digest: str
 
 
@@ -45,7 +46,9 @@ def open_arrays(folder: Path, dataset: Dataset, edition: Edition) -> Description
     """Return what describes the arrays in ``folder``, or None if they are not there as they should be."""
     try:
         kept = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
-        description = Description(tuple(map(str, kept["class_names"])), str(kept["digest"]))
+        description = Description(
+            tuple(map(str, kept["class_names"])), tuple(map(str, kept["vocabulary"])), str(kept["digest"])
+        )
         for path, layout in _layouts(folder, dataset, edition).items():
             # Never unpickles, and fails if the file is shorter than its header says.
             array = np.lib.format.open_memmap(path, mode="r")
@@ -104,12 +107,13 @@ def _write(folder: Path, dataset: Dataset, edition: Edition, samples: Samples) -
         "dataset": dataset.name,
         "kind": edition.kind,
         "class_names": samples.class_names,
+        "vocabulary": samples.vocabulary,
     }
     with (folder / _DESCRIPTION).open("w", encoding="utf-8") as opened:
         json.dump(content, opened)
         opened.flush()
         os.fsync(opened.fileno())
-    return Description(samples.class_names, digest)
+    return Description(samples.class_names, samples.vocabulary, digest)
 
 
 class _NpyWriter:

@@ -6,12 +6,13 @@ answers, of training and test set, sorted; index 0 is padding, on the left. The 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rosetta.datasets.archives import damaged
 from rosetta.datasets.originals import read_original
@@ -65,7 +66,32 @@ def decode(sizes: Sizes, folder: Path, edition: Edition) -> Samples:
             f"{_described(found)}; expected {_described(sizes)}.",
             "Replace them by the original files.",
         )
-    return Samples(("", *words), _batches(train, test, {word: number for number, word in enumerate(words, 1)}, sizes))
+    vocabulary = ("", *words)
+    return Samples(vocabulary, _batches(train, test, _index(vocabulary), sizes), vocabulary)
+
+
+def read_text(sizes: Sizes, text: str, vocabulary: Sequence[str]) -> tuple[NDArray[np.int32], ...]:
+    """Read a story, (story,), and the question at its end, (question,); raise ``RosettaError`` at an unknown word."""
+    index, tokens = _index(vocabulary), _tokens(text)
+    if unknown := sorted(set(tokens) - index.keys()):
+        raise RosettaError(
+            f"The network doesn't know {', '.join(unknown)}: its task has only the words "
+            f"{' '.join(word for word in vocabulary if word)}.",
+            "Upper and lower case differ.",
+        )
+    ends = [place for place, token in enumerate(tokens[:-1], 1) if token in (".", "?")]
+    begin = ends[-1] if ends else 0
+    if not begin or tokens[-1] != "?":
+        raise RosettaError(
+            f"{text!r} is no story with a question at its end.", "Such as: Mary moved to the hall. Where is Mary?"
+        )
+    numbers = [index[token] for token in tokens]
+    story, question = numbers[:begin], numbers[begin:]
+    return left_padded([story], sizes.story)[0], left_padded([question], sizes.question)[0]
+
+
+def _index(vocabulary: Sequence[str]) -> dict[str, int]:
+    return {word: number for number, word in enumerate(vocabulary) if word}
 
 
 def _batches(train: list[Question], test: list[Question], index: dict[str, int], sizes: Sizes) -> Iterator[Batch]:
@@ -150,6 +176,8 @@ def _dataset(task: _Task) -> Dataset:
         OriginalFile(f"{task.folder}/{task.name}_{split}.txt", *known) for split, known in splits(task.train, task.test)
     )
 
+    words_of_synthetic = ("", *story_words(task.sizes.vocabulary - 1))
+
     def edition(train: OriginalFile, test: OriginalFile) -> Edition:
         return Edition("real", task.train_size, 1_000, partial(decode, task.sizes), (train,), (test,))
 
@@ -181,9 +209,11 @@ def _dataset(task: _Task) -> Dataset:
             "synthetic",
             task.train_size,
             1_000,
-            ("", *story_words(task.sizes.vocabulary - 1)),
+            words_of_synthetic,
             partial(synthetic_stories, *task.sizes),
+            words_of_synthetic,
         ),
+        read_text=partial(read_text, task.sizes),
     )
 
 

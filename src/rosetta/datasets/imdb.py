@@ -9,10 +9,11 @@ are kept, and a shorter review has zeros before it.
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rosetta.datasets.archives import damaged, members
 from rosetta.datasets.imdb_ranks import decode_ranks
@@ -49,7 +50,7 @@ def decode_archive(folder: Path, edition: Edition) -> Samples:
     The archive is read once, as a stream; nothing is unpacked onto the disk, and no text outlives its turn.
     """
     path = folder / edition.files[0].name
-    return Samples(_CLASSES, _batches(_archived(path), path, edition))
+    return _samples(_archived(path), path, edition)
 
 
 def decode_folder(folder: Path, edition: Edition) -> Samples:
@@ -58,7 +59,14 @@ def decode_folder(folder: Path, edition: Edition) -> Samples:
     assert isinstance(original, OriginalFolder)
     path = folder / original.name
     texts = ((name, file.read_bytes()) for name, file in files_in_folder(path, original).items())
-    return Samples(_CLASSES, _batches(texts, path, edition))
+    return _samples(texts, path, edition)
+
+
+def read_text(text: str, vocabulary: Sequence[str]) -> tuple[NDArray[np.int32], ...]:
+    """Read a review, (150,), by the words at their indices."""
+    index = {word: number for number, word in enumerate(vocabulary) if word}
+    review = [START, *(index.get(word, UNKNOWN) for word in _split(text))]
+    return (left_padded([review], _LENGTH)[0],)
 
 
 def _archived(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -75,7 +83,7 @@ def _archived(path: Path) -> Iterator[tuple[str, bytes]]:
             yield review[1], content.read()
 
 
-def _batches(texts: Iterator[tuple[str, bytes]], path: Path, edition: Edition) -> Iterator[Batch]:
+def _samples(texts: Iterator[tuple[str, bytes]], path: Path, edition: Edition) -> Samples:
     counts: Counter[str] = Counter()
     # Words are numbered as they appear, because their frequencies are known only at the end; no word is empty.
     numbers = _Numbers({"": 0})
@@ -94,7 +102,11 @@ def _batches(texts: Iterator[tuple[str, bytes]], path: Path, edition: Edition) -
     for index, word in enumerate(ranked, start=FIRST_WORD):
         if word in numbers:
             indices[numbers[word]] = index
+    batches = _batches({name: indices[review] for name, review in reviews.items()}, path, edition)
+    return Samples(_CLASSES, batches, ("",) * FIRST_WORD + tuple(ranked))
 
+
+def _batches(reviews: Mapping[str, NDArray[np.int32]], path: Path, edition: Edition) -> Iterator[Batch]:
     for split, size in splits(edition.train_size, edition.test_size):
         parts = [[name for name in reviews if name.startswith(f"{split}/{kind}/")] for kind in _SENTIMENTS]
         for kind, names in zip(_SENTIMENTS, parts, strict=True):
@@ -104,7 +116,7 @@ def _batches(texts: Iterator[tuple[str, bytes]], path: Path, edition: Edition) -
         names = mixed([name for part in parts for name in part])
         for start in range(0, size, _BATCH):
             batch = names[start : start + _BATCH]
-            inputs = left_padded([indices[reviews[name]] for name in batch], _LENGTH)
+            inputs = left_padded([reviews[name] for name in batch], _LENGTH)
             yield split, (inputs,), np.array(["/pos/" in name for name in batch], np.int64)
 
 
@@ -113,6 +125,10 @@ def _words(content: bytes, name: str, path: Path) -> list[str]:
         text = content.decode()
     except UnicodeDecodeError as fault:
         raise damaged(path, f"{name!r} is not UTF-8 text: {fault.reason} at byte {fault.start}") from fault
+    return _split(text)
+
+
+def _split(text: str) -> list[str]:
     return text.lower().replace("<br />", " ").translate(_SPACES).split()
 
 
@@ -152,4 +168,5 @@ DATASET = Dataset(
     ),
     downloads=(Download(_ARCHIVE, ("https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz",)),),
     generated=generated("synthetic", 25_000, 25_000, _CLASSES, synthetic_reviews),
+    read_text=read_text,
 )

@@ -1,6 +1,6 @@
 """What a data set declares: its arrays, the editions in which it can be had, and where to download the first one."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 Split = Literal["train", "test"]
 Batch = tuple[Split, tuple[NDArray[Any], ...], NDArray[np.int64]]
 """Consecutive samples of one split: an array (n, ...) for each input and labels (n,)."""
+ReadText = Callable[[str, Sequence[str]], tuple[NDArray[np.int32], ...]]
+"""Makes an array (...) for each input of what a user typed, by a vocabulary; raises ``RosettaError`` where it can't."""
 Say = Callable[[str], None]
 """Shows one line of progress to the user."""
 _T = TypeVar("_T")
@@ -78,6 +80,8 @@ class Samples:
 
     class_names: tuple[str, ...]
     batches: Iterator[Batch]
+    vocabulary: tuple[str, ...] = ()
+    """Of words: each at its index; those that are no words, as padding, are empty."""
 
 
 @dataclass(frozen=True)
@@ -106,11 +110,14 @@ def generated(
     test_size: int,
     class_names: tuple[str, ...],
     generate: Callable[[int, int], Iterator[Batch]],
+    vocabulary: tuple[str, ...] = (),
 ) -> Edition:
     """Declare an edition without files: ``generate(train_size, test_size)`` makes the same samples every time."""
-    return Edition(
-        kind, train_size, test_size, lambda folder, edition: Samples(class_names, generate(train_size, test_size))
-    )
+
+    def samples(folder: Path, edition: Edition) -> Samples:
+        return Samples(class_names, generate(train_size, test_size), vocabulary)
+
+    return Edition(kind, train_size, test_size, samples)
 
 
 @dataclass(frozen=True)
@@ -143,6 +150,8 @@ class Dataset:
     """Where they don't come from the files."""
     editions: tuple[Edition, ...] = ()
     downloads: tuple[Download, ...] = ()
+    read_text: ReadText | None = None
+    """Where samples are words."""
 
 
 @dataclass(frozen=True)
@@ -164,3 +173,5 @@ class PreparedDataset:
     scale: float
     digest: str
     preparation_seconds: float
+    vocabulary: tuple[str, ...] = ()
+    """The words by index, where samples are words and the words are known."""

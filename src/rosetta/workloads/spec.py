@@ -104,6 +104,11 @@ class Workload:
         return network.has_dropout(self.layers)
 
     @property
+    def normalises(self) -> bool:
+        """Whether it has batch normalisation."""
+        return any(not parameter.trainable for parameter in self.parameters)
+
+    @property
     def _input_shape(self) -> Shape:
         shapes = tuple(given.shape for given in self.inputs)
         # Only a Sum takes several inputs, and it tells them from one by their nesting.

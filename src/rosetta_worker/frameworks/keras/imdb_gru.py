@@ -22,7 +22,7 @@ def make_model():
     return model
 
 
-def train(model, reviews, labels):
+def train(model, reviews, labels, batch_size=64):
     """Train on reviews, (samples, 150), batch by batch, and return the mean loss."""
-    history = model.fit(reviews, labels, batch_size=64, epochs=1, shuffle=False, verbose=0)
+    history = model.fit(reviews, labels, batch_size=batch_size, epochs=1, shuffle=False, verbose=0)
     return history.history["loss"]

@@ -23,7 +23,7 @@ def make_model():
     return model
 
 
-def train(model, images, labels):
+def train(model, images, labels, batch_size=32):
     """Train on images, (samples, 28, 28), batch by batch, and return the mean loss."""
-    history = model.fit(images, labels, batch_size=32, epochs=1, shuffle=False, verbose=0)
+    history = model.fit(images, labels, batch_size=batch_size, epochs=1, shuffle=False, verbose=0)
     return history.history["loss"]

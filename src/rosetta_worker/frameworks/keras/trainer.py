@@ -26,6 +26,7 @@ class Trainer:
         keras.config.set_dtype_policy(workload["dtype"])
         keras.utils.set_random_seed(seed)
         self.implementation = implementation
+        self.batch_size = workload["batch_size"]
         self.specifications = workload["parameters"]
         self.trainable = [p for p in self.specifications if p["trainable"]]
         self.model = implementation.make_model(**workload["options"])
@@ -67,7 +68,7 @@ class Trainer:
     def train(self, batches):
         """Return the one mean loss that ``fit`` reports; to report it, ``fit`` waits for the device."""
         inputs, labels = batches
-        return np.array(self.implementation.train(self.model, inputs, labels))
+        return np.array(self.implementation.train(self.model, inputs, labels, self.batch_size))
 
     def open_files(self, images, labels):
         self.loader = self.implementation.make_loader(images, labels)

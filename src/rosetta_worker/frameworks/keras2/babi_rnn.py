@@ -32,7 +32,7 @@ def make_model(vocabulary, story_length, question_length):
     return model
 
 
-def train(model, stories_and_questions, labels):
+def train(model, stories_and_questions, labels, batch_size=32):
     """Train on [stories, questions], (samples, tokens) each, and one-hot labels; return the mean loss."""
-    history = model.fit(stories_and_questions, labels, batch_size=32, epochs=1, shuffle=False, verbose=0)
+    history = model.fit(stories_and_questions, labels, batch_size=batch_size, epochs=1, shuffle=False, verbose=0)
     return history.history["loss"]

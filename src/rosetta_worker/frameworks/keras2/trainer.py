@@ -27,6 +27,7 @@ class Trainer:
         np.random.seed(seed)
         backend.seed(seed)
         self.implementation = implementation
+        self.batch_size = workload["batch_size"]
         self.trained = workload["trained"]
         self.specifications = workload["parameters"]
         self.trainable = [p for p in self.specifications if p["trainable"]]
@@ -78,7 +79,7 @@ class Trainer:
     def train(self, batches):
         """Return the one mean loss that ``fit`` reports."""
         inputs, labels = batches
-        losses = self.implementation.train(self.model, inputs, labels)
+        losses = self.implementation.train(self.model, inputs, labels, self.batch_size)
         backend.wait()
         return np.array(losses)
 

@@ -15,13 +15,13 @@ from .steadiness import SteadyBatches, SteadySamples
 class Trainer:
     """The reference: parameters are a dict of canonical float64 arrays, and all sizes are theirs and the inputs'."""
 
-    def __init__(self, implementation, workload, variants, device, dropout, seed):
+    def __init__(self, implementation, workload, variants, device, dropout, seed, replicas=1):
         self.implementation = implementation
         self.trained = workload["trained"]
         self.trainable = [spec["name"] for spec in workload["parameters"] if spec["trainable"]]
         self.variants = variants
-        self.training = Mode(training=True, dropout=dropout, seed=seed, variants=variants)
-        self.without_dropout = Mode(training=True, variants=variants)
+        self.training = Mode(True, dropout, seed, variants, replicas)
+        self.without_dropout = Mode(True, variants=variants, replicas=replicas)
         self.prediction = Mode()
         self.optimizer_variants = {variant: True for variant in variants if variant in OPTIMIZER_VARIANTS}
         self.normalises = any(not spec["trainable"] for spec in workload["parameters"])

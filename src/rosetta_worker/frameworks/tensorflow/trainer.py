@@ -15,8 +15,8 @@ from . import parameters as layout
 class Trainer:
     """A ``tf.Module`` and functions compiled by ``tf.function``."""
 
-    def __init__(self, implementation, workload, variants, device, dropout, seed):
-        use(device)
+    def __init__(self, implementation, workload, variants, device, dropout, seed, replicas=1):
+        use(device, replicas)
         tf.random.set_seed(seed)
         self.implementation = implementation
         self.trained = workload["trained"]
@@ -102,12 +102,15 @@ class Trainer:
         return {p["name"]: layout.to_canonical(tensor, p) for p, tensor in zip(specifications, tensors)}
 
 
-def use(device):
-    """Run everything on this device, in true float32."""
+def use(device, count=1):
+    """Run everything on this device, in true float32; several CPUs are virtual ones."""
     gpus = tf.config.list_physical_devices("GPU")
-    if device == "cuda" and not gpus:
-        raise RuntimeError("TensorFlow sees no GPU")
-    tf.config.set_visible_devices(gpus[:1] if device == "cuda" else [], "GPU")
+    if device == "cuda" and len(gpus) < count:
+        raise RuntimeError("TensorFlow sees " + (f"{len(gpus)} GPUs" if gpus else "no GPU"))
+    tf.config.set_visible_devices(gpus[:count] if device == "cuda" else [], "GPU")
+    if device == "cpu" and count > 1:
+        (processor,) = tf.config.list_physical_devices("CPU")
+        tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * count)
     tf.config.experimental.enable_tensor_float_32_execution(False)
 
 
