@@ -299,3 +299,26 @@ def test_synthetic_stories_take_over_and_say_so(tmp_path: Path) -> None:
     (stories, questions, answers), _ = load(prepared)
     assert (stories.shape, questions.shape, answers.shape) == ((1000, 552), (1000, 5), (1000,))
     assert prepared.class_names[answers[0]] in told(prepared, (stories, questions, answers), 0)[0]
+
+
+def test_a_story_with_a_question_is_read_as_the_tasks_are(real_data: Path, tmp_path: Path) -> None:
+    prepared = prepare("babi_qa1", real_data, tmp_path)
+    dataset = datasets()["babi_qa1"]
+    assert dataset.read_text is not None
+    (stories, questions, answers), _ = load(prepared)
+    words = prepared.vocabulary
+    assert words == prepared.class_names
+    story, question, _ = told(prepared, (stories, questions, answers), 7)
+    for text in (f"{story} {question}", f"{story} {question}".replace(" .", ".").replace(" ?", "?")):
+        found = dataset.read_text(text, words)
+        assert (found[0] == stories[7]).all() and (found[1] == questions[7]).all()
+    for text, cause in (
+        ("Mary moved to Paris. Where is Mary?", "doesn't know Paris"),
+        ("Where is Mary?", "no story with a question"),
+        ("Mary moved to the hallway.", "no story with a question"),
+        ("", "no story with a question"),
+    ):
+        with pytest.raises(RosettaError, match=cause):
+            dataset.read_text(text, words)
+    synthetic = prepare("babi_qa1", None, tmp_path / "none", download=False)
+    assert synthetic.vocabulary == synthetic.class_names

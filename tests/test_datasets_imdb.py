@@ -478,3 +478,19 @@ def test_synthetic_reviews_take_over_and_say_so(tmp_path: Path) -> None:
     train_inputs, _, test_inputs, _ = load(prepared)
     assert train_inputs.shape == test_inputs.shape == (25000, 150)
     assert prepared.preparation_seconds < 20
+
+
+def test_a_text_is_read_as_the_reviews_are(real_data: Path, tmp_path: Path) -> None:
+    prepared = prepare("imdb", real_data, tmp_path)
+    assert len(prepared.vocabulary) == 30_000
+    assert prepared.vocabulary[:6] == ("", "", "", "the", "and", "a")
+    read_text = datasets()["imdb"].read_text
+    assert read_text is not None
+    (review,) = read_text("Read the book, forget the movie!", prepared.vocabulary)
+    rows = np.load(prepared.test_inputs[0], mmap_mode="r")
+    assert (rows == review).all(axis=1).any(), "one of the test reviews says just that"
+    (words,) = read_text("The <br />THE, unheardofword " + "a " * 200, prepared.vocabulary)
+    assert words.shape == (150,) and (words == 5).all(), "the last 150 words"
+    (words,) = read_text("The <br />THE, unheardofword", prepared.vocabulary)
+    assert words[-4:].tolist() == [1, 3, 3, 2] and not words[:-4].any()
+    assert prepare("imdb", None, tmp_path / "none", download=False).vocabulary == (), "synthetic words have no spelling"

@@ -8,7 +8,7 @@ import pytest
 from results_events import MACHINE, SESSION, check, chunk, data_event, environment, make_plan, proof
 
 from rosetta.plan import Plan
-from rosetta.report.summary import first_step_words
+from rosetta.report.summary import first_step_words, scaling_words
 from rosetta.result import ContenderResult, Result
 from rosetta.results import derive, log_rates
 from rosetta.run import new_folder
@@ -342,3 +342,28 @@ def test_useful_seconds_are_what_a_run_is_for() -> None:
         chunk("torch", 0, 1, 0.2),
     ]
     assert result_of(make_plan(["torch"]), *events).useful_seconds == pytest.approx(2.0 + 0.75 + 4.0 + 0.3)
+
+
+def test_replicas_are_held_against_one_network_beside_them() -> None:
+    plan = make_plan(["torch", "torch@4xcpu", "jax@2xcuda"])
+    places = {"torch@4xcpu": ("torch", 4, "cpu"), "jax@2xcuda": ("jax@cuda", 2, "cuda")}
+    events = [data_event(), environment("torch", one="torch", replicas=1, device="cpu")]
+    for label, (one, replicas, device) in places.items():
+        events.append(environment(label, one=one, replicas=replicas, device=device))
+    for launch in range(2):
+        for round_ in range(2):
+            slowness = 1 + 0.1 * round_ + 0.3 * launch
+            events += [
+                chunk(label, launch, round_, seconds * slowness)
+                for label, seconds in (("torch", 1.0), ("torch@4xcpu", 1.25), ("jax@2xcuda", 0.5))
+            ]
+    (workload,) = result_of(plan, *events, *(proof(label) for label in plan.contenders)).results
+    found = {contender.name: contender.scaling for contender in workload.contenders}
+    assert found["torch"] is None
+    assert found["jax@2xcuda"] is None, "no single network of it was measured"
+    scaling = found["torch@4xcpu"]
+    assert scaling is not None and (scaling.replicas, scaling.virtual, scaling.speedup.to) == (4, True, "torch")
+    assert scaling.speedup.value == pytest.approx(0.8) and scaling.efficiency == pytest.approx(0.2)
+    words = " ".join(scaling_words(workload))
+    assert "Strong scaling: the same batches of 128" in words
+    assert "torch@4xcpu: 0.80× (0.80–0.80) the speed of torch, efficiency 20 % of 4 virtual replicas" in words

@@ -74,6 +74,76 @@ def test_what_cannot_be_asked_is_said(trained: Path, tmp_path: Path) -> None:
         assert done.returncode == 2 and cause in done.stderr, done.stderr
 
 
+def events(folder: Path) -> dict[str, dict[int, float]]:
+    """Read TensorBoard's scalars: records of a length, its sum, an Event and its sum."""
+    from tensorboardX.proto.event_pb2 import Event
+
+    found: dict[str, dict[int, float]] = {}
+    for file in sorted(folder.iterdir()):
+        rest = file.read_bytes()
+        while rest:
+            (size,) = struct.unpack("<Q", rest[:8])
+            event = Event.FromString(rest[12 : 12 + size])
+            rest = rest[16 + size :]
+            for value in event.summary.value:
+                found.setdefault(value.tag, {})[event.step] = value.simple_value
+    return found
+
+
+@pytest.fixture(scope="module")
+def answering(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train as two replicas with a batch size of its own; TensorBoard's log lies beside the weights."""
+    file = tmp_path_factory.mktemp("weights") / "qa4.safetensors"
+    log = ("--tensorboard", file.with_name("log"))
+    place = ("--replicas", 2, "--batch-size", 50)
+    words = ("train", "babi_rnn[qa4]", "--with", "torch", "--epochs", 2, "--save", file, *place, *log)
+    done = rosetta(*map(str, words), "--data", real_data)
+    assert done.returncode == 0, done.stderr
+    return file
+
+
+def test_a_trainings_scalars_are_written_for_tensorboard(answering: Path) -> None:
+    about = load_weights(answering).about
+    assert (about["contender"], about["batch_size"]) == ("torch@2xcpu", "50")
+    found = events(answering.with_name("log"))
+    assert list(found["train/loss"]) == list(range(1, 2 * 19 + 1)), "950 of the 1,000 questions are trained on"
+    assert all(0 < loss < 5 for loss in found["train/loss"].values())
+    assert found["test/accuracy"].keys() == {19, 38}
+    assert found["test/accuracy"][38] == pytest.approx(float(about["test_accuracy"]), abs=1e-4)
+
+
+def test_a_story_and_a_question_are_answered_alike_in_another_framework(answering: Path) -> None:
+    story = "The office is north of the kitchen. The garden is south of the kitchen."
+    asked = [f"{story} What is north of the kitchen?", f"{story} What is south of the kitchen?"]
+    answers = []
+    for contender in ((), ("--with", "numpy")):
+        done = rosetta("predict", answering, *asked, *contender, "--top", "18")
+        assert done.returncode == 0, done.stderr
+        answers.append(json.loads(done.stdout))
+    assert [row["sample"] for row in answers[0]] == asked
+    for ours, theirs in zip(*answers, strict=True):
+        assert "garden" in ours["classes"]
+        for name, probability in ours["classes"].items():
+            assert theirs["classes"][name] == pytest.approx(probability, rel=1e-4, abs=1e-9)
+    done = rosetta("predict", answering, "Bob is north of the garden. What is north of the garden?")
+    assert done.returncode == 2 and "doesn't know Bob" in done.stderr
+
+
+def test_a_training_that_cannot_be_is_refused(answering: Path, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    for words, cause in (
+        (("--with", "torch", "--device", "tpu"), "there is no TPU"),
+        (("--with", "torch@tpu"), "there is no TPU"),
+        (("--with", "torch", "--replicas", "3"), "can't be shared equally by 3 replicas"),
+        (("--with", "torch", "--replicas", "2", "--batch-size", "5"), "can't be shared equally by 2 replicas"),
+        (("--with", "torch", "--batch-size", "5000"), "fewer training samples than a batch of 5000"),
+        (("--with", "lasagne", "--replicas", "2"), "trains no replicas"),
+        (("--with", "torch", "--tensorboard", str(tmp_path / "taken")), "can't be made"),
+    ):
+        done = rosetta("train", "babi_rnn[qa4]", *words)
+        assert done.returncode == 2 and cause in done.stderr, done.stderr
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I", "F", "I;16"])
 def test_pictures_of_any_mode_and_size_are_read(mode: str, tmp_path: Path) -> None:
     picture = Image.new(mode, (61, 40))

@@ -90,6 +90,15 @@ class Ratio(_Model):
     tie: bool = Field(description="the interval contains 1")
 
 
+class Scaling(_Model):
+    """Replicas' speed over that of one network of the same contender, which trains on the same whole batches."""
+
+    replicas: int
+    speedup: Ratio
+    efficiency: float = Field(description="the speedup divided by the replicas: 1 would be perfect")
+    virtual: bool = Field(description="the replicas share one processor: there is no speed to be gained")
+
+
 class Chunk(_Model):
     """A timed, uninterrupted stretch of training steps in one worker."""
 
@@ -132,6 +141,7 @@ class ContenderResult(_Model):
     )
     samples_per_second: float | None = Field(default=None, description="steady state")
     ratio: Ratio | None = None
+    scaling: Scaling | None = Field(default=None, description="of replicas, where one network ran beside them")
     fraction_of_peak: float | None = Field(default=None, description="of the measured float32 matrix product")
     peak_memory_bytes: int | None = Field(default=None, description="largest resident size of the worker")
     loss: float | None = Field(default=None, description="mean training loss of the last round over launches")

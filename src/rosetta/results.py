@@ -18,6 +18,7 @@ from rosetta.result import (
     PublishedFigure,
     Ratio,
     Result,
+    Scaling,
     Status,
     WorkloadResult,
 )
@@ -135,7 +136,10 @@ def _workload(plan: Plan, workload: Workload, index: _Index) -> WorkloadResult:
         speeds = {name: rate(r, plan.confidence).value for name, r in rates.items()}
         fastest = max(speeds, key=lambda name: speeds[name])
         results = [
-            result.model_copy(update=_speed(plan, workload, result.name, rates, speeds, fastest, peak))
+            result.model_copy(
+                update=_speed(plan, workload, result.name, rates, speeds, fastest, peak)
+                | {"scaling": _scaling(index.of("environment", result.name)[-1], rates, plan.confidence)}
+            )
             if result.name in rates
             else result
             for result in results
@@ -183,6 +187,20 @@ def _speed(
             to=fastest, value=estimate.value, low=estimate.low, high=estimate.high, tie=estimate.tie
         )
     return fields
+
+
+def _scaling(environment: Event, rates: dict[str, LogRates], confidence: float) -> Scaling | None:
+    """Compare replicas with one network of the same contender, by paired rounds, where both were measured."""
+    name, one, replicas = environment["label"], environment.get("one", ""), environment.get("replicas", 1)
+    if replicas == 1 or one not in rates or not rates[name].keys() & rates[one].keys():
+        return None
+    estimate = ratio(rates[name], rates[one], confidence)
+    return Scaling(
+        replicas=replicas,
+        speedup=Ratio(to=one, value=estimate.value, low=estimate.low, high=estimate.high, tie=estimate.tie),
+        efficiency=estimate.value / replicas,
+        virtual=environment["device"] == "cpu",
+    )
 
 
 def _contender(plan: Plan, workload: Workload, index: _Index, environment: Event) -> ContenderResult:

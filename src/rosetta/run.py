@@ -1,6 +1,7 @@
 """Conducts a whole run in its directory: environments, data, proof, measurement, result, page."""
 
 import contextlib
+import dataclasses
 import fcntl
 import os
 import platform
@@ -266,6 +267,9 @@ def _register(
                 framework=contender.framework.name,
                 distribution=contender.distribution(contender.device),
                 precision=contender.precision,
+                device=contender.device,
+                replicas=contender.replicas,
+                one=dataclasses.replace(contender, replicas=1).name,
                 reason=reason,
                 notes={w.name: contender.note(w.module) for w in workloads},
                 measures=plan.kind != "verify",

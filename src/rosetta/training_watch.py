@@ -25,18 +25,22 @@ class TrainingWatch(TrainingObserver):
             TimeRemainingColumn(),
             console=errors,
             transient=True,
-            disable=not errors.is_terminal,
         )
         self._task = self._bar.add_task(f"{contender}: preparing", total=None, loss="–", rate="")
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        self._draw(True)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        self._draw(False)
+
+    def _draw(self, on: bool) -> None:
+        """Show the bar or take it away, on a terminal; elsewhere there is none."""
+        if self._errors.is_terminal:
+            (self._bar.start if on else self._bar.stop)()
 
     def say(self, sentence: str) -> None:
         """Print a sentence above the bar."""
@@ -56,4 +60,6 @@ class TrainingWatch(TrainingObserver):
     def epoch(self, end: EpochEnd) -> None:
         """Print an epoch's line."""
         words = f"epoch {end.epoch}  loss {end.loss:.4f}  test accuracy {end.accuracy:.1%}  {end.seconds:.1f} s"
+        self._draw(False)  # else the line, which goes elsewhere, would begin where the bar ends
         self._output.print(words, highlight=False, markup=False, soft_wrap=True)
+        self._draw(True)

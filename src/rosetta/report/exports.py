@@ -28,6 +28,7 @@ from rosetta.report.summary import (
     ratio_meaning,
     ratio_words,
     reason_words,
+    scaling_words,
     status_words,
     unfinished,
     unranked,
@@ -63,6 +64,8 @@ def _row(result: Result, workload: WorkloadResult, contender: ContenderResult, r
         "import_seconds": contender.import_seconds,
         "build_seconds": contender.build_seconds,
         "first_step_seconds": contender.first_step_seconds,
+        "replicas": contender.scaling.replicas if contender.scaling else None,
+        "efficiency": contender.scaling.efficiency if contender.scaling else None,
         "fraction_of_peak": contender.fraction_of_peak,
         "peak_memory_bytes": contender.peak_memory_bytes,
         "loss": contender.loss,
@@ -137,6 +140,7 @@ def _workload(workload: WorkloadResult, result: Result) -> list[str]:
         align = "llrl" + "r" * (len(header) - 5) + "l"
         lines += [*_table(header, align, rows), "", _escaped(ratio_meaning(workload, result.protocol)), ""]
         lines += [_escaped(learning_words(workload, result.protocol)), ""]
+        lines += [f"- {_escaped(words)}" for words in scaling_words(workload)] + [""]
     if others := unranked(workload):
         rows = [[marked_name(c), c.version or NOTHING, status_words(c), reason_words(c)] for c in others]
         lines += [*_table(["not ranked", "version", "", "why"], "llll", rows), ""]

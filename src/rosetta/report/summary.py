@@ -187,6 +187,23 @@ def ratio_words(ratio: Ratio | None, reference: bool = False) -> str:
     )
 
 
+def scaling_words(workload: WorkloadResult) -> list[str]:
+    """Say of each contender's replicas how much faster they are than one network, and how well they scale."""
+    found = []
+    for contender in workload.contenders:
+        scaling = contender.scaling
+        if scaling is None:
+            continue
+        kind = "virtual replicas, which share one processor" if scaling.virtual else "replicas"
+        found.append(
+            f"{contender.name}: {ratio_words(scaling.speedup)} the speed of {scaling.speedup.to}, "
+            f"efficiency {percent(scaling.efficiency, 0)} of {scaling.replicas} {kind}."
+        )
+    if found:
+        found.insert(0, f"Strong scaling: the same batches of {workload.batch_size}, shared by the replicas.")
+    return found
+
+
 # ---------------------------------------------------------------- the proof
 
 

@@ -33,6 +33,7 @@ from rosetta.report.summary import (
     ratio_meaning,
     ratio_words,
     reason_words,
+    scaling_words,
     status_words,
     unranked,
     verdict,
@@ -176,6 +177,7 @@ def result_table(workload: WorkloadResult, protocol: Protocol | None = None) -> 
         parts += [_published_table(comparison) for comparison in comparisons(workload)]
     captions = [f"{ratio_meaning(workload, protocol)} {proof_count(workload)}. {data_words(workload)}."]
     captions += [learning_words(workload, protocol)] if order else []
+    captions += scaling_words(workload)
     return Group(*parts, Text(), *(Text(printable(caption), style="dim") for caption in captions))
 
 
