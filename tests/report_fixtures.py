@@ -52,6 +52,7 @@ def chunks(rate, batch, launches=4, rounds=8, seed=0, steps=4):
                     launch=launch,
                     round=index,
                     steps=steps,
+                    samples=steps * batch,
                     seconds=seconds,
                     loss=loss,
                     trained_samples=samples,

@@ -98,3 +98,8 @@ def test_replicas_share_a_batch_equally() -> None:
 def test_who_trains_no_replicas_says_so() -> None:
     assert "Lasagne trains no replicas" in parse_contender("lasagne@2xcpu", KNOWN).why_not("mnist_mlp")
     assert parse_contender("lasagne", KNOWN).why_not("mnist_mlp") == ""
+
+
+def test_a_reader_is_told_how_replicas_train() -> None:
+    assert "Replicas: DistributedDataParallel" in parse_contender("torch@2xcpu", KNOWN).note("mnist_mlp")
+    assert "Replicas" not in parse_contender("torch", KNOWN).note("mnist_mlp")

@@ -365,5 +365,17 @@ def test_replicas_are_held_against_one_network_beside_them() -> None:
     assert scaling is not None and (scaling.replicas, scaling.virtual, scaling.speedup.to) == (4, True, "torch")
     assert scaling.speedup.value == pytest.approx(0.8) and scaling.efficiency == pytest.approx(0.2)
     words = " ".join(scaling_words(workload))
-    assert "Strong scaling: the same batches of 128" in words
+    assert words.startswith("Strong scaling: the replicas share the batch of 128")
     assert "torch@4xcpu: 0.80× (0.80–0.80) the speed of torch, efficiency 20 % of 4 virtual replicas" in words
+
+
+def test_in_weak_scaling_a_step_has_more_samples() -> None:
+    plan = make_plan(["torch", "torch@4xcpu"], weak=True)
+    place = {"one": "torch", "replicas": 4, "device": "cpu"}
+    events = [data_event(), environment("torch"), environment("torch@4xcpu", **place)]
+    for launch in range(2):
+        events += [chunk("torch", launch, 0, 1.0), chunk("torch@4xcpu", launch, 0, 5.0, samples=4 * 10 * BATCH)]
+    (workload,) = result_of(plan, *events, *(proof(label) for label in plan.contenders)).results
+    scaling = {contender.name: contender.scaling for contender in workload.contenders}["torch@4xcpu"]
+    assert scaling is not None and scaling.weak and scaling.efficiency == pytest.approx(0.2)
+    assert scaling_words(workload)[0] == f"Weak scaling: each replica has a batch of {BATCH} of its own."

@@ -89,6 +89,9 @@ def run(
     ] = False,
     device: DeviceOption = "auto",
     replicas: ReplicasOption = 1,
+    weak: Annotated[
+        bool, typer.Option("--weak", help="Weak scaling: each replica has a whole batch, instead of a part of one.")
+    ] = False,
     frameworks_folder: FrameworksOption = None,
     seed: SeedOption = 1,
 ) -> None:
@@ -118,6 +121,7 @@ def run(
             one_at_a_time=one_at_a_time,
             device=device,
             replicas=replicas,
+            weak=weak,
             seed=seed,
         )
         folder = out_folder or new_folder(RUNS, plan)

@@ -109,7 +109,8 @@ class Conductor:
                     packages=reply["packages"],
                 )
             self._race.tell(name, entrant.label, "compiling")
-            seat = Seat(self._workers[entrant.worker], course, self._race.plan, launch)
+            replicas = entrant.contender.replicas
+            seat = Seat(self._workers[entrant.worker], course, self._race.plan, launch, replicas)
             self._seats[entrant.worker] = seat
             stage = "build"
             compiled_before = entrant.environment.compiled_files(entrant.contender)
@@ -201,6 +202,7 @@ class Conductor:
                 round=round_,
                 label=entrant.label,
                 steps=seat.chunk_steps,
+                samples=seat.chunk_steps * seat.batch_size,
                 seconds=reply["seconds"],
                 loss=float(np.mean(losses)) if losses else None,
                 trained_samples=seat.samples,

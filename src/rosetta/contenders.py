@@ -144,7 +144,8 @@ class Contender:
         notes = dict(self.framework.notes)
         for variant in self._chosen():
             notes |= variant.notes
-        return " ".join(filter(None, (notes.get(workload), notes.get("all"), self.download)))
+        how = f"Replicas: {self.replication.words}" if self.replicas > 1 and self.replication else ""
+        return " ".join(filter(None, (notes.get(workload), notes.get("all"), self.download, how)))
 
     @property
     def download(self) -> str:

@@ -75,6 +75,7 @@ class Plan(BaseModel):
     data: str | None = None
     frameworks: list[str] = []
     one_at_a_time: bool = False
+    weak: Annotated[bool, Field(description="replicas train on a whole batch each instead of sharing one")] = False
     confidence: float = 0.95
     planted_slowdowns: Annotated[list[float], Field(description="of a calibration, as fractions")] = []
     comparison_launches: Annotated[int, Field(ge=1, description="of a calibration: launches in each comparison")] = 1
@@ -108,6 +109,7 @@ class Plan(BaseModel):
         words += [word for folder in self.frameworks for word in ("--frameworks", folder)]
         words += ["--data", self.data] if self.data else []
         words += ["--one-at-a-time"] if self.one_at_a_time else []
+        words += ["--weak"] if self.weak else []
         return shlex.join(words)
 
     def write(self, path: Path) -> None:

@@ -91,9 +91,10 @@ class Ratio(_Model):
 
 
 class Scaling(_Model):
-    """Replicas' speed over that of one network of the same contender, which trains on the same whole batches."""
+    """Replicas' speed over that of one network of the same contender."""
 
     replicas: int
+    weak: bool = Field(description="each replica had a whole batch; else they shared the batch that one network had")
     speedup: Ratio
     efficiency: float = Field(description="the speedup divided by the replicas: 1 would be perfect")
     virtual: bool = Field(description="the replicas share one processor: there is no speed to be gained")
@@ -105,6 +106,7 @@ class Chunk(_Model):
     launch: int
     round: int
     steps: int
+    samples: int = Field(description="in all steps together")
     seconds: float
     loss: float | None = Field(description="mean training loss of the chunk, dropout on; null if not finite")
     trained_samples: int = Field(description="samples this worker had trained on after the chunk, warm-up included")

@@ -93,7 +93,12 @@ def useful_seconds(index: _Index) -> float:
 
 def log_rates(chunks: Iterable[Event], batch_size: int) -> LogRates:
     """Return log samples per second by (launch, round)."""
-    return {(c["launch"], c["round"]): math.log(c["steps"] * batch_size / c["seconds"]) for c in chunks}
+    return {(c["launch"], c["round"]): math.log(_samples(c, batch_size) / c["seconds"]) for c in chunks}
+
+
+def _samples(chunk: Event, batch_size: int) -> int:
+    """Return how many samples a chunk had; logs from before weak scaling don't say."""
+    return int(chunk.get("samples", chunk["steps"] * batch_size))
 
 
 def _machine(index: _Index) -> Machine:
@@ -138,7 +143,7 @@ def _workload(plan: Plan, workload: Workload, index: _Index) -> WorkloadResult:
         results = [
             result.model_copy(
                 update=_speed(plan, workload, result.name, rates, speeds, fastest, peak)
-                | {"scaling": _scaling(index.of("environment", result.name)[-1], rates, plan.confidence)}
+                | {"scaling": _scaling(plan, index.of("environment", result.name)[-1], rates)}
             )
             if result.name in rates
             else result
@@ -189,14 +194,15 @@ def _speed(
     return fields
 
 
-def _scaling(environment: Event, rates: dict[str, LogRates], confidence: float) -> Scaling | None:
+def _scaling(plan: Plan, environment: Event, rates: dict[str, LogRates]) -> Scaling | None:
     """Compare replicas with one network of the same contender, by paired rounds, where both were measured."""
     name, one, replicas = environment["label"], environment.get("one", ""), environment.get("replicas", 1)
     if replicas == 1 or one not in rates or not rates[name].keys() & rates[one].keys():
         return None
-    estimate = ratio(rates[name], rates[one], confidence)
+    estimate = ratio(rates[name], rates[one], plan.confidence)
     return Scaling(
         replicas=replicas,
+        weak=plan.weak,
         speedup=Ratio(to=one, value=estimate.value, low=estimate.low, high=estimate.high, tie=estimate.tie),
         efficiency=estimate.value / replicas,
         virtual=environment["device"] == "cpu",
@@ -251,6 +257,7 @@ def _contender(plan: Plan, workload: Workload, index: _Index, environment: Event
                 launch=event["launch"],
                 round=event["round"],
                 steps=event["steps"],
+                samples=_samples(event, workload.batch_size),
                 seconds=event["seconds"],
                 loss=event["loss"],
                 trained_samples=event["trained_samples"],

@@ -24,6 +24,7 @@ class Seat:
     course: Course
     plan: Plan
     launch: int
+    replicas: int = 1
     steps: int = 0
     """Steps done since the parameters were loaded."""
     seconds: float = 0.0
@@ -36,14 +37,19 @@ class Seat:
     @property
     def samples(self) -> int:
         """Samples that the worker was given since the parameters were loaded."""
-        return self.steps * self.course.workload.batch_size
+        return self.steps * self.batch_size
+
+    @property
+    def batch_size(self) -> int:
+        """Samples of a step: the workload's batch, shared by the replicas, or in weak scaling one for each."""
+        return self.course.workload.batch_size * (self.replicas if self.plan.weak else 1)
 
     def open(self) -> float:
         """Build the network; return the framework's seconds."""
         reply = self.worker.ask(
             "open",
             self.plan.timeouts.building,
-            workload=self.course.workload.to_worker(),
+            workload=self.course.workload.to_worker(batch_size=self.batch_size),
             data=self.course.data,
             dropout=True,
             seed=self.plan.seed + self.launch,
@@ -73,7 +79,7 @@ class Seat:
 
     def reach(self, samples: int) -> None:
         """Train until so many samples have been given."""
-        missing = samples // self.course.workload.batch_size - self.steps
+        missing = samples // self.batch_size - self.steps
         if missing > 0:
             self.run(missing, self.plan.timeouts.first_step)
 
@@ -90,7 +96,7 @@ class Seat:
             steps = min(4 * steps, max(steps + 1, round(1.2 * _WARM_UP_SECONDS / step_seconds)))
         fewest = 1 if step_seconds >= _LONG_STEP_SECONDS else _FEWEST_STEPS
         if self.plan.epochs:
-            self.chunk_steps = self.course.steps_per_epoch
+            self.chunk_steps = self.course.steps_per_epoch * self.course.workload.batch_size // self.batch_size
             return
         self.chunk_steps = chunk_steps or max(fewest, round(chunk_seconds / step_seconds))
         self.lead_in = round(_LEAD_IN_SECONDS / step_seconds)

@@ -125,7 +125,7 @@ def chunk_figure(workload: WorkloadResult, round_word: str = "round") -> tuple[F
                 "mode": "markers",
                 "name": label(contender),
                 "x": [place[chunk.launch] + chunk.round for chunk in drawn],
-                "y": [finite(chunk.steps * workload.batch_size / chunk.seconds) for chunk in drawn],
+                "y": [finite(chunk.samples / chunk.seconds) for chunk in drawn],
                 "customdata": [[chunk.launch, chunk.round, chunk.steps, number(chunk.seconds, 4)] for chunk in drawn],
                 "marker": marker(index, 5),
                 "hovertemplate": "%{y:,.4~g} samples/s: %{customdata[2]} steps in %{customdata[3]} s<br>"

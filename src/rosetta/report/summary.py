@@ -200,7 +200,10 @@ def scaling_words(workload: WorkloadResult) -> list[str]:
             f"efficiency {percent(scaling.efficiency, 0)} of {scaling.replicas} {kind}."
         )
     if found:
-        found.insert(0, f"Strong scaling: the same batches of {workload.batch_size}, shared by the replicas.")
+        weak = any(contender.scaling and contender.scaling.weak for contender in workload.contenders)
+        size = workload.batch_size
+        strong = f"Strong scaling: the replicas share the batch of {size} that one network has."
+        found.insert(0, f"Weak scaling: each replica has a batch of {size} of its own." if weak else strong)
     return found
 
 
