@@ -22,9 +22,15 @@ class Trainer(trainer.Trainer):
             torch.cuda.set_device(rank)
         backend = "nccl" if device == "cuda" else "gloo"
         distributed.init_process_group(backend, init_method="file://" + meeting, rank=rank, world_size=replicas)
-        super().__init__(implementation, workload, variants, device, dropout, seed + rank)
+        super().__init__(implementation, workload, variants, device, dropout, seed)
+        self.rank = rank
+        self.reseed(seed)
         self.parallel = DistributedDataParallel(self.model)
         self.part = workload["batch_size"] // replicas
+
+    def reseed(self, seed):
+        """Have each replica drop other units."""
+        super().reseed(seed + 1000 * self.rank)
 
     def train(self, batches):
         inputs, labels = batches

@@ -18,8 +18,14 @@ class Trainer(trainer.Trainer):
             distributed.destroy_process_group()
         backend, device = ("nccl", f"cuda:{rank}") if device == "cuda" else ("gloo", device)
         distributed.init_process_group(backend, init_method="file://" + meeting, rank=rank, world_size=replicas)
-        super().__init__(implementation, workload, variants, device, dropout, seed + rank)
+        super().__init__(implementation, workload, variants, device, dropout, seed)
+        self.rank = rank
+        self.reseed(seed)
         self.parallel = DistributedDataParallel(self.model)
+
+    def reseed(self, seed):
+        """Have each replica drop other units."""
+        super().reseed(seed + 1000 * self.rank)
 
     def train(self, batches):
         losses = self.implementation.train(self.parallel, self.optimizer, batches, self.device)
