@@ -267,7 +267,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the raw values there")
     options = parser.parse_args()
     os.environ["CUDA_VISIBLE_DEVICES"] = ""  # the workers and the scripts both inherit it
-    data, console = data_folder(None), Console()
+    data, console = data_folder(None), Console(width=None if sys.stdout.isatty() else 140)
     plan = Plan(
         workloads=options.workload or list(DEFAULT_WORKLOADS),
         contenders=options.contender or read_set(DEFAULT_SET, frameworks()),

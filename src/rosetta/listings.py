@@ -15,18 +15,26 @@ from rosetta.errors import RosettaError
 from rosetta.manifest import frameworks
 from rosetta.paths import cache_folder, data_folder
 from rosetta.report.summary import printable, reason_words, status_words
+from rosetta.report.terminal import plain_table
 from rosetta.result import WorkloadResult
 from rosetta.run import read_result, run_folders
 from rosetta.workloads import workloads
 
+_FOLDED_NAME = 18
+_FIGURE = 7
+"""Characters of an error such as 4.1e-06."""
+
 
 def proof_table(workload: WorkloadResult) -> Group:
     """Tabulate every contender's errors against the reference on one workload; below, why the others have none."""
-    table = Table(
-        "contender", "logits", "loss", "worst gradient", "worst update", "dropout", "verdict",
-        title=f"{workload.workload}: relative L2 error against the float64 reference", title_justify="left",
-    )  # fmt: skip
-    table.columns[0].no_wrap = True
+    table = plain_table()
+    name = min(_FOLDED_NAME, max(len(contender.name) for contender in workload.contenders))
+    table.title, table.title_justify = f"{workload.workload}: relative L2 error against the float64 reference", "left"
+    # Where it is narrow names fold and words wrap before a figure would be cut off.
+    table.add_column("contender", overflow="fold", min_width=name)
+    for header in ("logits", "loss", "worst gradient", "worst update", "dropout"):
+        table.add_column(header, overflow="fold", min_width=_FIGURE)
+    table.add_column("verdict", min_width=len("the same"))
     reasons = []
     for contender in workload.contenders:
         proof = contender.equivalence
