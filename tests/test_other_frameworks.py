@@ -51,6 +51,8 @@ def test_it_computes_the_same_network(contender: str, workload: str, proofs: Res
         ("cntk", "cntk_checks.py"),  # what stands in for CNTK's libraries does their work
         ("lasagne", "theano_blas.py"),  # Theano's matrix products are OpenBLAS's
         ("keras2[theano]", "theano_blas.py"),
+        ("mxnet", "mxnet_onednn.py"),  # MXNet's convolutions are oneDNN's
+        ("keras2[mxnet]", "mxnet_onednn.py"),
     ],
 )
 def test_its_environment_is_as_it_should_be(contender: str, script: str) -> None:
