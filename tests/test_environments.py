@@ -11,6 +11,7 @@ import time
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import filelock
@@ -106,7 +107,7 @@ def test_a_name_tells_the_packages_and_the_device_apart_and_nothing_else(install
     others = {
         build(contender(packages=["tiny-framework==1.1"])).folder,
         build(contender(name="other")).folder,
-        build(contender(), device="cuda").folder,
+        build(replace(contender(), device="cuda")).folder,
         build(Contender(contender().framework, "3.0")).folder,
     }
     assert len(others | {plain}) == 5
@@ -232,9 +233,9 @@ def test_all_that_an_environment_is_made_of_is_in_its_name(installer: Installer,
     assert build(of_a_version).folder not in folders
     assert installer.asked[-1][-1] == "tiny-framework==2.6"
     (tmp_path / "prepare" / "notes.txt").write_text("1")
-    first = environments._digest(contender(folder=script, prepare="prepare"), [], "cpu")
+    first = environments._digest(contender(folder=script, prepare="prepare"), [])
     (tmp_path / "prepare" / "notes.txt").write_text("2")
-    assert environments._digest(contender(folder=script, prepare="prepare"), [], "cpu") != first
+    assert environments._digest(contender(folder=script, prepare="prepare"), []) != first
 
 
 def test_variables_and_compiled_files_are_the_environments(installer: Installer) -> None:
