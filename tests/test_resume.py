@@ -22,7 +22,7 @@ COMMAND = (ROSETTA, "train", "babi_rnn[qa4]", "--epochs", "4")
     "contender",
     [
         *("numpy", "torch", "jax", "tensorflow", "keras[torch]", "keras[jax]", "keras[tensorflow]"),
-        *("torch@2xcpu", "jax@2xcpu", "tensorflow@2xcpu", "keras[torch]@2xcpu"),
+        *("torch@2xcpu", "jax@2xcpu"),
     ],
 )
 def test_a_killed_training_goes_on_as_if_it_had_not_been(contender: str, tmp_path: Path) -> None:

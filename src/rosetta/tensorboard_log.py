@@ -44,8 +44,8 @@ class TensorBoardLog(TrainingObserver):
         if self._writer is None:
             # A resumed training: what one that was killed wrote after its checkpoint is no longer shown.
             self._writer = self._make(str(self._folder), purge_step=step - len(progress.losses))
-        for back, loss in enumerate(reversed(progress.losses)):
-            self._writer.add_scalar("train/loss", loss, step - back)
+        for at, loss in enumerate(progress.losses, start=step - len(progress.losses) + 1):
+            self._writer.add_scalar("train/loss", loss, at)
         self._writer.add_scalar("train/samples_per_second", progress.samples_per_second, step)
         self._step = step
 
