@@ -12,7 +12,7 @@ from rosetta.result import ContenderResult, Result
 
 ROSETTA = str(Path(sys.executable).with_name("rosetta"))
 CONTENDERS = ("torch", "tensorflow", "jax", "keras[torch]", "keras[jax]", "keras[tensorflow]")
-WORKLOADS = ("mnist_mlp", "cifar10_tpu_cnn")
+WORKLOADS = ("babi_rnn[qa4]", "cifar10_tpu_cnn")
 
 
 def verified(folder: Path, *words: str) -> dict[tuple[str, str], ContenderResult]:

@@ -29,7 +29,10 @@ def proof_table(workload: WorkloadResult) -> Group:
     """Tabulate every contender's errors against the reference on one workload; below, why the others have none."""
     table = plain_table()
     name = min(_FOLDED_NAME, max(len(contender.name) for contender in workload.contenders))
-    table.title, table.title_justify = f"{workload.workload}: relative L2 error against the float64 reference", "left"
+    table.title, table.title_justify = (
+        f"{escape(workload.workload)}: relative L2 error against the float64 reference",
+        "left",
+    )
     # Where it is narrow names fold and words wrap before a figure would be cut off.
     table.add_column("contender", overflow="fold", min_width=name)
     for header in ("logits", "loss", "worst gradient", "worst update", "dropout"):

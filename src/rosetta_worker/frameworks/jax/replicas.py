@@ -2,7 +2,7 @@
 
 import jax
 from flax import nnx
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from . import trainer
 
@@ -13,7 +13,9 @@ class Trainer(trainer.Trainer):
     def __init__(self, implementation, workload, variants, device, dropout, seed, replicas):
         if device == "cpu":
             jax.config.update("jax_num_cpu_devices", replicas)  # one processor, shared by virtual devices
-        mesh = jax.make_mesh((replicas,), ("replica",), devices=jax.devices(device)[:replicas])
+        # Auto: XLA decides where what is computed lies; left alone, JAX wants the text to say it.
+        axes, devices = (AxisType.Auto,), jax.devices(device)[:replicas]
+        mesh = jax.make_mesh((replicas,), ("replica",), axis_types=axes, devices=devices)
         self.everywhere = NamedSharding(mesh, PartitionSpec())
         self.shared = NamedSharding(mesh, PartitionSpec("replica"))
         super().__init__(implementation, workload, variants, device, dropout, seed)
