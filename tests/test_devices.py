@@ -103,3 +103,10 @@ def test_who_trains_no_replicas_says_so() -> None:
 def test_a_reader_is_told_how_replicas_train() -> None:
     assert "Replicas: DistributedDataParallel" in parse_contender("torch@2xcpu", KNOWN).note("mnist_mlp")
     assert "Replicas" not in parse_contender("torch", KNOWN).note("mnist_mlp")
+
+
+@pytest.mark.parametrize("name", sorted(KNOWN))
+def test_who_declares_replicas_has_the_text_that_trains_them(name: str) -> None:
+    framework = KNOWN[name]
+    declared = [framework.replication, *(variant.replication for variant in framework.variants.values())]
+    assert any(declared) == (framework.folder / "replicas.py").exists()

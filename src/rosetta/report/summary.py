@@ -196,7 +196,8 @@ def scaling_words(workload: WorkloadResult) -> list[str]:
             continue
         kind = "virtual replicas, which share one processor" if scaling.virtual else "replicas"
         found.append(
-            f"{contender.name}: {ratio_words(scaling.speedup)} the speed of {scaling.speedup.to}, "
+            f"{contender.name}: {bare_ratio(scaling.speedup.value)}× ({interval_words(scaling.speedup)}) the speed of "
+            f"{scaling.speedup.to}{' (a tie)' if scaling.speedup.tie else ''}, "
             f"efficiency {percent(scaling.efficiency, 0)} of {scaling.replicas} {kind}."
         )
     if found:

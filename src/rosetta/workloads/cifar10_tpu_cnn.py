@@ -6,7 +6,7 @@ from rosetta.workloads.spec import Input, Optimizer, Published, Workload
 WORKLOAD = Workload(
     name="cifar10_tpu_cnn",
     title="Batch-normalised convolutional network on CIFAR-10",
-    source="Keras on eight TPU cores, article of 2018; there 8 replicas of this batch, here one",
+    source="Keras on eight TPU cores, article of 2018; there with 8 replicas of this batch",
     dataset="cifar10",
     inputs=(Input("image", (3, 32, 32)),),
     layers=(
