@@ -57,6 +57,7 @@ def test_without_a_wish_the_gpu_is_taken_by_those_that_can(monkeypatch: pytest.M
     assert placed("torch@cpu", KNOWN).name == "torch"
     assert placed("torch", KNOWN, "cpu").name == "torch"
     assert placed("lasagne", KNOWN).name == "lasagne", "it has no packages for a GPU here"
+    assert placed("torch[tf32]", KNOWN).name == "torch[tf32]@cuda"
     assert placed("jax", KNOWN).packages("cuda") != placed("jax@cpu", KNOWN).packages("cpu")
     machine_with(monkeypatch)
     assert placed("torch", KNOWN).name == "torch"
@@ -71,6 +72,8 @@ def test_without_a_wish_the_gpu_is_taken_by_those_that_can(monkeypatch: pytest.M
         ("lasagne", "cuda", 1, "Lasagne has no packages for cuda"),
         ("torch", "cuda", 3, "there are 2 NVIDIA GPUs, not 3"),
         ("torch@9999xcpu", "auto", 1, "9999 replicas take about"),
+        ("torch[tf32]@cpu", "auto", 1, "'tf32' means something on cuda only"),
+        ("keras[jax,tf32]", "cpu", 1, "'tf32' means something on cuda only"),
     ],
 )
 def test_a_device_that_is_not_there_is_said(

@@ -39,7 +39,7 @@ FAILURES = {
     "fake[segfaults]": r"During train the worker was ended by SIGSEGV.* planted: about to read address 0",
     "fake[early,segfaults]": r"proof: During train the worker was ended by SIGSEGV",
     "fake[hangs]": r"train hung: no answer within [28] s, so the worker was killed",
-    "fake[killed]": r"During train the worker was ended by SIGKILL, most likely .* memory ran out",
+    "fake[killed]": r"During train the worker was ended by SIGKILL, most likely .* memory ran out.*--one-at-a-time",
     "fake[exits]": r"During train the worker ended with exit status 3\. It last said: planted: leaving",
     "fake[hangs_up]": r"During train the worker closed its channel to the host without ending",
     "fake[forks_and_dies]": r"During train the worker was ended by SIGKILL",

@@ -8,7 +8,8 @@ import pytest
 from results_events import MACHINE, SESSION, check, chunk, data_event, environment, make_plan, proof
 
 from rosetta.plan import Plan
-from rosetta.report.summary import first_step_words, scaling_words
+from rosetta.report.exports import to_csv, to_markdown
+from rosetta.report.summary import extras, first_step_words, machine_words, scaling_words
 from rosetta.result import ContenderResult, Result
 from rosetta.results import derive, log_rates
 from rosetta.run import new_folder
@@ -379,3 +380,41 @@ def test_in_weak_scaling_a_step_has_more_samples() -> None:
     scaling = {contender.name: contender.scaling for contender in workload.contenders}["torch@4xcpu"]
     assert scaling is not None and scaling.weak and scaling.efficiency == pytest.approx(0.2)
     assert scaling_words(workload)[0] == f"Weak scaling: each replica has a batch of {BATCH} of its own."
+
+
+def gpu_run(precision: str = "float32", peak: float | None = 60e12) -> Result:
+    gpu = {"uuid": "GPU-1", "name": "NVIDIA H100 80GB HBM3", "memory_bytes": 80 * 2**30, "peak_flops": peak}
+    where = {"device": "cuda", "replicas": 1, "precision": precision, "one": "torch@cuda"}
+    closing = {"event": "closing", "workload": "mnist_mlp", "label": "torch@cuda"} | {
+        "peak_bytes": 2**30,
+        "latency_seconds": [],
+    }
+    events = [
+        SESSION,
+        {**MACHINE, "device": "cuda", "gpus": [gpu]},
+        data_event(),
+        environment("torch@cuda", **where),
+        proof("torch@cuda"),
+        *(chunk("torch@cuda", launch, round_, 0.1, joules=12.8) for launch in (0, 1) for round_ in (0, 1)),
+        *({**closing, "launch": launch, "gpu_bytes": size} for launch, size in ((0, None), (1, 3 * 2**30))),
+    ]
+    return derive(make_plan(["torch@cuda"]), "run", events)
+
+
+def test_a_gpu_has_a_peak_memory_and_energy_of_its_own() -> None:
+    result = gpu_run()
+    (workload,) = result.results
+    (found,) = workload.contenders
+    assert "NVIDIA H100 80GB HBM3 (80 GiB, 60 TFLOP/s float32 at most)" in machine_words(result.machine)
+    assert found.fraction_of_peak == pytest.approx(12_800 * workload.flops_per_sample / 60e12)
+    assert found.gpu_memory_bytes == 3 * 2**30 and found.joules_per_sample == pytest.approx(0.01)
+    assert [extra.name for extra in extras(workload.contenders)] == ["GPU memory", "energy"]
+    text = to_markdown(result)
+    assert "GPU memory GiB | energy J/1,000" in text and "3.00 | 10.0 |" in text
+    assert ",3221225472,0.01," in to_csv(result)
+
+
+@pytest.mark.parametrize(("precision", "peak"), [("TF32", 60e12), ("float32", None)])
+def test_no_share_is_told_where_the_peak_is_not_known(precision: str, peak: float | None) -> None:
+    (found,) = gpu_run(precision, peak).results[0].contenders
+    assert found.samples_per_second and found.fraction_of_peak is None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rosetta import gpus
 from rosetta.machine import Canary, busy_seconds
 from rosetta.prover import Prover
 from rosetta.race import Course, Entrant, Race
@@ -179,6 +180,7 @@ class Conductor:
         for entrant in waiting:
             self._race.tell(course.workload.name, entrant.label, f"launch {launch + 1}, round {round_ + 1}")
             seat = self._seats[entrant.worker]
+            joules = gpus.joules(entrant.gpus)
             before = time.perf_counter(), busy_seconds(), time.process_time(), seat.cpu_seconds
             try:
                 reply = seat.chunk(entrant.slowdown)
@@ -189,6 +191,7 @@ class Conductor:
             busy += busy_seconds() - before[1]
             host += time.process_time() - before[2]
             workers += seat.cpu_seconds - before[3]
+            joules_after = gpus.joules(entrant.gpus)
             losses = reply.get("losses", [])
             if None in losses:
                 self._race.fail(
@@ -204,6 +207,7 @@ class Conductor:
                 steps=seat.chunk_steps,
                 samples=seat.chunk_steps * seat.batch_size,
                 seconds=reply["seconds"],
+                joules=_of_chunk(seat, joules, joules_after),
                 loss=float(np.mean(losses)) if losses else None,
                 trained_samples=seat.samples,
                 trained_seconds=seat.seconds,
@@ -251,13 +255,20 @@ class Conductor:
         seat = self._seats[entrant.worker]
         try:
             peak = seat.peak_bytes()
+            on_gpus = gpus.memory_bytes(entrant.gpus, seat.worker.pid)
             latencies = [] if course.workload.trains else seat.latencies()
             seat.leave()
         except WorkerFailure as failure:
             self._race.fail(course, entrant, "evaluation", str(failure))
             return
         self._race.log.append(
-            "closing", workload=name, launch=launch, label=entrant.worker, peak_bytes=peak, latency_seconds=latencies
+            "closing",
+            workload=name,
+            launch=launch,
+            label=entrant.worker,
+            peak_bytes=peak,
+            gpu_bytes=on_gpus,
+            latency_seconds=latencies,
         )
         self._race.tell(name, entrant.label, "waiting")
 
@@ -265,3 +276,10 @@ class Conductor:
         for worker in self._workers.values():
             worker.close()
         self._workers.clear()
+
+
+def _of_chunk(seat: Seat, before: float | None, after: float | None) -> float | None:
+    """Return the energy of a chunk's steps, in joules, out of that with its lead-in."""
+    if before is None or after is None:
+        return None
+    return (after - before) * seat.chunk_steps / (seat.chunk_steps + seat.lead_in)

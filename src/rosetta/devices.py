@@ -9,6 +9,7 @@ import psutil
 
 from rosetta.contenders import Contender, parse_contender
 from rosetta.errors import RosettaError
+from rosetta.gpus import gpus
 from rosetta.manifest import DEVICES, Device, Framework
 from rosetta.workloads.spec import Workload
 
@@ -20,8 +21,7 @@ _REPLICA_BYTES = 400 * 2**20
 
 def present() -> dict[Device, int]:
     """Return how many of each kind of device there are; a CPU may be shared by any number of virtual ones."""
-    gpus = len(list(Path("/dev").glob("nvidia[0-9]*"))) if Path("/dev/nvidiactl").exists() else 0
-    return {"cpu": 1, "cuda": gpus, "tpu": len(list(Path("/dev").glob("accel[0-9]*")))}
+    return {"cpu": 1, "cuda": len(gpus()), "tpu": len(list(Path("/dev").glob("accel[0-9]*")))}
 
 
 def placed(text: str, known: Mapping[str, Framework], wanted: Wanted = "auto", replicas: int = 1) -> Contender:
@@ -47,6 +47,13 @@ def placed(text: str, known: Mapping[str, Framework], wanted: Wanted = "auto", r
             f"{contender.name}: {contender.framework.title} has no packages for {kind} in Rosetta.",
             f"It runs on {' and '.join(contender.framework.packages)}.",
         )
+    for name in contender.variants:
+        devices = contender.framework.variants[name].devices
+        if devices and kind not in devices:
+            raise RosettaError(
+                f"{contender.name}: '{name}' means something on {' and '.join(devices)} only.",
+                f"Leave it out, or write {contender.framework.name}[{','.join(contender.variants)}]@{devices[0]}.",
+            )
     _check_room(contender, there)
     return contender
 

@@ -83,7 +83,9 @@ def contender_table() -> Table:
     table.columns[0].no_wrap = True
     for framework in frameworks().values():
         rows = [] if framework.groups else [(Contender(framework), framework.about)]
-        rows += [(Contender(framework, None, (name,)), variant.meaning) for name, variant in framework.variants.items()]
+        for name, variant in framework.variants.items():
+            only = f" (on {' and '.join(variant.devices)} only)" if variant.devices else ""
+            rows.append((Contender(framework, None, (name,)), variant.meaning + only))
         for contender, meaning in rows:
             lines = [*contender.packages("cpu"), *(wheel.requirement for wheel in contender.foreign("cpu"))]
             pins = {Requirement(line).name: line.partition("==")[2] for line in lines}

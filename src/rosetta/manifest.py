@@ -96,6 +96,7 @@ class Variant(_Manifest):
     group: str = Field(default="", description="of a group's variants exactly one must be named")
     packages: dict[str, list[str]] = {}
     environment: dict[str, str] = {}
+    devices: list[Device] = Field(default=[], description="on which it means something; none: on all")
     programs: list[str] = Field(default=[], description="programs that must be on the PATH")
     install: Install = Install()
     texts: str = Field(

@@ -11,10 +11,14 @@ import numpy as np
 from rosetta.contenders import Contender
 from rosetta.environments import Environment
 from rosetta.examination import Material
+from rosetta.gpus import Gpu, gpus
 from rosetta.plan import Plan, thread_variables
 from rosetta.run_log import RunLog
 from rosetta.workers import Worker
 from rosetta.workloads.spec import Workload
+
+# As PyTorch, TensorFlow, JAX and the host itself (a worker killed by the kernel) put it.
+_OUT_OF_MEMORY = re.compile(r"out of memory|OOM|RESOURCE_EXHAUSTED|memory ran out", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,11 @@ class Entrant:
     environment: Environment
     worker: str
     slowdown: float = 0.0
+
+    @property
+    def gpus(self) -> tuple[Gpu, ...]:
+        """The GPUs that it computes on: the first of those there are, one for each replica."""
+        return gpus()[: self.contender.replicas] if self.contender.device == "cuda" else ()
 
 
 @dataclass(frozen=True)
@@ -92,6 +101,8 @@ class Race:
 
     def fail(self, course: Course, entrant: Entrant, stage: str, reason: str) -> None:
         """Record that a worker's entrants are out on this workload; the others go on."""
+        if _OUT_OF_MEMORY.search(reason) and len(self.entrants) > 1 and not self.plan.one_at_a_time:
+            reason += " With --one-at-a-time it would have what the others hold."
         for twin in (e for e in self.entrants if e.worker == entrant.worker):
             self.log.append("failure", workload=course.workload.name, label=twin.label, stage=stage, reason=reason)
             self._failed.add((course.workload.name, twin.label))

@@ -13,6 +13,16 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="null")
 
 
+class Gpu(_Model):
+    """A GPU of that machine."""
+
+    name: str
+    memory_bytes: int
+    peak_flops: float | None = Field(
+        description="float32 without tensor cores, FLOP/s: cores × 2 × the highest clock; null if not known"
+    )
+
+
 class Machine(_Model):
     """The machine that ran it, and its measured peaks."""
 
@@ -23,6 +33,7 @@ class Machine(_Model):
     device: str = Field(description='"cpu", "cuda" or "tpu", or several: "cpu and cuda"')
     matmul_flops: float | None = Field(description="float32 matrix product, FLOP/s, measured with NumPy")
     copy_bytes_per_second: float | None = Field(description="memory copy, read + written, measured")
+    gpus: list[Gpu] = Field(default=[], description="in CUDA's order by PCI bus")
     canary_drift: float | None = Field(description="sd of log canary time over the run: the machine's own")
     background_load: float | None = Field(description="cores kept busy by other programs while chunks ran, mean")
     host_load: float | None = Field(description="cores kept busy by Rosetta's own host while chunks ran, mean")
@@ -144,8 +155,17 @@ class ContenderResult(_Model):
     samples_per_second: float | None = Field(default=None, description="steady state")
     ratio: Ratio | None = None
     scaling: Scaling | None = Field(default=None, description="of replicas, where one network ran beside them")
-    fraction_of_peak: float | None = Field(default=None, description="of the measured float32 matrix product")
+    fraction_of_peak: float | None = Field(
+        default=None,
+        description="of the measured float32 matrix product; on GPUs of their peak_flops, null in other precisions",
+    )
     peak_memory_bytes: int | None = Field(default=None, description="largest resident size of the worker")
+    gpu_memory_bytes: int | None = Field(
+        default=None, description="largest that it held on its GPUs at a launch's end, by NVML; null: can't be read"
+    )
+    joules_per_sample: float | None = Field(
+        default=None, description="energy of its GPUs while its chunks ran, by NVML; null: can't be read"
+    )
     loss: float | None = Field(default=None, description="mean training loss of the last round over launches")
     accuracy: float | None = Field(default=None, description="mean over launches of the last test accuracy")
     trained_samples: int | None = Field(default=None, description="when that accuracy was taken, the same for all")

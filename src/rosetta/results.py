@@ -13,6 +13,7 @@ from rosetta.result import (
     Chunk,
     ContenderResult,
     Equivalence,
+    Gpu,
     Machine,
     Protocol,
     PublishedFigure,
@@ -116,6 +117,10 @@ def _machine(index: _Index) -> Machine:
         device=machine["device"],
         matmul_flops=machine["matmul_flops"],
         copy_bytes_per_second=machine["copy_bytes_per_second"],
+        gpus=[
+            Gpu(name=gpu["name"], memory_bytes=gpu["memory_bytes"], peak_flops=gpu["peak_flops"])
+            for gpu in machine.get("gpus", [])
+        ],
         canary_drift=stdlib_statistics.stdev(canary) if len(canary) > 1 else None,
         background_load=max(0.0, others / elapsed) if elapsed else None,
         host_load=host / elapsed if elapsed else None,
@@ -124,7 +129,6 @@ def _machine(index: _Index) -> Machine:
 
 def _workload(plan: Plan, workload: Workload, index: _Index) -> WorkloadResult:
     data = index.of("data", None, workload.name)[-1]
-    peak = index.by_kind["machine"][-1]["matmul_flops"]
     rates: dict[str, LogRates] = {}
     results: list[ContenderResult] = []
     for event in {event["label"]: event for event in index.by_kind.get("environment", [])}.values():
@@ -142,7 +146,15 @@ def _workload(plan: Plan, workload: Workload, index: _Index) -> WorkloadResult:
         fastest = max(speeds, key=lambda name: speeds[name])
         results = [
             result.model_copy(
-                update=_speed(plan, workload, result.name, rates, speeds, fastest, peak)
+                update=_speed(
+                    plan,
+                    workload,
+                    result.name,
+                    rates,
+                    speeds,
+                    fastest,
+                    _peak_flops(index, index.of("environment", result.name)[-1]),
+                )
                 | {"scaling": _scaling(plan, index.of("environment", result.name)[-1], rates)}
             )
             if result.name in rates
@@ -192,6 +204,19 @@ def _speed(
             to=fastest, value=estimate.value, low=estimate.low, high=estimate.high, tie=estimate.tie
         )
     return fields
+
+
+def _peak_flops(index: _Index, environment: Event) -> float | None:
+    """Return what a contender's device can do at most in float32, FLOP/s, where that is known and the measure for it.
+
+    A GPU computes another precision by other units; a processor's product was measured.
+    """
+    machine = index.by_kind["machine"][-1]
+    device = environment.get("device", "cpu")
+    if device == "cuda" and environment["precision"] == "float32":
+        peaks = [gpu["peak_flops"] for gpu in machine.get("gpus", [])[: environment["replicas"]]]
+        return sum(peaks) if peaks and None not in peaks else None
+    return machine["matmul_flops"] if device == "cpu" else None
 
 
 def _scaling(plan: Plan, environment: Event, rates: dict[str, LogRates]) -> Scaling | None:
@@ -246,6 +271,8 @@ def _contender(plan: Plan, workload: Workload, index: _Index, environment: Event
         first_step_seconds=_median(event["first_step_seconds"] for event in first_steps),
         cold_first_steps=_cold(first_steps),
         peak_memory_bytes=max((event["peak_bytes"] for event in closings), default=None),
+        gpu_memory_bytes=max((n for event in closings if (n := event.get("gpu_bytes")) is not None), default=None),
+        joules_per_sample=_joules_per_sample(chunks, workload.batch_size),
         loss=float(np.mean(last_round)) if last_round else None,
         accuracy=_mean(accuracy.value for accuracy in last_accuracies),
         trained_samples=max((accuracy.trained_samples for accuracy in last_accuracies), default=None),
@@ -266,6 +293,16 @@ def _contender(plan: Plan, workload: Workload, index: _Index, environment: Event
             for event in chunks
         ],
     )
+
+
+def _joules_per_sample(chunks: list[Event], batch_size: int) -> float | None:
+    """Divide the energy of the chunks for which it is known by their samples.
+
+    NVML's counter moves on some ten times a second, which a chunk of a tenth of a second feels; their sum doesn't.
+    """
+    known = [chunk for chunk in chunks if chunk.get("joules") is not None]
+    samples = sum(_samples(chunk, batch_size) for chunk in known)
+    return float(sum(chunk["joules"] for chunk in known)) / samples if samples else None
 
 
 def _cold(first_steps: list[Event]) -> int | None:

@@ -22,6 +22,7 @@ from rosetta.contenders import Contender, parse_contender, parse_contenders
 from rosetta.environments import Environment, EnvironmentFailure, build
 from rosetta.errors import RosettaError
 from rosetta.examination import Material
+from rosetta.gpus import gpus
 from rosetta.hints import hints
 from rosetta.manifest import Framework, frameworks
 from rosetta.paths import cache_folder
@@ -189,6 +190,7 @@ def _describe_machine(plan: Plan, contenders: Sequence[Contender], log: RunLog) 
         device=" and ".join(sorted({contender.device for contender in contenders})),
         matmul_flops=machine.matmul_flops() if measured else None,
         copy_bytes_per_second=machine.copy_bytes_per_second() if measured else None,
+        gpus=[dataclasses.asdict(gpu) for gpu in gpus()],
     )
 
 

@@ -11,6 +11,7 @@ from rosetta.report.summary import (
     NOTHING,
     checks,
     data_words,
+    extras,
     gibibytes,
     interval_method,
     is_reference,
@@ -68,6 +69,8 @@ def _row(result: Result, workload: WorkloadResult, contender: ContenderResult, r
         "efficiency": contender.scaling.efficiency if contender.scaling else None,
         "fraction_of_peak": contender.fraction_of_peak,
         "peak_memory_bytes": contender.peak_memory_bytes,
+        "gpu_memory_bytes": contender.gpu_memory_bytes,
+        "joules_per_sample": contender.joules_per_sample,
         "loss": contender.loss,
         "accuracy": contender.accuracy,
         "trained_samples": contender.trained_samples,
@@ -120,7 +123,9 @@ def _workload(workload: WorkloadResult, result: Result) -> list[str]:
     lines += [_escaped(verdict(workload)), ""]
     if order := ranked(workload):
         header = ["contender", "version", "samples/s", "ratio (interval)", "import s", "build s", "first step s"]
-        header += ["of peak", "peak GiB", *(["loss", "test accuracy"] if workload.trained else ["latency ms"]), "proof"]
+        header += ["of peak", "peak GiB", *(["loss", "test accuracy"] if workload.trained else ["latency ms"])]
+        more = extras(order)
+        header += [*(f"{extra.name} {extra.unit}" for extra in more), "proof"]
         rows = [
             [
                 marked_name(c),
@@ -133,6 +138,7 @@ def _workload(workload: WorkloadResult, result: Result) -> list[str]:
                 percent(c.fraction_of_peak, 0),
                 gibibytes(c.peak_memory_bytes),
                 *([number(c.loss), accuracy_words(c)] if workload.trained else [milliseconds(c.latency_seconds)]),
+                *(number(extra.value(c), extra.digits) for extra in more),
                 proof_words(c),
             ]
             for c in order

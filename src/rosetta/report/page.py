@@ -134,6 +134,7 @@ def _section(number: int, workload: WorkloadResult, result: Result, sources: Map
         "proof_count": summary.proof_count(workload),
         "ratio_meaning": summary.ratio_meaning(workload, result.protocol),
         "learning_words": accuracy.learning_words(workload, result.protocol),
+        "extras": summary.extras(order),
         "scaling": summary.scaling_words(workload),
         "check_names": summary.check_names(workload),
         "published": published.comparisons(workload, f"{machine.cpu}, {machine.cores} cores, {machine.device}"),

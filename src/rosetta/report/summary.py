@@ -2,12 +2,14 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from rosetta.result import (
     ContenderResult,
     DropoutCheck,
     Equivalence,
+    Gpu,
     Machine,
     Protocol,
     Ratio,
@@ -208,6 +210,28 @@ def scaling_words(workload: WorkloadResult) -> list[str]:
     return found
 
 
+@dataclass(frozen=True)
+class Extra:
+    """A figure that only some runs have."""
+
+    name: str
+    unit: str
+    value: Callable[[ContenderResult], float | None]
+    digits: int
+
+
+_EXTRAS = (
+    Extra("GPU memory", "GiB", lambda c: c.gpu_memory_bytes and c.gpu_memory_bytes / 2**30, 3),
+    Extra("energy", "J/1,000", lambda c: c.joules_per_sample and 1000 * c.joules_per_sample, 3),
+    Extra("efficiency", "%", lambda c: 100 * c.scaling.efficiency if c.scaling else None, 2),
+)
+
+
+def extras(contenders: Sequence[ContenderResult]) -> list[Extra]:
+    """Return the figures beside the usual ones that one of the contenders has."""
+    return [extra for extra in _EXTRAS if any(extra.value(contender) is not None for contender in contenders)]
+
+
 # ---------------------------------------------------------------- the proof
 
 
@@ -359,9 +383,16 @@ def interval_method(protocol: Protocol) -> str:
 def machine_words(machine: Machine) -> str:
     """Describe the machine in a line."""
     parts = [machine.cpu, f"{machine.cores} cores", f"{machine.memory_bytes / 2**30:.0f} GiB", machine.device]
+    if "cuda" in machine.device:
+        parts += [_gpu_words(gpu) for gpu in machine.gpus]
     if machine.matmul_flops is not None:
         parts.append(f"{machine.matmul_flops / 1e9:,.0f} GFLOP/s float32 matrix product")
     return ", ".join([*parts, machine.host_platform])
+
+
+def _gpu_words(gpu: Gpu) -> str:
+    peak = f", {gpu.peak_flops / 1e12:.0f} TFLOP/s float32 at most" if gpu.peak_flops else ""
+    return f"{gpu.name} ({gpu.memory_bytes / 2**30:.0f} GiB{peak})"
 
 
 def load_words(machine: Machine) -> list[str]:

@@ -15,9 +15,11 @@ from rosetta.report.accuracy import accuracy_words, learning_words
 from rosetta.report.published import CAUTION, Comparison, comparisons, title
 from rosetta.report.summary import (
     NOTHING,
+    Extra,
     brief,
     data_words,
     error,
+    extras,
     gibibytes,
     is_reference,
     is_synthetic,
@@ -97,6 +99,10 @@ _OF_PREDICTION = ("latency\nms",)
 _FOLDED_NAME = 20
 
 
+def _extra_column(extra: Extra) -> _Column:
+    return _Column(f"{extra.name}\n{extra.unit}", lambda c: number(extra.value(c), extra.digits), 1)
+
+
 class _RankedTable:
     """The ranked contenders in as many columns as the console is wide; names fold before a column is dropped."""
 
@@ -104,6 +110,7 @@ class _RankedTable:
         self._contenders = contenders
         without = _OF_PREDICTION if trained else _OF_TRAINING
         self._columns = [column for column in _COLUMNS if column.header not in without]
+        self._columns[-1:-1] = [_extra_column(extra) for extra in extras(contenders)]
 
     def _cells(self, column: _Column) -> list[str]:
         return [printable(column.cell(contender)).replace("\n", " ") for contender in self._contenders]

@@ -19,7 +19,7 @@ class Trainer:
 
     def __init__(self, implementation, workload, variants, device, dropout, seed):
         jax.config.update("jax_default_device", jax.devices(device)[0])
-        jax.config.update("jax_default_matmul_precision", "highest")
+        jax.config.update("jax_default_matmul_precision", "tensorfloat32" if "tf32" in variants else "highest")
         jax.config.update("jax_enable_x64", workload["dtype"] == "float64")
         self.implementation = implementation
         self.seed = seed

@@ -1,13 +1,18 @@
-"""What Keras leaves to the user of its JAX back end: the device, true float32, gradients without an update."""
+"""What Keras leaves to the user of its JAX back end: the device, the precision, gradients without an update."""
 
 import jax
 
 
-def use(device, dtype):
-    """Run everything from here on on this device; JAX turns float64 into float32 unless it is told otherwise."""
+def use(device, count, dtype, tf32):
+    """Run everything from here on on this device; several CPUs are virtual ones, shared by one processor.
+
+    JAX turns float64 into float32 unless it is told otherwise.
+    """
+    if device == "cpu" and count > 1:
+        jax.config.update("jax_num_cpu_devices", count)
     jax.config.update("jax_platforms", "cpu" if device == "cpu" else device + ",cpu")  # the first one is the default
     jax.devices(device)  # raises if there is none
-    jax.config.update("jax_default_matmul_precision", "highest")
+    jax.config.update("jax_default_matmul_precision", "tensorfloat32" if tf32 else "highest")
     jax.config.update("jax_enable_x64", dtype == "float64")
 
 

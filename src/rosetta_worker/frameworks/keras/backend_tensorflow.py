@@ -1,15 +1,18 @@
-"""What Keras leaves to the user of its TensorFlow back end: the device, true float32, gradients without an update."""
+"""What Keras leaves to the user of its TensorFlow back end: the device, the precision, gradients without an update."""
 
 import tensorflow as tf
 
 
-def use(device, dtype):
-    """Run everything from here on on this device."""
+def use(device, count, dtype, tf32):
+    """Run everything from here on on this device; several CPUs are virtual ones, shared by one processor."""
     gpus = tf.config.list_physical_devices("GPU")
-    if device == "cuda" and not gpus:
-        raise RuntimeError("TensorFlow sees no GPU")
-    tf.config.set_visible_devices(gpus[:1] if device == "cuda" else [], "GPU")
-    tf.config.experimental.enable_tensor_float_32_execution(False)
+    if device == "cuda" and len(gpus) < count:
+        raise RuntimeError("TensorFlow sees " + (f"{len(gpus)} GPUs" if gpus else "no GPU"))
+    tf.config.set_visible_devices(gpus[:count] if device == "cuda" else [], "GPU")
+    if device == "cpu" and count > 1:
+        (processor,) = tf.config.list_physical_devices("CPU")
+        tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * count)
+    tf.config.experimental.enable_tensor_float_32_execution(tf32)
 
 
 def mend(optimizer):

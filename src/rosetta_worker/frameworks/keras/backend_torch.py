@@ -1,16 +1,16 @@
-"""What Keras leaves to the user of its PyTorch back end: the device, true float32, gradients without an update."""
+"""What Keras leaves to the user of its PyTorch back end: the device, the precision, gradients without an update."""
 
 import keras
 import torch
 
 
-def use(device, dtype):
-    """Run everything from here on on this device; left alone, Keras takes a GPU wherever there is one."""
+def use(device, count, dtype, tf32):
+    """Run everything from here on on this device; left alone, Keras takes the first GPU wherever there is one."""
     if device == "cuda" and not torch.cuda.is_available():
         raise RuntimeError("PyTorch sees no GPU")
-    keras.device("cuda:0" if device == "cuda" else "cpu").__enter__()
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
+    keras.device(f"cuda:{torch.cuda.current_device()}" if device == "cuda" else "cpu").__enter__()
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+    torch.backends.cudnn.allow_tf32 = tf32
 
 
 def mend(optimizer):

@@ -1,6 +1,5 @@
 """Replicas in Keras on JAX: keras.distribution lays each batch out over the devices; XLA adds what they exchange."""
 
-import jax
 import keras
 
 from . import backend_jax, trainer
@@ -10,9 +9,7 @@ class Trainer(trainer.Trainer):
     """The verbs; what is built and fed under a distribution is laid out by it."""
 
     def __init__(self, implementation, workload, variants, device, dropout, seed, replicas):
-        if device == "cpu":
-            jax.config.update("jax_num_cpu_devices", replicas)  # one processor, shared by virtual devices
-        backend_jax.use(device, workload["dtype"])
+        backend_jax.use(device, replicas, workload["dtype"], "tf32" in variants)
         devices = keras.distribution.list_devices("gpu" if device == "cuda" else device)[:replicas]
         keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
-        super().__init__(implementation, workload, variants, device, dropout, seed)
+        super().__init__(implementation, workload, variants, device, dropout, seed, replicas)

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from . import trainer
+from . import backend_tensorflow, trainer
 from .trainer import keras
 
 
@@ -10,15 +10,13 @@ class Trainer(trainer.Trainer):
     """The verbs; a model that is built in the strategy's scope is trained in all replicas by ``fit``."""
 
     def __init__(self, implementation, workload, variants, device, dropout, seed, replicas):
-        if device == "cpu":
-            (processor,) = tf.config.list_physical_devices("CPU")
-            tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * replicas)
+        backend_tensorflow.use(device, replicas, workload["dtype"], "tf32" in variants)
         # Left alone, it makes collective operations even of virtual devices, which a second network trips over.
         reduction = tf.distribute.ReductionToOneDevice() if device == "cpu" else None
         kind = "GPU" if device == "cuda" else "CPU"
         self.strategy = tf.distribute.MirroredStrategy([f"{kind}:{i}" for i in range(replicas)], reduction)
         with self.strategy.scope():
-            super().__init__(implementation, workload, variants, device, dropout, seed)
+            super().__init__(implementation, workload, variants, device, dropout, seed, replicas)
         self.reseed(seed)
 
     def reseed(self, seed):

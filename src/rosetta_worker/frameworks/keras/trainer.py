@@ -20,8 +20,8 @@ backend = importlib.import_module(".backend_" + keras.config.backend(), __packag
 class Trainer:
     """A compiled ``keras.Model``, trained by ``fit``; one that isn't trained is asked by ``predict``."""
 
-    def __init__(self, implementation, workload, variants, device, dropout, seed):
-        backend.use(device, workload["dtype"])
+    def __init__(self, implementation, workload, variants, device, dropout, seed, replicas=1):
+        backend.use(device, replicas, workload["dtype"], "tf32" in variants)
         keras.config.set_floatx(workload["dtype"])
         keras.config.set_dtype_policy(workload["dtype"])
         keras.utils.set_random_seed(seed)

@@ -17,6 +17,7 @@ class Trainer:
 
     def __init__(self, implementation, workload, variants, device, dropout, seed, replicas=1):
         use(device, replicas)
+        tf.config.experimental.enable_tensor_float_32_execution("tf32" in variants)
         tf.random.set_seed(seed)
         self.implementation = implementation
         self.trained = workload["trained"]
@@ -103,7 +104,7 @@ class Trainer:
 
 
 def use(device, count=1):
-    """Run everything on this device, in true float32; several CPUs are virtual ones."""
+    """Run everything on this device; several CPUs are virtual ones."""
     gpus = tf.config.list_physical_devices("GPU")
     if device == "cuda" and len(gpus) < count:
         raise RuntimeError("TensorFlow sees " + (f"{len(gpus)} GPUs" if gpus else "no GPU"))
@@ -111,7 +112,6 @@ def use(device, count=1):
     if device == "cpu" and count > 1:
         (processor,) = tf.config.list_physical_devices("CPU")
         tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * count)
-    tf.config.experimental.enable_tensor_float_32_execution(False)
 
 
 def as_dtype(module, dtype):

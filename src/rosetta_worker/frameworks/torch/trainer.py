@@ -15,8 +15,8 @@ class Trainer:
 
     def __init__(self, implementation, workload, variants, device, dropout, seed):
         torch.manual_seed(seed)
-        torch.backends.cuda.matmul.allow_tf32 = False
-        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = "tf32" in variants
+        torch.backends.cudnn.allow_tf32 = "tf32" in variants
         self.implementation = implementation
         self.trained = workload["trained"]
         self.device = torch.device(device)
