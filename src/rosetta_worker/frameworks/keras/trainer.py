@@ -23,7 +23,7 @@ class Trainer:
     def __init__(self, implementation, workload, variants, device, dropout, seed, replicas=1):
         backend.use(device, replicas, workload["dtype"], "tf32" in variants)
         keras.config.set_floatx(workload["dtype"])
-        keras.config.set_dtype_policy(workload["dtype"])
+        keras.config.set_dtype_policy("mixed_bfloat16" if "bf16" in variants else workload["dtype"])
         keras.utils.set_random_seed(seed)
         self.implementation = implementation
         self.batch_size = workload["batch_size"]
