@@ -40,7 +40,9 @@ class Trainer:
             self.model, outputs = new_model("train", is_test=False, init_params=True)
             implementation.add_loss_and_gradients(self.model, outputs)
             implementation.add_optimizer(self.model)
-            set_dropout(self.model.net, dropout, seed)
+            if not dropout:
+                turn_off_dropout(self.model.net)
+            seed_dropout(self.model.net, seed)
             self.differentiated, outputs = new_model("gradients", is_test=True, init_params=False)
             implementation.add_loss_and_gradients(self.differentiated, outputs)
 
@@ -78,6 +80,23 @@ class Trainer:
     def train(self, batches):
         return np.array(self.implementation.train(self.model, batches))
 
+    def reseed(self, seed):
+        """Create the net anew: an operator keeps the random numbers that it was created with. No blob changes."""
+        seed_dropout(self.model.net, seed * len(self.model.net.Proto().op))  # no two epochs share a dropout's numbers
+        workspace.CreateNet(self.model.net, overwrite=True)
+
+    def optimizer_state(self):
+        return {name: workspace.FetchBlob(name) for name in self.optimizer_blobs()}
+
+    def load_optimizer_state(self, arrays):
+        for name in self.optimizer_blobs():
+            workspace.FeedBlob(name, arrays[name])
+
+    def optimizer_blobs(self):
+        """Name what is filled once, changes with every step, and is no parameter."""
+        parameters = {name for p in self.specifications for name in layout.blobs(p)}
+        return sorted((outputs(self.model.param_init_net) & outputs(self.model.net)) - parameters)
+
     def infer(self, batches):
         self.implementation.predict(self.predictor, self.outputs, batches)
 
@@ -87,11 +106,20 @@ def as_caffe2(array):
     return np.ascontiguousarray(array, np.float32) if array.dtype.kind == "f" else array
 
 
-def set_dropout(net, dropout, seed):
-    """Give each dropout its own random numbers; without ``dropout`` set all rates to zero."""
+def turn_off_dropout(net):
+    for op in net.Proto().op:
+        for arg in op.arg:
+            if op.type in ("Dropout", "DropoutGrad") and arg.name == "ratio":
+                arg.f = 0.0
+
+
+def seed_dropout(net, seed):
+    """Give each dropout its own random numbers, which begin when the net is created."""
     for index, op in enumerate(net.Proto().op):
         if op.type == "Dropout":
             op.device_option.random_seed = (seed + index) % 2**32
-        for arg in op.arg:
-            if not dropout and op.type in ("Dropout", "DropoutGrad") and arg.name == "ratio":
-                arg.f = 0.0
+
+
+def outputs(net):
+    """Name the blobs that a net writes."""
+    return {name for op in net.Proto().op for name in op.output}

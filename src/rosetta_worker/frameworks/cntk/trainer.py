@@ -2,6 +2,8 @@
 
 import inspect
 import itertools
+import os
+import tempfile
 
 from . import shims  # noqa: F401 (first, for CNTK 2.7 was made for Python 3.6)
 
@@ -79,6 +81,29 @@ class Trainer:
     def train(self, batches):
         """Return the losses; on the CPU, CNTK's calls return when all is done."""
         return np.array(self.implementation.train(self.trainer, self.network, batches))
+
+    def reseed(self, seed):
+        for index, function in enumerate(self.dropouts):
+            function.set_attribute("rngSeed", seed * len(self.dropouts) + index)
+
+    def optimizer_state(self):
+        """Return the file of CNTK's own checkpoint of the learner, and the constants that it leaves out."""
+        (learner,) = self.trainer.parameter_learners
+        with tempfile.TemporaryDirectory() as folder:
+            file = os.path.join(folder, "checkpoint")
+            learner.create_checkpoint().save(file)  # a protocol buffer
+            checkpoint = np.fromfile(file, np.uint8)
+        constants = self.network.get("learner_state", [])
+        return {"checkpoint": checkpoint, **{str(index): constant.value for index, constant in enumerate(constants)}}
+
+    def load_optimizer_state(self, arrays):
+        (learner,) = self.trainer.parameter_learners
+        with tempfile.TemporaryDirectory() as folder:
+            file = os.path.join(folder, "checkpoint")
+            arrays["checkpoint"].tofile(file)
+            learner.restore_from_checkpoint(C.cntk_py.Dictionary.load(file))
+        for index, constant in enumerate(self.network.get("learner_state", [])):
+            layout.set_value(constant, arrays[str(index)])
 
     def infer(self, batches):
         self.implementation.predict(self.network, batches)

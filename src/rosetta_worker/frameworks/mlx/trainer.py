@@ -3,7 +3,7 @@
 import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
-from mlx.utils import tree_unflatten
+from mlx.utils import tree_flatten, tree_unflatten
 
 from rosetta_worker.layouts import images_to_channels_last
 
@@ -64,6 +64,16 @@ class Trainer:
     def train(self, batches):
         losses = self.implementation.train(self.network, self.optimizer, self.train_step, batches)
         return np.array(mx.stack(losses))
+
+    def reseed(self, seed):
+        mx.random.seed(seed)
+
+    def optimizer_state(self):
+        return {name: np.array(array) for name, array in tree_flatten(self.optimizer.state)}
+
+    def load_optimizer_state(self, arrays):
+        self.optimizer.state.update(tree_unflatten([(name, mx.array(array)) for name, array in arrays.items()]))
+        mx.eval(self.optimizer.state)
 
     def infer(self, batches):
         self.implementation.predict(self.predict_step, batches)

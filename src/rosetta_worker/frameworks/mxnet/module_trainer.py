@@ -7,6 +7,7 @@ import mxnet as mx
 import numpy as np
 
 from . import parameters as layout
+from . import states
 
 
 class ModuleTrainer:
@@ -101,6 +102,15 @@ class ModuleTrainer:
 
     def train_from_files(self, steps):
         return self.train(itertools.islice(self.batches, steps))
+
+    def reseed(self, seed):
+        mx.random.seed(seed)
+
+    def optimizer_state(self):
+        return states.to_arrays(self.module._updater)  # MXNet has no public name for it
+
+    def load_optimizer_state(self, arrays):
+        states.load(self.module._updater, arrays)
 
     def infer(self, batches):
         self.implementation.predict(self.module, batches)

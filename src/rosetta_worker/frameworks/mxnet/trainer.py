@@ -8,6 +8,7 @@ import numpy as np
 from mxnet import autograd, gluon
 
 from . import parameters as layout
+from . import states
 from .module_trainer import ModuleTrainer
 
 
@@ -77,6 +78,20 @@ class GluonTrainer:
 
     def train_from_files(self, steps):
         return self.train(itertools.islice(self.batches, steps))
+
+    def reseed(self, seed):
+        mx.random.seed(seed)
+
+    def optimizer_state(self):
+        return states.to_arrays(self.updater)
+
+    def load_optimizer_state(self, arrays):
+        states.load(self.updater, arrays)
+
+    @property
+    def updater(self):
+        """What holds the optimiser's state, for which MXNet has no public name."""
+        return self.trainer._updaters[0]
 
     def infer(self, batches):
         self.implementation.predict(self.network, batches)

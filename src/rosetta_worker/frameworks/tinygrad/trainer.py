@@ -73,6 +73,30 @@ class Trainer:
     def train(self, batches):
         return np.array(self.implementation.train(self.train_step, batches))
 
+    def reseed(self, seed):
+        """Write the seed into the tensors that the captured step draws from, which are private.
+
+        ``Tensor.manual_seed`` makes others, for which the step would have to be captured again: that takes seconds.
+        """
+        for key in Tensor._device_seeds.values():
+            key[1:2].assign(Tensor([seed], dtype="uint32")).realize()
+        for counter in Tensor._device_rng_counters.values():
+            counter.assign(Tensor([0, 0], dtype="uint32")).realize()
+
+    def optimizer_state(self):
+        return {name: tensor.numpy() for name, tensor in self.optimizer_tensors().items()}
+
+    def load_optimizer_state(self, arrays):
+        tensors = self.optimizer_tensors()
+        for name, tensor in tensors.items():
+            tensor.assign(Tensor(arrays[name]))
+        Tensor.realize(*tensors.values())
+
+    def optimizer_tensors(self):
+        """Return the optimiser's own tensors; the others that it holds are the network's."""
+        state = get_state_dict(self.optimizer)
+        return {name: tensor for name, tensor in state.items() if name.split(".")[0] not in ("params", "buffers")}
+
     def infer(self, batches):
         self.implementation.predict(self.predict_step(batches[0]), batches)
 
