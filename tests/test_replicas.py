@@ -11,7 +11,10 @@ from rosetta.manifest import frameworks
 from rosetta.result import ContenderResult, Result
 
 ROSETTA = str(Path(sys.executable).with_name("rosetta"))
-CONTENDERS = ("torch", "tensorflow", "jax", "keras[torch]", "keras[jax]", "keras[tensorflow]")
+CONTENDERS = (
+    *("torch", "tensorflow", "jax", "keras[torch]", "keras[jax]", "keras[tensorflow]"),
+    *("chainer", "mxnet", "paddle"),
+)
 WORKLOADS = ("babi_rnn[qa4]", "cifar10_tpu_cnn")
 
 

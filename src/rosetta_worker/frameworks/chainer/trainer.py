@@ -53,6 +53,17 @@ class Trainer:
         with self.training:
             return np.array(self.implementation.train(self.network, self.optimizer, batches))
 
+    def reseed(self, seed):
+        np.random.seed(seed)
+
+    def optimizer_state(self):
+        serializer = chainer.serializers.DictionarySerializer()
+        serializer.save(self.optimizer)
+        return {name: np.array(value) for name, value in serializer.target.items()}  # counts come as plain numbers
+
+    def load_optimizer_state(self, arrays):
+        chainer.serializers.NpzDeserializer(arrays).load(self.optimizer)
+
     def open_files(self, images, labels):
         self.iterator = self.implementation.make_iterator(images, labels)
 

@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import paddle
 from paddle import nn
 
@@ -24,7 +25,8 @@ class Trainer:
             for layer in self.network.sublayers():
                 if isinstance(layer, nn.Dropout):
                     layer.p = 0.0
-        if "to_static" in variants:
+        self.as_graph = "to_static" in variants
+        if self.as_graph:
             self.network = paddle.jit.to_static(self.network, full_graph=True)
 
     def load_parameters(self, parameters):
@@ -65,6 +67,39 @@ class Trainer:
     def train(self, batches):
         losses = self.implementation.train(self.network, self.optimizer, batches)
         return paddle.stack(losses).numpy()
+
+    def reseed(self, seed):
+        paddle.seed(seed)
+        if self.as_graph:
+            # Its dropouts run at once and draw from one generator in any order, unless it is built to run serially.
+            paddle.set_flags({"FLAGS_new_executor_serial_run": True})
+            self.network.forward.rollback()
+            self.network = paddle.jit.to_static(self.network, full_graph=True)
+
+    def optimizer_state(self):
+        """Name tensors by their place: PaddlePaddle's names hang on what else the process has made."""
+        state = self.plain_optimizer().state_dict()
+        schedule = state.pop("LR_Scheduler", {})
+        arrays = {str(index): tensor.numpy() for index, tensor in enumerate(state.values())}
+        return {**arrays, **{"LR_Scheduler." + name: np.array(value) for name, value in schedule.items()}}
+
+    def load_optimizer_state(self, arrays):
+        optimizer = self.plain_optimizer()
+        # It makes and names its tensors in its first step: here one whose gradients are zero, which moves nothing.
+        for parameter in self.network.parameters():
+            if not parameter.stop_gradient:
+                parameter.grad = paddle.zeros_like(parameter)
+        optimizer.step()
+        optimizer.clear_grad()
+        state = optimizer.state_dict()
+        schedule = state.pop("LR_Scheduler", {})
+        state = {name: arrays[str(index)] for index, name in enumerate(state)}
+        state["LR_Scheduler"] = {name: arrays["LR_Scheduler." + name].item() for name in schedule}
+        optimizer.set_state_dict(state)
+
+    def plain_optimizer(self):
+        """A text that has a schedule of the learning rate returns it beside the optimiser, whose state has it too."""
+        return self.optimizer[0] if isinstance(self.optimizer, tuple) else self.optimizer
 
     def open_files(self, images, labels):
         loader = self.implementation.make_loader(images, labels)
