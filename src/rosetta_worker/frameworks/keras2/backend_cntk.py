@@ -2,6 +2,7 @@
 
 import cntk
 import numpy as np
+from cntk.logging.graph import depth_first_search
 from keras import backend as K
 from keras.models import Model
 
@@ -16,6 +17,17 @@ def seed(seed):
     cntk.cntk_py.set_fixed_random_seed(seed)
 
 
+def reseed(model, seed):
+    """Seed the dropout of the layers that there are, each with a number of its own."""
+    for index, function in enumerate(depth_first_search(model.total_loss, is_dropout)):
+        function.set_attribute("rngSeed", seed * 1000 + index)
+
+
+def is_dropout(node):
+    """Return whether a node of CNTK's graph drops something."""
+    return isinstance(node, cntk.Function) and node.op_name == "Dropout"
+
+
 def assign(variable, array):
     """Set a variable."""
     K.set_value(variable, np.ascontiguousarray(array, dtype=variable.dtype))
@@ -24,6 +36,17 @@ def assign(variable, array):
 def restart(model):
     """Forget what the optimiser has accumulated; it all begins as zeros."""
     model.optimizer.set_weights([np.zeros_like(weight) for weight in model.optimizer.get_weights()])
+
+
+def optimizer_state(model):
+    """Return what the optimiser has accumulated; the count of its steps is the first."""
+    return {str(index): array for index, array in enumerate(model.optimizer.get_weights())}
+
+
+def load_optimizer_state(model, arrays):
+    """Set what the optimiser had accumulated."""
+    model._make_train_function()  # which makes the optimiser's variables; Keras' own load_model calls it, too
+    model.optimizer.set_weights([arrays[str(index)] for index in range(len(arrays))])
 
 
 def make_predict(model):

@@ -8,6 +8,7 @@ import functools
 import json
 
 import mxnet as mx
+import numpy as np
 from keras import backend as K
 
 # Left alone, Keras-MXNet 2.2.4.3 has MXNet's default, which fixes the scale of a batch normalisation at 1.
@@ -34,18 +35,53 @@ def seed(seed):
     mx.random.seed(seed)
 
 
+def reseed(model, seed):
+    """Seed the dropout of all layers, which draws from MXNet's one source of random numbers."""
+    mx.random.seed(seed)
+
+
 def assign(variable, array):
     """Set a variable; K.set_value would make it float32."""
     variable.bind(mx.nd.array(array, dtype=array.dtype))
 
 
-def restart(model):
-    """Forget what the optimiser has accumulated, in its counters and in the module."""
+def restart(model, steps=0):
+    """Forget what the optimiser has accumulated, in the module and in its counters, which begin at ``steps``."""
     optimizer = model.optimizer
-    optimizer.num_update = optimizer.begin_num_update
+    optimizer.begin_num_update = optimizer.num_update = steps
     optimizer._index_update_count.clear()
     if model._module.binded:
         model._module.init_optimizer(kvstore=model._kvstore, optimizer=optimizer, force_init=True)
+
+
+def optimizer_state(model):
+    """Return what the optimiser has accumulated, by the number of the parameter; MXNet itself would pickle it."""
+    arrays = {"steps": np.array(model.optimizer.num_update)}
+    for index, state in updater(model).states.items():
+        if isinstance(state, tuple):
+            arrays.update({"{}.{}".format(index, part): value.asnumpy() for part, value in enumerate(state)})
+        else:
+            arrays[str(index)] = state.asnumpy()
+    return arrays
+
+
+def load_optimizer_state(model, arrays):
+    """Set what the optimiser had accumulated, in the way of MXNet's ``Updater.set_states``."""
+    if not model._module.binded:  # then it has no updater yet; the first batch makes one
+        model.predict_on_batch([np.zeros((1, *x.shape[1:])) for x in model.inputs])
+    restart(model, int(arrays["steps"]))
+    states = {}
+    for name in sorted(arrays.keys() - {"steps"}):
+        index, _, part = name.partition(".")
+        value = mx.nd.array(arrays[name], dtype=arrays[name].dtype)
+        states[int(index)] = (*states.get(int(index), ()), value) if part else value
+    updater(model).states = states
+    updater(model).states_synced = dict.fromkeys(states, False)
+
+
+def updater(model):
+    """Return what applies MXNet's optimiser and keeps its state; neither Keras nor MXNet has a public name for it."""
+    return model._module._curr_module._updater
 
 
 def make_predict(model):

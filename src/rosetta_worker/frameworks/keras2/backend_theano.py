@@ -4,6 +4,8 @@ import numpy as np
 import theano
 from keras import backend as K
 from keras.models import Model
+from theano.gof import graph
+from theano.sandbox.rng_mrg import MRG_RandomStreams
 
 
 def use(dtype):
@@ -16,6 +18,17 @@ def seed(seed):
     """Do nothing: Keras draws the seeds of Theano's random streams from NumPy."""
 
 
+def reseed(model, seed):
+    """Set the states of dropout's random numbers, of which Keras keeps none, where they are in the graph of the loss.
+
+    They are set as Theano would for a new source of random numbers, each dropout's far from the others'.
+    """
+    source = MRG_RandomStreams(np.random.RandomState(seed).randint(1, 2**30))
+    for variable in graph.inputs([model.total_loss]):
+        if hasattr(variable.tag, "is_rng"):
+            variable.set_value(source.get_substream_rstates(len(variable.get_value()), K.floatx()))
+
+
 def assign(variable, array):
     """Set a variable."""
     K.set_value(variable, array)
@@ -24,6 +37,17 @@ def assign(variable, array):
 def restart(model):
     """Forget what the optimiser has accumulated; it all begins as zeros."""
     model.optimizer.set_weights([np.zeros_like(weight) for weight in model.optimizer.get_weights()])
+
+
+def optimizer_state(model):
+    """Return what the optimiser has accumulated; the count of its steps is the first."""
+    return {str(index): array for index, array in enumerate(model.optimizer.get_weights())}
+
+
+def load_optimizer_state(model, arrays):
+    """Set what the optimiser had accumulated."""
+    model._make_train_function()  # which makes the optimiser's variables; Keras' own load_model calls it, too
+    model.optimizer.set_weights([arrays[str(index)] for index in range(len(arrays))])
 
 
 def make_predict(model):

@@ -91,6 +91,15 @@ class Trainer:
         backend.wait()
         return np.array(losses)
 
+    def reseed(self, seed):
+        backend.reseed(self.model, seed)
+
+    def optimizer_state(self):
+        return backend.optimizer_state(self.model)
+
+    def load_optimizer_state(self, arrays):
+        backend.load_optimizer_state(self.model, arrays)
+
     def infer(self, batches):
         """Return when the features are in the host's memory, where ``predict`` brings them."""
         inputs, _ = batches

@@ -34,11 +34,13 @@ class Trainer:
         self.optimizer_start = []
 
     @cached_property
-    def train_step(self):
+    def training(self):
+        """The compiled step, and the shared variables in which its optimiser accumulates."""
         step, updates = self.implementation.compile_train_step(self.network, *self.inputs, self.labels)
         params = get_all_params(self.network)
-        self.optimizer_start = [(state, state.get_value()) for state in updates if state not in params]
-        return step
+        states = [state for state in updates if state not in params]
+        self.optimizer_start = [(state, state.get_value()) for state in states]
+        return step, states
 
     @cached_property
     def predict_step(self):
@@ -73,7 +75,24 @@ class Trainer:
         return list(zip(*inputs, labels.astype(np.int32)))
 
     def train(self, batches):
-        return np.array(self.implementation.train(self.train_step, batches))
+        step, _ = self.training
+        return np.array(self.implementation.train(step, batches))
+
+    def reseed(self, seed):
+        """Seed Theano's random numbers, be the step compiled already or not; Lasagne has no public name for them."""
+        seeds = np.random.RandomState(seed)
+        for layer in get_all_layers(self.network):
+            if isinstance(layer, lasagne.layers.DropoutLayer):
+                layer._srng.seed(seeds.randint(1, 2**30))
+
+    def optimizer_state(self):
+        _, states = self.training
+        return {str(index): state.get_value() for index, state in enumerate(states)}
+
+    def load_optimizer_state(self, arrays):
+        _, states = self.training
+        for index, state in enumerate(states):
+            state.set_value(arrays[str(index)])
 
     def infer(self, batches):
         self.implementation.predict(self.predict_step, batches)

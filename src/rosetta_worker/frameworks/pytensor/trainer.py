@@ -70,6 +70,18 @@ class Trainer:
     def train(self, batches):
         return np.array(self.implementation.train(self.train_function, batches))
 
+    def reseed(self, seed):
+        dropouts = [layer for layer in vars(self.network).values() if isinstance(layer, Dropout)]
+        for index, layer in enumerate(dropouts):
+            layer.rng.set_value(np.random.default_rng([seed, index]))
+
+    def optimizer_state(self):
+        return {str(index): state.get_value() for index, state in enumerate(self.optimizer.state)}
+
+    def load_optimizer_state(self, arrays):
+        for index, state in enumerate(self.optimizer.state):
+            state.set_value(arrays[str(index)])
+
     def infer(self, batches):
         self.implementation.predict(self.predict_function, batches)
 
