@@ -4,24 +4,28 @@ import dataclasses
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from rosetta import datasets
 from rosetta.checkpoint import Checkpoint, EpochEnd, load_checkpoint, save_checkpoint
-from rosetta.contenders import contender_sets
+from rosetta.contenders import contender_sets, parse_contender
+from rosetta.equivalence import worst
 from rosetta.errors import RosettaError
 from rosetta.manifest import frameworks
+from rosetta.paths import cache_folder, data_folder
+from rosetta.solo import solo
+from rosetta.training_data import training_data
 from rosetta.weights import load_weights
+from rosetta.workloads import find_workload
+from rosetta.workloads.spec import Workload
 
 ROSETTA = str(Path(sys.executable).with_name("rosetta"))
 REPLICAS = ("torch@2xcpu", "jax@2xcpu", "chainer@2xcpu", "mxnet@2xcpu", "paddle@2xcpu")
 ALL = ("numpy", *contender_sets(frameworks())["all"], *REPLICAS)
-AT_ONCE = 3
-"""Trainings at once: much of a short one is imports and compilations, which use one core."""
 # Little stories: an epoch takes a second, and there is dropout in it.
 COMMAND = (ROSETTA, "train", "babi_rnn[qa4]", "--epochs", "4")
 
@@ -47,40 +51,45 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None
     assert_same(whole, killed)
 
 
-def trained_twice(folder: Path, contender: str) -> tuple[Path, Path]:
-    """Train; train again from a copy of the first one's earliest checkpoint. Return both files of weights."""
-    whole, resumed = folder / "whole.safetensors", folder / "resumed.safetensors"
-    command = (*COMMAND, "--with", contender, "--save")
-    process = subprocess.Popen([*command, whole], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    checkpoint = Path(f"{whole}.checkpoint")
-    while not checkpoint.exists() and process.poll() is None:
-        time.sleep(0.01)
-    assert checkpoint.exists(), process.communicate()[1]
-    # A file is replaced at once or not at all, so a copy of it is whole.
-    Path(f"{resumed}.checkpoint").write_bytes(checkpoint.read_bytes())
-    _, errors = process.communicate(timeout=600)
-    assert process.returncode == 0, errors
-    done = subprocess.run([*command, resumed], capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr
-    assert "Going on after epoch" in done.stderr and "epoch 1 " not in done.stdout
-    return whole, resumed
+STEPS = 3
 
 
 @pytest.fixture(scope="module")
-def trainings(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Future[tuple[Path, Path]]]]:
-    """Train all contenders that this session asks for, some at once."""
-    ours = [item for item in request.session.items if item.path == request.path and hasattr(item, "callspec")]
-    wanted = [item.callspec.params["contender"] for item in ours]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield {name: pool.submit(trained_twice, tmp_path_factory.mktemp("resumed"), name) for name in wanted}
+def start(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workload, dict[str, Any]]:
+    workload = find_workload("babi_rnn[qa4]")
+    prepared = datasets.prepare(workload.dataset, data_folder(None), cache_folder() / "data")
+    order = tmp_path_factory.mktemp("order") / "order.npy"
+    arrays, _ = training_data(workload, prepared, order, 1, workload.batch_size)
+    return workload, arrays
 
 
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("contender", ALL)
-def test_a_training_goes_on_in_another_process(contender: str, trainings: dict[str, Future[tuple[Path, Path]]]) -> None:
-    assert_same(*trainings[contender].result())
+def test_another_process_goes_on_with_the_same_steps(contender: str, start: tuple[Workload, dict[str, Any]]) -> None:
+    """Train some steps, and then some more: in one call, in a second process in two, and there without the state."""
+    workload, arrays = start
+    parsed = parse_contender(contender, frameworks())
+    with solo(parsed, workload, arrays) as first:
+        first.load_parameters(workload.initial_parameters(1))
+        first.ask("train", 300, first=0, steps=STEPS)
+        parameters, state = first.parameters(), first.optimizer_state()
+        first.reseed(7)
+        first.ask("train", 300, first=STEPS, steps=STEPS)
+        whole = first.parameters()
+    with solo(parsed, workload, arrays) as second:
+        found = []
+        for loaded, seed in ((state, 7), ({}, 7), (state, 8)):
+            second.load_parameters(parameters)
+            if loaded:
+                second.load_optimizer_state(loaded)
+            second.reseed(seed)
+            second.ask("train", 300, first=STEPS, steps=1)
+            second.ask("train", 300, first=STEPS + 1, steps=STEPS - 1)
+            found.append(second.parameters())
+    same, without_state, other_seed = (worst(after, whole, 0.0).error for after in found)
+    assert same is not None and same < 1e-6
+    assert without_state is not None and without_state > 1e-4
+    assert other_seed is not None and other_seed > 1e-4
 
 
 def assert_same(first: Path, second: Path) -> None:

@@ -2,6 +2,7 @@
 
 import keras
 import torch
+from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
 
 
 def use(device, count, dtype, tf32):
@@ -26,3 +27,20 @@ def loss_and_gradients(model, inputs, labels):
     gradients = [variable.value.grad.clone() for variable in model.trainable_variables]
     model.zero_grad()
     return loss.detach(), gradients
+
+
+def draw_apart(make_loader):
+    """Give fit's loader, which draws a seed for processes that it doesn't have, random numbers of its own.
+
+    Else dropout's would depend on how many calls of fit an epoch is cut into. Keras has no public name for the loader.
+    """
+
+    def make(adapter):
+        loader = make_loader(adapter)
+        loader.generator = torch.Generator()
+        return loader
+
+    return make
+
+
+ArrayDataAdapter.get_torch_dataloader = draw_apart(ArrayDataAdapter.get_torch_dataloader)
