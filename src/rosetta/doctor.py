@@ -10,6 +10,7 @@ from rich.table import Table
 
 from rosetta import datasets, devices, environments, machine
 from rosetta.devices import DEVICE_WORDS
+from rosetta.gpus import gpus
 from rosetta.paths import cache_folder
 from rosetta.workloads import workloads
 
@@ -44,7 +45,8 @@ def examine(data: Path | None) -> Table:
     advice = "set it to performance for steadier times" if governor not in ("performance", "unknown") else ""
     table.add_row("frequency governor", governor, advice)
     found = [f"{count} {DEVICE_WORDS[kind]}" for kind, count in devices.present().items() if kind != "cpu" and count]
-    table.add_row("GPU or TPU", ", ".join(found) or "none found: CPU builds", "")
+    found += [f"{gpu.name}, {gpu.memory_bytes / 2**30:.0f} GiB" for gpu in gpus()]
+    table.add_row("GPU or TPU", "\n".join(found) or "none found: CPU builds", "")
     table.add_row("float32 matrix product", f"{machine.matmul_flops() / 1e9:.0f} GFLOP/s", "")
     table.add_row("memory copy", f"{machine.copy_bytes_per_second() / 1e9:.0f} GB/s", "")
     noisy = "noisy: use more launches" if scatter > _MUCH_SCATTER else ""
