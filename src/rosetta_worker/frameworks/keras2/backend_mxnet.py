@@ -86,14 +86,10 @@ def updater(model):
 
 def make_predict(model):
     """Return a function from inputs to logits: what goes into the last layer, the softmax."""
-    bound = []
 
     def predict(inputs):
-        if not bound:
-            bound.append(bind(model, model.layers[-1].input, model.inputs, inputs))
-        model._sync_weights()
-        fed = {x.name: array for x, array in zip(model.inputs, inputs)}
-        (logits,) = bound[0].forward(is_train=False, **fed)
+        # Bound anew: oneDNN's fused convolutions keep the weights that they first met, whatever comes in their place.
+        (logits,) = bind(model, model.layers[-1].input, model.inputs, inputs).forward(is_train=False)
         return logits.asnumpy()
 
     return predict
