@@ -16,7 +16,7 @@ _FLOPS_PER_CORE = 2
 
 @dataclass(frozen=True)
 class Gpu:
-    """One GPU; those after it that CUDA is shown have higher numbers."""
+    """One GPU, as its driver describes it."""
 
     uuid: str
     name: str

@@ -18,7 +18,7 @@ from rosetta.workers import Worker
 from rosetta.workloads.spec import Workload
 
 # As PyTorch, TensorFlow, JAX and the host itself (a worker killed by the kernel) put it.
-_OUT_OF_MEMORY = re.compile(r"out of memory|OOM|RESOURCE_EXHAUSTED|memory ran out", re.IGNORECASE)
+_OUT_OF_MEMORY = re.compile(r"out of memory|\bOOM\b|RESOURCE_EXHAUSTED|memory ran out", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
