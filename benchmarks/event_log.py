@@ -19,12 +19,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rosetta.contenders import DEFAULT_SET, parse_contenders, read_set
-from rosetta.manifest import frameworks
-from rosetta.plan import Plan
+from rosetta.contenders.contender import DEFAULT_SET, parse_contenders, read_set
+from rosetta.contenders.manifest import frameworks
+from rosetta.record.directory import read_result
+from rosetta.record.events import read_events
+from rosetta.record.plan import Plan
 from rosetta.report.page import render_page
-from rosetta.run import read_result, sources, write_report
-from rosetta.run_log import read_events
+from rosetta.report.write import sources, write_report
 from rosetta.workloads import find_workload, workloads
 
 BOUND = 5.0
@@ -146,7 +147,7 @@ def main() -> None:
         rendering = time.perf_counter() - start
 
         start = time.perf_counter()
-        command = [sys.executable, "-c", "from rosetta.cli import main; main()", "report", str(folder)]
+        command = [sys.executable, "-c", "from rosetta.cli.app import main; main()", "report", str(folder)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         whole = time.perf_counter() - start
         sizes = ", ".join(f"{f.name} {f.stat().st_size / 2**20:.1f} MiB" for f in sorted(folder.glob("*.*")))

@@ -34,21 +34,23 @@ from rich.console import Console
 from rich.table import Table
 
 from rosetta import datasets
-from rosetta.cli import DEFAULT_WORKLOADS
-from rosetta.contenders import DEFAULT_SET, parse_contender, read_set
-from rosetta.environments import build
-from rosetta.manifest import frameworks
+from rosetta.benchmark.observer import Observer
+from rosetta.benchmark.run import conduct
+from rosetta.cli.app import DEFAULT_WORKLOADS
+from rosetta.contenders.contender import DEFAULT_SET, parse_contender, read_set
+from rosetta.contenders.manifest import frameworks
+from rosetta.environments.build import build
+from rosetta.environments.variables import clean_environment
+from rosetta.files import file_name
 from rosetta.paths import cache_folder, data_folder
-from rosetta.plan import Plan
-from rosetta.race import file_name
-from rosetta.result import Result
-from rosetta.results import log_rates
-from rosetta.run import Observer, conduct, create
-from rosetta.run_log import Event
-from rosetta.statistics import rate, ratio
-from rosetta.training_data import batch_order
-from rosetta.workers import clean_environment
+from rosetta.record.derive import log_rates
+from rosetta.record.directory import create
+from rosetta.record.events import Event
+from rosetta.record.plan import Plan
+from rosetta.record.result import Result
+from rosetta.record.statistics import rate, ratio
 from rosetta.workloads import find_workload, workloads
+from rosetta.workloads.order import batch_order
 
 BOUND = 0.98
 SCRIPTS = Path(__file__).parent / "plain"

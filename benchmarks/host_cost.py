@@ -24,13 +24,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from rosetta.contenders import DEFAULT_SET, parse_contenders, read_set
-from rosetta.environments import build
+from rosetta.benchmark.run import BUILDERS_AT_ONCE
+from rosetta.contenders.contender import DEFAULT_SET, parse_contenders, read_set
+from rosetta.contenders.manifest import frameworks
+from rosetta.environments.build import build
 from rosetta.errors import RosettaError
-from rosetta.manifest import frameworks
 from rosetta.paths import cache_folder
-from rosetta.run import BUILDERS_AT_ONCE, read_result
-from rosetta.run_log import Event, read_events
+from rosetta.record.directory import read_result
+from rosetta.record.events import Event, read_events
 
 HOST_SHARE, WALL_RATIO, BUILD_SECONDS = 0.02, 1.4, 60.0
 

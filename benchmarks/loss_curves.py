@@ -13,10 +13,10 @@ import time
 
 import numpy as np
 
-from rosetta.contenders import parse_contender
-from rosetta.manifest import frameworks
+from rosetta.contenders.contender import parse_contender
+from rosetta.contenders.manifest import frameworks
+from rosetta.models.train import Progress, TrainingObserver, train
 from rosetta.paths import data_folder
-from rosetta.train import Progress, TrainingObserver, train
 from rosetta.workloads import find_workload
 
 PROOF_STEPS = 10

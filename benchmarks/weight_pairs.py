@@ -20,13 +20,13 @@ from rich.console import Console
 from rich.table import Table
 
 from rosetta import datasets
-from rosetta.contenders import Contender, parse_contender, read_set
+from rosetta.contenders.contender import Contender, parse_contender, read_set
+from rosetta.contenders.manifest import frameworks
 from rosetta.errors import RosettaError
-from rosetta.manifest import frameworks
+from rosetta.models.session import worker_session
+from rosetta.models.train import train
+from rosetta.models.weights import Weights, load_weights, save_weights
 from rosetta.paths import cache_folder, data_folder
-from rosetta.solo import solo
-from rosetta.train import train
-from rosetta.weights import Weights, load_weights, save_weights
 from rosetta.workloads import find_workload
 from rosetta.workloads.spec import Workload
 
@@ -91,10 +91,10 @@ def main() -> None:
         for contender in contenders:
 
             def ask(contender: Contender = contender) -> None:
-                with solo(contender, workload) as alone:
+                with worker_session(contender, workload) as client:
                     for name, weights in trained.items():
-                        alone.load_parameters(weights.parameters)
-                        logits.setdefault(name, {})[contender.name] = alone.outputs(samples)
+                        client.load_parameters(weights.parameters)
+                        logits.setdefault(name, {})[contender.name] = client.outputs(samples)
 
             attempt(contender, "asked", ask)
 

@@ -4,7 +4,7 @@ import dataclasses
 import math
 import random
 
-from rosetta.result import (
+from rosetta.record.result import (
     Accuracy,
     Chunk,
     ContenderResult,

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rosetta.plan import Plan
-from rosetta.run_log import Event
+from rosetta.record.events import Event
+from rosetta.record.plan import Plan
 
 SESSION: Event = {"event": "session", "time": "2024-05-06T07:08:09+00:00", "pid": 1}
 MACHINE: Event = {

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from rosetta import cli
-from rosetta.plan import Plan
-from rosetta.run import create
+from rosetta.cli import app as cli
+from rosetta.record.directory import create
+from rosetta.record.plan import Plan
 
 FAKE_FRAMEWORKS = Path(__file__).parent / "frameworks"
 FAKE = FAKE_FRAMEWORKS / "fake"

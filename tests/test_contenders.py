@@ -6,15 +6,16 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import rosetta.cli.options
+import rosetta.cli.listings
+import rosetta.contenders.manifest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
 from rich.console import Console
 
-import rosetta.cli_options
-import rosetta.listings
-import rosetta.manifest
-from rosetta.contenders import (
+from rosetta.benchmark.prover import Standard, _standard
+from rosetta.contenders.contender import (
     DEFAULT_SET,
     Contender,
     contender_sets,
@@ -22,11 +23,10 @@ from rosetta.contenders import (
     parse_contenders,
     read_set,
 )
+from rosetta.contenders.manifest import Framework, Tolerances, Variant, frameworks
 from rosetta.errors import RosettaError
-from rosetta.manifest import Framework, Tolerances, Variant, frameworks
-from rosetta.plan import Plan
-from rosetta.prover import Standard, _standard
-from rosetta.run import sources
+from rosetta.record.plan import Plan
+from rosetta.report.write import sources
 from rosetta.workloads import find_workload, workloads
 
 KNOWN = frameworks()
@@ -259,11 +259,11 @@ def test_a_large_download_is_said_wherever_it_could_be_asked_for(monkeypatch: py
     large = framework_with(download="880 MB", sets={"heritage": ["made"]})
     said = "Made is a download of 880 MB, made only when it is asked for."
     assert Contender(large).note("mnist_mlp").endswith(said)
-    monkeypatch.setattr(rosetta.cli_options, "frameworks", lambda: KNOWN | {"made": large})
-    assert said in rosetta.cli_options._set_help() and "`heritage`" in rosetta.cli_options._set_help()
-    monkeypatch.setattr(rosetta.listings, "frameworks", lambda: {"made": large})
+    monkeypatch.setattr(rosetta.cli.options, "frameworks", lambda: KNOWN | {"made": large})
+    assert said in rosetta.cli.options._set_help() and "`heritage`" in rosetta.cli.options._set_help()
+    monkeypatch.setattr(rosetta.cli.listings, "frameworks", lambda: {"made": large})
     console = Console(width=200, record=True)
-    console.print(rosetta.listings.contender_table())
+    console.print(rosetta.cli.listings.contender_table())
     text = console.export_text()
     assert text.count(said) == 2 and "2.0" in text, "the variant's version is that of its own distribution"
 
@@ -372,7 +372,7 @@ def test_a_broken_manifest_is_named_with_its_fault(own: Path, old: str, new: str
 
 
 def test_the_built_in_folder_is_the_worker_packages() -> None:
-    assert all(framework.folder.parent == rosetta.manifest._BUILT_IN for framework in KNOWN.values())
+    assert all(framework.folder.parent == rosetta.contenders.manifest._BUILT_IN for framework in KNOWN.values())
     assert isinstance(KNOWN["numpy"], Framework)
 
 

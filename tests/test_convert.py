@@ -12,12 +12,12 @@ import onnxruntime
 import pytest
 import safetensors.numpy
 
-from rosetta.contenders import parse_contender
-from rosetta.convert import export, export_onnx, read
+from rosetta.contenders.contender import parse_contender
+from rosetta.contenders.manifest import frameworks
 from rosetta.errors import RosettaError
-from rosetta.hdf5 import check_hdf5
-from rosetta.manifest import frameworks
-from rosetta.weights import Weights, read_tensors
+from rosetta.models.convert import export, export_onnx, read
+from rosetta.models.hdf5 import check_hdf5
+from rosetta.models.weights import Weights, read_tensors
 from rosetta.workloads import find_workload
 
 KNOWN = frameworks()
@@ -71,7 +71,7 @@ def test_an_onnx_model_that_predicts_something_else_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workload = find_workload("mnist_mlp")
-    monkeypatch.setattr("rosetta.onnx_model.outputs_by_onnxruntime", lambda model, inputs: np.ones((4, 10)))
+    monkeypatch.setattr("rosetta.models.onnx.outputs_by_onnxruntime", lambda model, inputs: np.ones((4, 10)))
     with pytest.raises(RosettaError, match="outputs differ from numpy's"):
         export_onnx(
             Weights(workload, workload.initial_parameters(1), {}), parse_contender("numpy", KNOWN), tmp_path / "m.onnx"

@@ -2,11 +2,11 @@
 
 import pytest
 
-from rosetta import devices
-from rosetta.contenders import parse_contender
-from rosetta.devices import check_replicas, placed
+from rosetta.contenders import placement as devices
+from rosetta.contenders.contender import parse_contender
+from rosetta.contenders.manifest import Device, frameworks
+from rosetta.contenders.placement import check_replicas, placed
 from rosetta.errors import RosettaError
-from rosetta.manifest import Device, frameworks
 from rosetta.workloads import find_workload
 
 KNOWN = frameworks()

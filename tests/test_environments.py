@@ -17,11 +17,12 @@ from pathlib import Path
 import filelock
 import pytest
 
-from rosetta import environments, package_index
-from rosetta.contenders import Contender
-from rosetta.environments import EnvironmentFailure, build, existing, remove
+from rosetta.contenders.contender import Contender
+from rosetta.contenders.manifest import Framework, Install, Variant
+from rosetta.environments import build as environments
+from rosetta.environments import package_index
+from rosetta.environments.build import EnvironmentFailure, build, existing, remove
 from rosetta.errors import RosettaError
-from rosetta.manifest import Framework, Install, Variant
 
 
 @pytest.fixture

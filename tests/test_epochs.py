@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from rosetta.plan import Plan, find_preset
-from rosetta.result import Result
-from rosetta.run import Observer, conduct, create
+from rosetta.benchmark.observer import Observer
+from rosetta.benchmark.run import conduct
+from rosetta.record.directory import create
+from rosetta.record.plan import Plan, find_preset
+from rosetta.record.result import Result
 from rosetta.workloads import find_workload
 
 FRAMEWORKS = Path(__file__).parent / "frameworks"

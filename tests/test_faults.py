@@ -15,18 +15,18 @@ from typing import Any
 import psutil
 import pytest
 
-from rosetta.contenders import parse_contender
-from rosetta.environments import build
-from rosetta.machine import affinity
-from rosetta.manifest import frameworks
-from rosetta.plan import Plan, Timeouts
-from rosetta.result import ContenderResult, Result
-from rosetta.run import create
-from rosetta.run_log import read_events
-from rosetta.workers import Worker, WorkerFailure
+from rosetta.contenders.contender import parse_contender
+from rosetta.contenders.manifest import frameworks
+from rosetta.environments.build import build
+from rosetta.environments.worker import Worker, WorkerFailure
+from rosetta.machine.cpu import affinity
+from rosetta.record.directory import create
+from rosetta.record.events import read_events
+from rosetta.record.plan import Plan, Timeouts
+from rosetta.record.result import ContenderResult, Result
 
 FAKE_FRAMEWORKS = Path(__file__).parent / "frameworks"
-PROGRAM = "from rosetta.cli import main; main()"
+PROGRAM = "from rosetta.cli.app import main; main()"
 TIMEOUTS = Timeouts(importing=20, proving=20, building=20, first_step=8, chunk=2)
 
 # What each misbehaving contender must be told to have done. `early` is in the proof, the others in the race.
@@ -359,7 +359,7 @@ def test_interrupt_does_not_wait_for_an_installer(start, tmp_path):
     installer = tmp_path / "uv"
     installer.write_text("#!/bin/sh\nexec sleep 600\n")
     installer.chmod(0o755)
-    program = f"import uv; uv.find_uv_bin = lambda: {str(installer)!r}; from rosetta.cli import main; main()"
+    program = f"import uv; uv.find_uv_bin = lambda: {str(installer)!r}; from rosetta.cli.app import main; main()"
     folder = make_run(tmp_path / "run", ["fake==1.0", "fake==1.1", "fake==1.2"])
     host = start(folder, program)
     host.wait_for(lambda host: len(host.children("sleep")) >= 2)
@@ -375,8 +375,8 @@ def test_interrupt_does_not_wait_for_an_installer(start, tmp_path):
 
 FULL_DISK = """
 import errno, io, os
-from rosetta import run_log
-from rosetta.cli import main
+from rosetta.record import events as run_log
+from rosetta.cli.app import main
 
 class FullDisk(io.FileIO):
     # Takes two chunks and the first part of a third, and then nothing more.
@@ -395,8 +395,8 @@ class RunLog(run_log.RunLog):
         self._file.close()
         self._file = io.BufferedWriter(FullDisk(path, "ab"))
 
-import rosetta.run
-rosetta.run.RunLog = RunLog
+import rosetta.benchmark.run
+rosetta.benchmark.run.RunLog = RunLog
 main()
 """
 

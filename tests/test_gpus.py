@@ -8,8 +8,8 @@ from typing import Any
 import pynvml
 import pytest
 
-from rosetta import gpus
-from rosetta.devices import present
+from rosetta.contenders.placement import present
+from rosetta.machine import gpu as gpus
 
 GIB = 2**30
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from rosetta.contenders import parse_contender
-from rosetta.hints import has_amx, hints
-from rosetta.manifest import frameworks
+from rosetta.contenders.contender import parse_contender
+from rosetta.contenders.hints import has_amx, hints
+from rosetta.contenders.manifest import frameworks
 from rosetta.workloads import find_workload
 
 KNOWN = frameworks()

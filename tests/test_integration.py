@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rosetta.result import Result
+from rosetta.record.result import Result
 
 CONTENDERS = ("jax", "keras[torch]", "keras[jax]", "keras[tensorflow]", "tensorflow", "torch")
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import psutil
 
-from rosetta.plan import Plan
-from rosetta.run import Observer, conduct, create
-from rosetta.workers import HOST_MARK
+from rosetta.benchmark.observer import Observer
+from rosetta.benchmark.run import conduct
+from rosetta.environments.variables import HOST_MARK
+from rosetta.record.directory import create
+from rosetta.record.plan import Plan
 
 WORKLOAD = "cifar10_keras_cnn_loader"
 

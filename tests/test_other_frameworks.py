@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from rosetta.contenders import DEFAULT_SET, contender_sets, parse_contender
-from rosetta.environments import build
-from rosetta.machine import affinity
-from rosetta.manifest import frameworks
-from rosetta.plan import thread_variables
-from rosetta.result import Result
-from rosetta.workers import clean_environment
+from rosetta.contenders.contender import DEFAULT_SET, contender_sets, parse_contender
+from rosetta.contenders.manifest import frameworks
+from rosetta.environments.build import build
+from rosetta.environments.variables import clean_environment, thread_variables
+from rosetta.machine.cpu import affinity
+from rosetta.record.result import Result
 
 WORKLOADS = ("mnist_mlp", "cifar10_cnn")
 SETS = contender_sets(frameworks())

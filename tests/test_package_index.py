@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from rosetta import package_index
-from rosetta.package_index import pip_settings
+from rosetta.environments import package_index
+from rosetta.environments.package_index import pip_settings
 
 
 def settings_of(monkeypatch: pytest.MonkeyPatch, listing: str) -> dict[str, list[str]]:

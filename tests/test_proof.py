@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from proof_bench import Bench, open_bench
 
-from rosetta.equivalence import compare
-from rosetta.examination import Observation
-from rosetta.manifest import Tolerances
-from rosetta.result import Equivalence, TensorError
-from rosetta.workers import WorkerFailure
+from rosetta.contenders.manifest import Tolerances
+from rosetta.environments.worker import WorkerFailure
+from rosetta.proof.compare import compare
+from rosetta.proof.observe import Observation
+from rosetta.record.result import Equivalence, TensorError
 from rosetta.workloads.layers import Elementwise
 from rosetta.workloads.spec import Workload
 
@@ -314,7 +314,7 @@ def assert_passes_with_room(bench: Bench, variants: tuple[str, ...] = ()) -> Non
     for kind, check in checks(proof).items():
         assert check.error is not None
         assert 3 * check.error <= check.tolerance, kind
-    assert (proof.dropout is not None) == has_dropout(bench.material.workload)
+    assert (proof.dropout is not None) == has_dropout(bench.prepared.workload)
     assert proof.dropout is None or proof.dropout.passed
 
 

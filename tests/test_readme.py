@@ -5,8 +5,8 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from rosetta.contenders import contender_sets, parse_contender
-from rosetta.manifest import frameworks
+from rosetta.contenders.contender import contender_sets, parse_contender
+from rosetta.contenders.manifest import frameworks
 
 README = Path(__file__).parents[1] / "README.md"
 ROW = re.compile(r"^\| [^|`]+ \| `([^`]+)` \| ([\d.]+) \|", re.MULTILINE)

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 import rosetta_worker
-from rosetta.contenders import Contender
-from rosetta.environments import build
-from rosetta.manifest import frameworks
+from rosetta.contenders.contender import Contender
+from rosetta.contenders.manifest import frameworks
+from rosetta.environments.build import build
 from rosetta.workloads import workloads
 
 SCRIPT = Path(__file__).with_name("reference_checks.py")

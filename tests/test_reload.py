@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from rosetta.contenders import contender_sets, parse_contender
-from rosetta.manifest import frameworks
-from rosetta.solo import solo
+from rosetta.contenders.contender import contender_sets, parse_contender
+from rosetta.contenders.manifest import frameworks
+from rosetta.models.session import worker_session
 from rosetta.workloads import find_workload
 
 
@@ -15,11 +15,11 @@ def test_the_last_weights_predict(contender: str) -> None:
     workload = find_workload("mnist_cnn")  # convolutions, whose weights some libraries keep in a form of their own
     images = np.random.default_rng(0).random((32, 1, 28, 28), np.float32)
     first, second = workload.initial_parameters(1), workload.initial_parameters(2)
-    with solo(parse_contender(contender, frameworks()), workload, batch_size=32) as alone:
+    with worker_session(parse_contender(contender, frameworks()), workload, batch_size=32) as client:
         outputs = []
         for parameters in (first, second, first):
-            alone.load_parameters(parameters)
-            outputs.append(alone.outputs([images]))
+            client.load_parameters(parameters)
+            outputs.append(client.outputs([images]))
     expected = [forward(parameters, images) for parameters in (first, second)]
     for found, wanted in zip(outputs, [*expected, expected[0]], strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)

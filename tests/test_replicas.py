@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rosetta.manifest import frameworks
-from rosetta.result import ContenderResult, Result
+from rosetta.contenders.manifest import frameworks
+from rosetta.record.result import ContenderResult, Result
 
 ROSETTA = str(Path(sys.executable).with_name("rosetta"))
 CONTENDERS = (

@@ -13,9 +13,11 @@ from results_events import MACHINE, SESSION, chunk, data_event, environment, mak
 from rich.cells import cell_len
 from rich.console import Console
 
-from rosetta import statistics
+from rosetta.cli.listings import proof_table
+from rosetta.cli.progress import Watch
 from rosetta.errors import RosettaError
-from rosetta.listings import proof_table
+from rosetta.record import statistics
+from rosetta.record.result import Ratio
 from rosetta.report import figures, published
 from rosetta.report.drawing import log_axis
 from rosetta.report.exports import to_csv, to_markdown
@@ -24,8 +26,6 @@ from rosetta.report.live import LiveHeader, LiveRow, LiveWorkload, live_view
 from rosetta.report.matrix import matrix, shade
 from rosetta.report.summary import number, ranked, ranks, verdict
 from rosetta.report.terminal import compare_table, result_table
-from rosetta.result import Ratio
-from rosetta.watch import Watch
 
 
 def printed(renderable, width=100):

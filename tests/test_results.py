@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from results_events import MACHINE, SESSION, check, chunk, data_event, environment, make_plan, proof
 
-from rosetta.plan import Plan
+from rosetta.record.derive import derive, log_rates
+from rosetta.record.directory import new_folder
+from rosetta.record.events import Event
+from rosetta.record.plan import Plan
+from rosetta.record.result import ContenderResult, Result
 from rosetta.report.exports import to_csv, to_markdown
 from rosetta.report.summary import extras, first_step_words, machine_words, scaling_words
-from rosetta.result import ContenderResult, Result
-from rosetta.results import derive, log_rates
-from rosetta.run import new_folder
-from rosetta.run_log import Event
 
 BATCH = 128
 

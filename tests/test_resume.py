@@ -11,20 +11,23 @@ import numpy as np
 import pytest
 
 from rosetta import datasets
-from rosetta.checkpoint import Checkpoint, EpochEnd, load_checkpoint, save_checkpoint
-from rosetta.contenders import contender_sets, parse_contender
-from rosetta.equivalence import worst
+from rosetta.contenders.contender import contender_sets, parse_contender
+from rosetta.contenders.manifest import frameworks
 from rosetta.errors import RosettaError
-from rosetta.manifest import frameworks
+from rosetta.models.checkpoint import Checkpoint, EpochEnd, load_checkpoint, save_checkpoint
+from rosetta.models.session import worker_session
+from rosetta.models.weights import load_weights
 from rosetta.paths import cache_folder, data_folder
-from rosetta.solo import solo
-from rosetta.training_data import training_data
-from rosetta.weights import load_weights
+from rosetta.proof.compare import worst
 from rosetta.workloads import find_workload
+from rosetta.workloads.order import training_data
 from rosetta.workloads.spec import Workload
 
 ROSETTA = str(Path(sys.executable).with_name("rosetta"))
-REPLICAS = ("torch@2xcpu", "jax@2xcpu", "chainer@2xcpu", "mxnet@2xcpu", "paddle@2xcpu")
+REPLICAS = (
+    *("torch@2xcpu", "jax@2xcpu", "tensorflow@2xcpu", "chainer@2xcpu", "mxnet@2xcpu", "paddle@2xcpu"),
+    *("keras[torch]@2xcpu", "keras[jax]@2xcpu", "keras[tensorflow]@2xcpu"),
+)
 ALL = ("numpy", *contender_sets(frameworks())["all"], *REPLICAS)
 # Little stories: an epoch takes a second, and there is dropout in it.
 COMMAND = (ROSETTA, "train", "babi_rnn[qa4]", "--epochs", "4")
@@ -69,22 +72,22 @@ def test_another_process_goes_on_with_the_same_steps(contender: str, start: tupl
     """Train some steps, and then some more: in one call, in a second process in two, and there without the state."""
     workload, arrays = start
     parsed = parse_contender(contender, frameworks())
-    with solo(parsed, workload, arrays) as first:
+    with worker_session(parsed, workload, arrays) as first:
         first.load_parameters(workload.initial_parameters(1))
-        first.ask("train", 300, first=0, steps=STEPS)
+        first.train(0, STEPS)
         parameters, state = first.parameters(), first.optimizer_state()
         first.reseed(7)
-        first.ask("train", 300, first=STEPS, steps=STEPS)
+        first.train(STEPS, STEPS)
         whole = first.parameters()
-    with solo(parsed, workload, arrays) as second:
+    with worker_session(parsed, workload, arrays) as second:
         found = []
         for loaded, seed in ((state, 7), ({}, 7), (state, 8)):
             second.load_parameters(parameters)
             if loaded:
                 second.load_optimizer_state(loaded)
             second.reseed(seed)
-            second.ask("train", 300, first=STEPS, steps=1)
-            second.ask("train", 300, first=STEPS + 1, steps=STEPS - 1)
+            second.train(STEPS, 1)
+            second.train(STEPS + 1, STEPS - 1)
             found.append(second.parameters())
     same, without_state, other_seed = (worst(after, whole, 0.0).error for after in found)
     assert same is not None and same < 1e-6

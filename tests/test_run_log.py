@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from results_events import ENVIRONMENT, MACHINE, SESSION, data_event, make_plan
 
 from rosetta.errors import RosettaError
-from rosetta.results import derive
-from rosetta.run_log import Event, RunLog, read_events
+from rosetta.record.derive import derive
+from rosetta.record.events import Event, RunLog, read_events
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -124,7 +124,7 @@ def test_an_event_survives_a_kill_right_after_append(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     program = f"""
 import os, pathlib, signal
-from rosetta.run_log import RunLog
+from rosetta.record.events import RunLog
 log = RunLog(pathlib.Path({str(path)!r}))
 for i in range(3):
     log.append("chunk", i=i)

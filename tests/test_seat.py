@@ -2,7 +2,7 @@
 
 import pytest
 
-from rosetta.seat import _step_seconds
+from rosetta.benchmark.launch import _step_seconds
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rosetta.statistics import Estimate, LogRates, mean_of_logs, rate, ratio, spread
+from rosetta.record.statistics import Estimate, LogRates, mean_of_logs, rate, ratio, spread
 
 # facts measured in A/A races (sd of logs): between launches, between rounds, and a drift that both of a pair share.
 BETWEEN_LAUNCHES = 0.028

@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rosetta.examination import Material, candidates
-from rosetta.ties import without_ties
+from rosetta.proof.dither import without_ties
+from rosetta.proof.observe import candidates
 from rosetta.workloads import find_workload
+from rosetta.workloads.prepared import PreparedWorkload
 from rosetta_worker.batches import Batches
 
 
-def material(folder: Path, name: str, order_columns: int) -> tuple[Material, np.ndarray]:
+def prepared(folder: Path, name: str, order_columns: int) -> tuple[PreparedWorkload, np.ndarray]:
     """Flat grey images, one grey level each, in an order that isn't their own."""
     workload = find_workload(name)
     shape = workload.inputs[0].shape
@@ -31,14 +32,14 @@ def material(folder: Path, name: str, order_columns: int) -> tuple[Material, np.
         "scale": 1 / 255,
         "digest": "flat",
     }
-    return Material(workload, data, {}, folder, seed=1, timeout=1.0), order
+    return PreparedWorkload(workload, data, {}, folder, seed=1, steps_per_epoch=1), order
 
 
 @pytest.mark.parametrize(("name", "order_columns"), [("cifar10_cnn", 1), ("cifar10_keras_cnn", 4)])
 def test_hardly_two_pixels_of_an_image_are_equal_and_none_is_another_grey(
     name: str, order_columns: int, tmp_path: Path
 ) -> None:
-    before, order = material(tmp_path, name, order_columns)
+    before, order = prepared(tmp_path, name, order_columns)
     after = without_ties(before)
     assert before.data["digest"] != after.data["digest"], "or one's reference would be taken for the other's"
     flat, uneven = (Batches(dict(m.data), m.workload.to_worker("float32", None)) for m in (before, after))
@@ -55,7 +56,7 @@ def test_hardly_two_pixels_of_an_image_are_equal_and_none_is_another_grey(
 
 
 def test_tokens_stay_as_they_are(tmp_path: Path) -> None:
-    before, order = material(tmp_path, "imdb_gru", 1)
+    before, order = prepared(tmp_path, "imdb_gru", 1)
     after = without_ties(before)
     rows = order[: candidates(before.workload), 0]
     assert np.array_equal(np.load(after.data["train_inputs"][0]), np.load(before.data["train_inputs"][0])[rows])

@@ -13,9 +13,9 @@ from PIL import Image
 
 from rosetta import datasets
 from rosetta.errors import RosettaError
+from rosetta.models.images import read_picture
+from rosetta.models.weights import load_weights
 from rosetta.paths import cache_folder
-from rosetta.pictures import read_picture
-from rosetta.weights import load_weights
 
 ROSETTA = str(Path(sys.executable).with_name("rosetta"))
 

@@ -7,7 +7,7 @@ import pytest
 import safetensors.numpy
 
 from rosetta.errors import RosettaError
-from rosetta.weights import FORMAT, Weights, identity, load_weights, save_weights
+from rosetta.models.weights import FORMAT, Weights, identity, load_weights, save_weights
 from rosetta.workloads import find_workload
 
 WORKLOAD = find_workload("babi_rnn[qa5]")

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rosetta.errors import RosettaError
-from rosetta.training_data import batch_order
 from rosetta.workloads import find_workload, workloads
 from rosetta.workloads.initialisers import orthogonal, unit_forget_bias
 from rosetta.workloads.layers import FLATTEN, Conv2d, Dense, Layer, Lstm, MaxPool2d, Reshape, Sum, TimeDistributed
+from rosetta.workloads.order import batch_order
 from rosetta.workloads.spec import Input, Optimizer, Workload
 from rosetta_worker.batches import augmented
 

@@ -1,21 +1,23 @@
-"""The worker's loop: receive a message, let the session answer it, send the reply."""
+"""The worker's loop: receive a request, let the session answer it, send the reply."""
 
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import os
 import signal
 import sys
 import traceback
 from typing import Any
 
+from rosetta_worker.messages import ImportFramework, from_message
 from rosetta_worker.protocol import Channel
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def main(commands: int, replies: int) -> int:
-    """Serve until the host closes the channel; a verb that raises is a reply with its error, not the worker's end."""
+    """Serve until the host closes the channel; a method that raises is a reply with its error, not the worker's end."""
     _die_with_the_host()
     channel = Channel(commands, replies)
     from rosetta_worker import usage
@@ -28,17 +30,18 @@ def main(commands: int, replies: int) -> int:
         if message is None:
             return 0
         try:
-            if message.get("processes"):
+            request = from_message(message)
+            if isinstance(request, ImportFramework) and request.processes:
                 from rosetta_worker.replicas import ReplicaProcesses
 
-                session = ReplicaProcesses(message.pop("processes"))
-            reply = getattr(session, message["verb"])(message)
-            reply["ok"] = True
-            reply["process_seconds"] = usage.cpu_seconds()
+                session = ReplicaProcesses(request.processes)
+                request = dataclasses.replace(request, processes=0)
+            reply = getattr(session, request.method)(request)
+            answer = {"ok": True, "reply": dataclasses.asdict(reply), "process_seconds": usage.cpu_seconds()}
         except Exception as error:
             traceback.print_exc()
-            reply = {"ok": False, "error": "{}: {}".format(type(error).__name__, error)}
-        channel.send(reply)
+            answer = {"ok": False, "error": "{}: {}".format(type(error).__name__, error)}
+        channel.send(answer)
 
 
 def _die_with_the_host() -> None:

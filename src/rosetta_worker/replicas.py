@@ -1,7 +1,8 @@
-"""Replicas as processes: a worker that passes the host's messages on to workers of its own, one for each replica."""
+"""Replicas as processes: a worker that passes the host's requests on to workers of its own, one for each replica."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import selectors
 import subprocess
@@ -9,21 +10,22 @@ import sys
 import tempfile
 from typing import Any, Dict, List
 
+from rosetta_worker import messages
+from rosetta_worker.messages import Request, to_message
 from rosetta_worker.protocol import Channel
-from rosetta_worker.session import Message
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _OF_ALL = (
-    "import_framework", "open", "leave", "load_parameters", "train", "reseed", "load_optimizer_state",
-    "load_own_weights", "restore", "memory",
-)  # fmt: skip
-"""The verbs that every replica answers; whatever only looks at the network is answered by the first."""
+    *(messages.ImportFramework, messages.Open, messages.Leave, messages.LoadParameters, messages.Train),
+    *(messages.Reseed, messages.LoadOptimizerState, messages.LoadOwnWeights, messages.Restore, messages.AskMemory),
+)
+"""The requests that every replica answers; whatever only looks at the network is answered by the first."""
 
 
 class ReplicaProcesses:
-    """Answers the host's messages like a ``Session``, by as many processes as there are replicas.
+    """Answers the host's requests like a ``Session``, by as many processes as there are replicas.
 
-    They find each other at ``meeting``, a path in a folder of their own; how is up to the framework. The threads are
+    They find each other at ``rendezvous``, a path in a folder of their own; how is up to the framework. The threads are
     shared among them. When one fails all end, for the others would wait for it forever.
     """
 
@@ -43,23 +45,25 @@ class ReplicaProcesses:
             self._end()
             raise
 
-    def __getattr__(self, verb: str) -> Any:
-        """Return what answers a message with that verb."""
-        if verb.startswith("_"):
-            raise AttributeError(verb)
-        return lambda message: self._answer({**message, "verb": verb})
+    def __getattr__(self, method: str) -> Any:
+        """Return what answers the requests of that method."""
+        if method.startswith("_"):
+            raise AttributeError(method)
+        return self._answer
 
-    def _answer(self, message: Message) -> Message:
+    def _answer(self, request: Request) -> Any:
         if not self._processes:
             raise RuntimeError("the replicas have ended")
-        ranks = range(len(self._channels)) if message["verb"] in _OF_ALL else range(1)
-        if message["verb"] == "open":  # each time they build their networks they meet anew
+        ranks = range(len(self._channels)) if isinstance(request, _OF_ALL) else range(1)
+        if isinstance(request, messages.Open):  # each time they build their networks they meet anew
             self._opened += 1
-            message = {**message, "meeting": os.path.join(self._folder.name, "meeting-{}".format(self._opened))}
+            rendezvous = os.path.join(self._folder.name, "rendezvous-{}".format(self._opened))
+            request = dataclasses.replace(request, rendezvous=rendezvous)
         for rank in ranks:
-            self._channels[rank].send({**message, "rank": rank} if message["verb"] == "open" else message)
+            own = dataclasses.replace(request, rank=rank) if isinstance(request, messages.Open) else request
+            self._channels[rank].send(to_message(own))
         try:
-            replies = self._replies(ranks)
+            replies = [request.reply(**reply["reply"]) for reply in self._replies(ranks)]
         except BaseException:
             self._end()
             raise
@@ -82,9 +86,9 @@ class ReplicaProcesses:
             os.close(theirs_read)
             os.close(theirs_write)
 
-    def _replies(self, ranks: range) -> List[Message]:
+    def _replies(self, ranks: range) -> List[Dict[str, Any]]:
         """Return what these replicas answer, in their order; raise as soon as one fails or ends."""
-        found: Dict[int, Message] = {}
+        found: Dict[int, Dict[str, Any]] = {}
         with selectors.DefaultSelector() as selector:
             for rank in ranks:
                 selector.register(self._channels[rank].read_fd, selectors.EVENT_READ, rank)
@@ -109,16 +113,15 @@ class ReplicaProcesses:
         self._processes, self._channels = [], []
 
 
-def _together(replies: List[Message]) -> Message:
-    """Return one reply for all: the longest time, all processors' time and memory, mean losses, else the first's."""
-    whole = dict(replies[0])
-    if "seconds" in whole:
-        whole["seconds"] = max(reply["seconds"] for reply in replies)
-    if "cpu_seconds" in whole:
-        whole["cpu_seconds"] = sum(reply["cpu_seconds"] for reply in replies)
-    if "peak_bytes" in whole:
-        whole["peak_bytes"] = sum(reply["peak_bytes"] for reply in replies)
-    if "losses" in whole:
-        steps = zip(*(reply["losses"] for reply in replies))
-        whole["losses"] = [None if None in step else sum(step) / len(step) for step in steps]
-    return whole
+def _together(replies: List[Any]) -> Any:
+    """Return one reply for all: the longest time, all processors' memory, mean losses, else the first's."""
+    first = replies[0]
+    if isinstance(first, messages.Stepped):
+        steps = zip(*(reply.losses for reply in replies))
+        losses = [None if None in step else sum(step) / len(step) for step in steps]
+        return messages.Stepped(max(reply.seconds for reply in replies), losses)
+    if isinstance(first, (messages.Imported, messages.Opened)):
+        return dataclasses.replace(first, seconds=max(reply.seconds for reply in replies))
+    if isinstance(first, messages.Memory):
+        return messages.Memory(sum(reply.peak_bytes for reply in replies))
+    return first

@@ -1,22 +1,21 @@
-"""One worker's state: the imported framework, the open workload with its data, and what each message does."""
+"""One worker's state: the imported framework, the open workload with its data, and what each request does."""
 
 from __future__ import annotations
 
 import time
 from importlib import metadata
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 import numpy as np
 
-from rosetta_worker import usage
+from rosetta_worker import messages, usage
 from rosetta_worker.batches import Batches
+from rosetta_worker.messages import Done
 from rosetta_worker.trainer import load_implementation, load_replicas, load_trainer
-
-Message = Dict[str, Any]
 
 
 class Session:
-    """Answers the host's messages; each method is one verb of the protocol and returns its reply."""
+    """Answers the host's requests; each method takes the request that names it and returns its reply."""
 
     def __init__(self) -> None:
         self._folder = ""
@@ -25,63 +24,61 @@ class Session:
         self._variants: frozenset = frozenset()
         self._replicas = 1
         self._rank: Optional[int] = None
-        self._workload: Message = {}
+        self._workload: Dict[str, Any] = {}
         self._trainer: Any = None
         self._batches: Any = None
-        self._data: Message = {}
+        self._data: Optional[Dict[str, Any]] = None
         self._loading = False
 
-    def import_framework(self, message: Message) -> Message:
+    def import_framework(self, request: messages.ImportFramework) -> messages.Imported:
         """Import the framework; clock one starts."""
-        self._folder = message["folder"]
-        self._device = message["device"]
-        self._variants = frozenset(message["variants"])
-        self._replicas = message.get("replicas", 1)
+        self._folder = request.folder
+        self._device = request.device
+        self._variants = frozenset(request.variants)
+        self._replicas = request.replicas
         start = time.perf_counter()
         self._module = load_trainer(self._folder) if self._replicas == 1 else load_replicas(self._folder)
         seconds = time.perf_counter() - start
         packages = {d.metadata["Name"]: d.version for d in metadata.distributions() if d.metadata["Name"]}
-        return {"seconds": seconds, "packages": packages}
+        return messages.Imported(seconds, packages)
 
-    def open(self, message: Message) -> Message:
-        """Build a workload's network, replacing any other; ``build_seconds`` covers the framework's part only."""
+    def open(self, request: messages.Open) -> messages.Opened:
+        """Build a workload's network, replacing any other; the reply's seconds cover the framework's part only."""
         self._trainer = None
         usage.reset_peak()
-        self._workload = workload = message["workload"]
-        self._data, self._loading = message["data"], False
-        self._batches = Batches(message["data"], workload) if message["data"] else None
+        self._workload = workload = request.workload
+        self._data, self._loading = request.data, False
+        self._batches = Batches(request.data, workload) if request.data else None
         start = time.perf_counter()
         implementation = load_implementation(self._folder, workload["module"])
-        self._rank = message.get("rank")
-        more: Message = {} if self._replicas == 1 else {"replicas": self._replicas}
+        self._rank = request.rank
+        more: Dict[str, Any] = {} if self._replicas == 1 else {"replicas": self._replicas}
         if self._rank is not None:
-            more.update(rank=self._rank, meeting=message["meeting"])
+            more.update(rank=self._rank, meeting=request.rendezvous)
         self._trainer = self._module.Trainer(
-            implementation, workload, self._variants, self._device, message["dropout"], message["seed"], **more
+            implementation, workload, self._variants, self._device, request.dropout, request.seed, **more
         )
-        seconds = time.perf_counter() - start
-        return {"seconds": seconds}
+        return messages.Opened(time.perf_counter() - start)
 
-    def leave(self, message: Message) -> Message:
+    def leave(self, request: messages.Leave) -> Done:
         """Let go of the open workload, and of its memory: the other workers may need it while this one waits."""
         self._trainer = self._batches = None
         self._loading = False
         usage.release_memory()
-        return {}
+        return Done()
 
-    def load_parameters(self, message: Message) -> Message:
+    def load_parameters(self, request: messages.LoadParameters) -> Done:
         """Load canonical parameters from an ``.npz`` file."""
-        with np.load(message["file"], allow_pickle=False) as arrays:
-            self._trainer.load_parameters(dict(arrays))
-        return {}
+        self._trainer.load_parameters(_arrays(request.file))
+        return Done()
 
-    def parameters(self, message: Message) -> Message:
+    def parameters(self, request: messages.Parameters) -> Done:
         """Write the canonical parameters to an ``.npz`` file."""
-        np.savez(message["file"], **self._complete(self._trainer.parameters(), self._workload["parameters"]))
-        return {}
+        np.savez(request.file, **self._complete(self._trainer.parameters(), self._workload["parameters"]))
+        return Done()
 
     @staticmethod
-    def _complete(parameters: Dict[str, np.ndarray], specs: List[Message]) -> Dict[str, np.ndarray]:
+    def _complete(parameters: Dict[str, np.ndarray], specs: List[Dict[str, Any]]) -> Dict[str, np.ndarray]:
         """Return the parameters if they are the specified ones; the host computes with them."""
         wanted = {spec["name"]: tuple(spec["shape"]) for spec in specs}
         found = {name: np.shape(value) for name, value in parameters.items()}
@@ -90,52 +87,45 @@ class Session:
             raise ValueError("{} should have shape {}, not {}".format(odd, wanted.get(odd), found.get(odd)))
         return parameters
 
-    def predict(self, message: Message) -> Message:
+    def predict(self, request: messages.Predict) -> Done:
         """Write the logits of one training batch to an ``.npy`` file."""
-        inputs, _ = self._batches.training(message["first"], 1)
+        inputs, _ = self._batches.training(request.first, 1)
         logits = np.asarray(self._trainer.predict(tuple(value[0] for value in inputs)), dtype=np.float64)
-        np.save(message["file"], logits, allow_pickle=False)
-        return {}
+        np.save(request.file, logits, allow_pickle=False)
+        return Done()
 
-    def loss_and_gradients(self, message: Message) -> Message:
+    def loss_and_gradients(self, request: messages.LossAndGradients) -> messages.Loss:
         """Write the gradients on one training batch to an ``.npz`` file and return the loss."""
-        inputs, labels = self._batches.training(message["first"], 1)
+        inputs, labels = self._batches.training(request.first, 1)
         loss, gradients = self._trainer.loss_and_gradients(tuple(value[0] for value in inputs), labels[0])
         trainable = [spec for spec in self._workload["parameters"] if spec["trainable"]]
-        np.savez(message["file"], **self._complete(gradients, trainable))
-        return {"loss": _finite(float(loss))}
+        np.savez(request.file, **self._complete(gradients, trainable))
+        return messages.Loss(_finite(float(loss)))
 
-    def train(self, message: Message) -> Message:
-        """Train on ``lead_in`` steps outside the clock and then on ``steps`` inside it, from step ``first`` on.
+    def train(self, request: messages.Train) -> messages.Stepped:
+        """Train on the host's batches."""
+        return self._timed(self._trainer.train, request)
 
-        ``slowdown`` plants a sleep of that fraction of the time, to try what a comparison can detect.
-        """
-        losses, times = self._timed(self._trainer.train, message)
-        return {**times, "losses": _losses(losses)}
-
-    def train_from_files(self, message: Message) -> Message:
+    def train_from_files(self, request: messages.TrainFromFiles) -> messages.Stepped:
         """Train, as ``train`` does, on what the framework's own loader reads from the data set's files."""
         if not self._loading:
+            assert self._data is not None
             self._trainer.open_files(self._data["train_inputs"][0], self._data["train_labels"])
             self._loading = True
-        lead_in, steps = message.get("lead_in", 0), message["steps"]
-        if lead_in:
-            self._trainer.train_from_files(lead_in)
-        losses, times = _clocked(lambda: self._trainer.train_from_files(steps), message)
-        return {**times, "losses": _losses(losses)}
+        if request.lead_in:
+            self._trainer.train_from_files(request.lead_in)
+        return _clocked(lambda: self._trainer.train_from_files(request.steps), request)
 
-    def infer(self, message: Message) -> Message:
+    def infer(self, request: messages.Infer) -> messages.Stepped:
         """Predict, as ``train`` trains: for networks that are never trained."""
-        _, times = self._timed(self._trainer.infer, message)
-        return times
+        return self._timed(self._trainer.infer, request)
 
-    def _timed(self, work: Any, message: Message) -> Any:
-        first, lead_in, steps = message["first"], message.get("lead_in", 0), message["steps"]
-        warm = self._prepared(first, lead_in) if lead_in else None
-        batches = self._prepared(first + lead_in, steps)
+    def _timed(self, work: Callable[[Any], Any], request: messages.Steps) -> messages.Stepped:
+        warm = self._prepared(request.first, request.lead_in) if request.lead_in else None
+        batches = self._prepared(request.first + request.lead_in, request.steps)
         if warm is not None:
             work(warm)
-        return _clocked(lambda: work(batches), message)
+        return _clocked(lambda: work(batches), request)
 
     def _prepared(self, first: int, steps: int) -> Any:
         inputs, labels = self._batches.training(first, steps)
@@ -144,101 +134,102 @@ class Session:
             labels = np.array_split(labels, self._replicas, axis=1)[self._rank]
         return self._trainer.prepare(inputs, labels)
 
-    def latency(self, message: Message) -> Message:
+    def latency(self, request: messages.Latency) -> messages.Latencies:
         """Predict ``count`` samples one by one, each under its own clock, after one that compiles."""
-        count = message["count"]
-        singles = self._batches.one_by_one(count + 1)
+        singles = self._batches.one_by_one(request.count + 1)
         none = np.zeros((1, 1), np.int64)
         seconds = []
-        for index in range(count + 1):
+        for index in range(request.count + 1):
             batches = self._trainer.prepare(tuple(value[index : index + 1] for value in singles), none)
             start = time.perf_counter()
             self._trainer.infer(batches)
             seconds.append(time.perf_counter() - start)
-        return {"seconds": seconds[1:]}
+        return messages.Latencies(seconds[1:])
 
-    def steady_batches(self, message: Message) -> Message:
-        """Have the reference choose, among the first ``candidates``, the samples of the proof's batches; write rows."""
-        inputs, labels, order = self._batches.candidates(message["candidates"])
-        positions, margin = self._trainer.steady_batches(inputs, labels, self._batches.batch_size, message["steps"])
-        np.save(message["file"], order[positions])
-        return {"margin": float(margin)}
+    def select_batches(self, request: messages.SelectBatches) -> messages.Selected:
+        """Have the reference select, among the first ``candidates``, the samples of the proof's batches; write rows."""
+        inputs, labels, order = self._batches.candidates(request.candidates)
+        positions, margin = self._trainer.steady_batches(inputs, labels, self._batches.batch_size, request.steps)
+        np.save(request.file, order[positions])
+        return messages.Selected(float(margin))
 
-    def accuracy(self, message: Message) -> Message:
-        """Count the right classes among the first ``count`` test samples, or all if that is null."""
-        wanted = self._batches.test_size if message["count"] is None else message["count"]
+    def accuracy(self, request: messages.TakeAccuracy) -> messages.Accuracy:
+        """Count the right classes among the first ``count`` test samples, or all if that is None."""
+        wanted = self._batches.test_size if request.count is None else request.count
         count = min(wanted, self._batches.test_size)
         correct = 0
         for inputs, labels in self._batches.test(count):
             correct += int((np.argmax(np.asarray(self._trainer.predict(inputs)), axis=1) == labels).sum())
-        return {"correct": correct, "count": count}
+        return messages.Accuracy(correct, count)
 
-    def outputs(self, message: Message) -> Message:
+    def outputs(self, request: messages.Outputs) -> Done:
         """Write the logits of the inputs in an ``.npz`` file, in batches of the workload's size, the last filled up."""
-        with np.load(message["inputs"], allow_pickle=False) as arrays:
-            inputs = [arrays[spec["name"]] for spec in self._workload["inputs"]]
+        arrays = _arrays(request.inputs)
+        inputs = [arrays[spec["name"]] for spec in self._workload["inputs"]]
         size, found = self._workload["batch_size"], []
         for start in range(0, len(inputs[0]), size):
             rows = np.arange(start, min(start + size, len(inputs[0])))
             batch = tuple(array[np.resize(rows, size)] for array in inputs)
             found.append(np.asarray(self._trainer.predict(batch), dtype=np.float64)[: len(rows)])
-        np.save(message["file"], np.concatenate(found), allow_pickle=False)
-        return {}
+        np.save(request.file, np.concatenate(found), allow_pickle=False)
+        return Done()
 
-    def abilities(self, message: Message) -> Message:
-        """Name the verbs that the framework's trainer has."""
-        return {"verbs": [name for name in dir(self._trainer) if not name.startswith("_")]}
+    def abilities(self, request: messages.AskAbilities) -> messages.Abilities:
+        """Name the methods that the framework's trainer has."""
+        return messages.Abilities([name for name in dir(self._trainer) if not name.startswith("_")])
 
-    def reseed(self, message: Message) -> Message:
+    def reseed(self, request: messages.Reseed) -> Done:
         """Start dropout's random numbers anew."""
-        self._trainer.reseed(message["seed"])
-        return {}
+        self._trainer.reseed(request.seed)
+        return Done()
 
-    def optimizer_state(self, message: Message) -> Message:
+    def optimizer_state(self, request: messages.OptimizerState) -> Done:
         """Write the optimiser's state to an ``.npz`` file."""
-        np.savez(message["file"], **self._trainer.optimizer_state())
-        return {}
+        np.savez(request.file, **self._trainer.optimizer_state())
+        return Done()
 
-    def load_optimizer_state(self, message: Message) -> Message:
+    def load_optimizer_state(self, request: messages.LoadOptimizerState) -> Done:
         """Load the optimiser's state from an ``.npz`` file."""
-        with np.load(message["file"], allow_pickle=False) as arrays:
-            self._trainer.load_optimizer_state(dict(arrays))
-        return {}
+        self._trainer.load_optimizer_state(_arrays(request.file))
+        return Done()
 
-    def own_weights(self, message: Message) -> Message:
+    def own_weights(self, request: messages.OwnWeights) -> Done:
         """Write all weights to an ``.npz`` file, by the framework's own names."""
-        np.savez(message["file"], **self._trainer.own_weights())
-        return {}
+        np.savez(request.file, **self._trainer.own_weights())
+        return Done()
 
-    def load_own_weights(self, message: Message) -> Message:
+    def load_own_weights(self, request: messages.LoadOwnWeights) -> Done:
         """Load weights by the framework's own names from an ``.npz`` file."""
-        with np.load(message["file"], allow_pickle=False) as arrays:
-            self._trainer.load_own_weights(dict(arrays))
-        return {}
+        self._trainer.load_own_weights(_arrays(request.file))
+        return Done()
 
-    def save(self, message: Message) -> Message:
+    def save(self, request: messages.Save) -> Done:
         """Have the framework write its network to a file as its users do."""
-        self._trainer.save(message["file"])
-        return {}
+        self._trainer.save(request.file)
+        return Done()
 
-    def restore(self, message: Message) -> Message:
+    def restore(self, request: messages.Restore) -> Done:
         """Have the framework read such a file."""
-        self._trainer.restore(message["file"])
-        return {}
+        self._trainer.restore(request.file)
+        return Done()
 
-    def memory(self, message: Message) -> Message:
+    def memory(self, request: messages.AskMemory) -> messages.Memory:
         """Return the largest resident size since the workload was opened, a loader's processes included, in bytes."""
-        return {"peak_bytes": usage.peak_bytes()}
+        return messages.Memory(usage.peak_bytes())
 
 
-def _clocked(work: Any, message: Message) -> Any:
-    cpu = time.process_time()
+def _arrays(file: str) -> Dict[str, np.ndarray]:
+    with np.load(file, allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def _clocked(work: Callable[[], Any], request: messages.Steps) -> messages.Stepped:
     start = time.perf_counter()
-    answer = work()
-    if message.get("slowdown"):
-        time.sleep(message["slowdown"] * (time.perf_counter() - start))
+    losses = work()
+    if request.slowdown:
+        time.sleep(request.slowdown * (time.perf_counter() - start))
     seconds = time.perf_counter() - start
-    return answer, {"seconds": seconds, "cpu_seconds": time.process_time() - cpu}
+    return messages.Stepped(seconds, [] if losses is None else _losses(losses))
 
 
 def _losses(losses: Any) -> List[Optional[float]]:

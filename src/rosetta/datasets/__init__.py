@@ -9,12 +9,11 @@ from contextlib import contextmanager
 from functools import cache as memoised
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from rosetta.datasets.arrays import arrays_folder, input_files, label_file, open_arrays, write_arrays
 from rosetta.datasets.originals import Originals, check_originals, find_originals
 from rosetta.datasets.spec import Dataset, PreparedDataset, Say
 from rosetta.errors import RosettaError, unknown
+from rosetta.files import locked
 
 __all__ = ["PreparedDataset", "available", "datasets", "prepare"]
 
@@ -145,16 +144,11 @@ def _originals(dataset: Dataset, data: Path | None, home: Path, download: bool, 
 
 @contextmanager
 def _locked(home: Path, dataset: Dataset, say: Say) -> Iterator[None]:
-    lock = FileLock(home / "lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
+    def waiting() -> None:
         say(f"Another process is preparing {dataset.title}; waiting for it")
-        lock.acquire()
-    try:
+
+    with locked(home / "lock", waiting):
         yield
-    finally:
-        lock.release()
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from rosetta.datasets.archives import members
 from rosetta.datasets.originals import is_original
 from rosetta.datasets.spec import Download, OriginalFile, Say
 from rosetta.errors import RosettaError
+from rosetta.files import replacing
 
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 30
@@ -81,11 +82,9 @@ def _extract(archive: Path, download: Download, folder: Path) -> None:
                 continue
             target = folder / file.name
             target.parent.mkdir(parents=True, exist_ok=True)
-            partial = target.with_name(f"{target.name}.partial")
-            with partial.open("wb") as opened:
+            with replacing(target) as partial, partial.open("wb") as opened:
                 while piece := content.read(_PIECE):
                     opened.write(piece)
-            partial.replace(target)
             del missing[member.name]
             if not missing:
                 return

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from rosetta.datasets.archives import damaged, members
 from rosetta.datasets.spec import Dataset, Edition, Original, OriginalFile, OriginalFolder
 from rosetta.errors import RosettaError
+from rosetta.files import replace_file
 
 # The coarsest timestamps in use (FAT) step by two seconds.
 _TIMESTAMP_STEP_NS = 2_000_000_000
@@ -87,9 +88,7 @@ def check_originals(dataset: Dataset, originals: Originals, memo: Path, *, remem
         if now - max(modified, changed) > _TIMESTAMP_STEP_NS:
             checked[key] = stamp
     if remember and checked != known:
-        partial = memo.with_suffix(".partial")
-        partial.write_text(json.dumps(checked), encoding="utf-8")
-        os.replace(partial, memo)
+        replace_file(memo, json.dumps(checked).encode())
 
 
 def is_original(path: Path, file: OriginalFile) -> bool:

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from rosetta.record.result import ContenderResult, Protocol, WorkloadResult
 from rosetta.report.summary import is_synthetic, listed, marked_name, number, percent, ranked, round_word
-from rosetta.result import ContenderResult, Protocol, WorkloadResult
 
 DIFFERS = "its mean accuracy is farther from the others' than the spread between launches explains"
 

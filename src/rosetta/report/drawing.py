@@ -4,8 +4,8 @@ import math
 from html import escape
 from typing import Any
 
+from rosetta.record.result import ContenderResult, WorkloadResult
 from rosetta.report.summary import marked_name, printable, ranked
-from rosetta.result import ContenderResult, WorkloadResult
 
 Figure = dict[str, Any]
 

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 
+from rosetta.record.result import ContenderResult, Result, WorkloadResult
 from rosetta.report.accuracy import accuracy_words, learning_words
 from rosetta.report.matrix import Cell, Matrix, matrix
 from rosetta.report.published import CAUTION, Comparison, comparisons, title
@@ -35,7 +36,6 @@ from rosetta.report.summary import (
     unranked,
     verdict,
 )
-from rosetta.result import ContenderResult, Result, WorkloadResult
 
 
 def _row(result: Result, workload: WorkloadResult, contender: ContenderResult, rank: int | None) -> dict[str, object]:

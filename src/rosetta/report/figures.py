@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+from rosetta.record.result import Chunk, WorkloadResult
 from rosetta.report.drawing import (
     DRAWN_POINTS,
     LEGEND,
@@ -19,7 +20,6 @@ from rosetta.report.drawing import (
     measured,
 )
 from rosetta.report.summary import is_reference, is_tie, number, printable, ranked, ratio_words
-from rosetta.result import Chunk, WorkloadResult
 
 
 def ratio_figure(workload: WorkloadResult) -> Figure | None:

@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from rosetta.record.result import Accuracy, Chunk, ContenderResult, WorkloadResult
 from rosetta.report.drawing import DRAWN_POINTS, LEGEND, Figure, axis, figure_of, finite, label, line, marker, measured
 from rosetta.report.summary import percent
-from rosetta.result import Accuracy, Chunk, ContenderResult, WorkloadResult
 
 _Trace = dict[str, Any]
 

@@ -9,9 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from rosetta.record.result import Ratio
 from rosetta.report.summary import duration, listed, number, printable, ratio_words
 from rosetta.report.terminal import plain_table
-from rosetta.result import Ratio
 
 Stage = Literal["measured", "current", "waiting"]
 

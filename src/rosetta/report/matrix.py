@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
+from rosetta.record.result import ContenderResult, Result, WorkloadResult
 from rosetta.report.accuracy import DIFFERS, samples_words
 from rosetta.report.summary import (
     NOTHING,
@@ -27,7 +28,6 @@ from rosetta.report.summary import (
     reason_words,
     status_words,
 )
-from rosetta.result import ContenderResult, Result, WorkloadResult
 
 FEWEST_WORKLOADS = 3
 """From so many on a matrix says more than a sentence each."""

@@ -14,10 +14,10 @@ from pygments import highlight  # type: ignore[import-untyped]
 from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 
+from rosetta.record.result import ContenderResult, Protocol, Result, WorkloadResult
 from rosetta.report import accuracy, figures, published, summary
 from rosetta.report.learning import learning_figure
 from rosetta.report.matrix import matrix, shade
-from rosetta.result import ContenderResult, Protocol, Result, WorkloadResult
 
 _FILTERS = (
     "number",

@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from rosetta.record.result import WorkloadResult
 from rosetta.report.summary import marked_name, number, ranked
-from rosetta.result import WorkloadResult
 
 CAUTION = (
     "The machines are of different kinds and years apart, so the times of two lists can't be compared with each other: "

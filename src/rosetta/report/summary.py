@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rosetta.result import (
+from rosetta.record.result import (
     ContenderResult,
     DropoutCheck,
     Equivalence,

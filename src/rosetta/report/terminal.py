@@ -9,8 +9,9 @@ from rich.console import Console, ConsoleOptions, Group, JustifyMethod, Renderab
 from rich.table import Table
 from rich.text import Text
 
-from rosetta import statistics
 from rosetta.errors import RosettaError
+from rosetta.record import statistics
+from rosetta.record.result import ContenderResult, Protocol, Ratio, Result, WorkloadResult
 from rosetta.report.accuracy import accuracy_words, learning_words
 from rosetta.report.published import CAUTION, Comparison, comparisons, title
 from rosetta.report.summary import (
@@ -41,7 +42,6 @@ from rosetta.report.summary import (
     verdict,
     worst_check,
 )
-from rosetta.result import ContenderResult, Protocol, Ratio, Result, WorkloadResult
 
 
 def plain_table() -> Table:

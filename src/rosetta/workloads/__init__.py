@@ -8,15 +8,14 @@ from functools import cache
 from rosetta.errors import RosettaError, unknown
 from rosetta.workloads.spec import Workload
 
-_PARTS = ("initialisers", "layers", "spec")
 _VARIANT = re.compile(r"^(?P<name>\w+)\[(?P<options>[^\[\]]+)\]$")
 
 
 @cache
 def workloads() -> dict[str, Workload]:
     """Return every workload by name, the cheapest first, so that a run's first figures stand soon."""
-    names = (module.name for module in pkgutil.iter_modules(__path__) if module.name not in _PARTS)
-    found = (importlib.import_module(f"{__name__}.{name}").WORKLOAD for name in names)
+    modules = (importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
+    found = [vars(module)["WORKLOAD"] for module in modules if "WORKLOAD" in vars(module)]
     return {workload.name: workload for workload in sorted(found, key=lambda w: w.flops_per_sample * w.batch_size)}
 
 

@@ -35,7 +35,7 @@ class Trainer:
                 if isinstance(layer, keras.layers.Dropout):
                     layer.rate = 0.0
         self.variables = {p["name"]: layout.variable(self.model, p) for p in self.specifications}
-        self.zeros = as_fed([np.zeros((1, *i["shape"]), DTYPES[i["kind"]]) for i in workload["inputs"]])
+        self.zeros = as_fed([np.zeros((self.batch_size, *i["shape"]), DTYPES[i["kind"]]) for i in workload["inputs"]])
         self.optimizer_start = []
         if workload["trained"]:
             backend.mend(self.model.optimizer)
@@ -93,7 +93,8 @@ class Trainer:
 
     def load_optimizer_state(self, arrays):
         # The first call of fit or evaluate builds the loss and draws random numbers for that, on PyTorch: not in fit.
-        self.model.evaluate(self.zeros, np.zeros(1, np.int64), verbose=0)
+        # A whole batch, for replicas to share.
+        self.model.evaluate(self.zeros, np.zeros(self.batch_size, np.int64), self.batch_size, verbose=0)
         for index, variable in enumerate(self.model.optimizer.variables):
             variable.assign(arrays[str(index)])
 

@@ -1,0 +1,1 @@
+"""Conducts a run: proves, schedules and measures its contenders."""

@@ -1,0 +1,105 @@
+"""Who takes part in a run: environments are built, arms made of those that came about, and all of it is recorded."""
+
+import contextlib
+import dataclasses
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
+
+from rosetta.benchmark.context import Arm
+from rosetta.benchmark.observer import Observer
+from rosetta.contenders.contender import Contender
+from rosetta.environments.build import Environment, EnvironmentFailure, build
+from rosetta.record.events import RunLog
+from rosetta.record.plan import Plan
+from rosetta.workloads.spec import Workload
+
+BUILDERS_AT_ONCE = 2
+
+
+def build_environments(contenders: list[Contender], log: RunLog, observer: Observer) -> dict[str, Environment | str]:
+    """Build the environments, some at once; a failure is the text of its reason."""
+
+    def attempt(contender: Contender) -> Environment | str:
+        try:
+            return build(contender)
+        except EnvironmentFailure as failure:
+            return str(failure)
+
+    start = time.perf_counter()
+    found: dict[str, Environment | str] = {}
+    with ThreadPoolExecutor(BUILDERS_AT_ONCE) as pool:
+        for contender in contenders:
+            observer.state("", contender.name, "installing")
+        futures = {contender.name: pool.submit(attempt, contender) for contender in contenders}
+        try:
+            for name, future in futures.items():
+                found[name] = future.result()
+                observer.state("", name, "installed" if isinstance(found[name], Environment) else "unavailable")
+        except BaseException:
+            # Leaving the pool waits for the installers, so they have to end first.
+            pool.shutdown(wait=False, cancel_futures=True)
+            for installer in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    installer.kill()
+            raise
+    log.append("environments", seconds=time.perf_counter() - start)
+    return found
+
+
+def arms_of(plan: Plan, contenders: list[Contender], environments: dict[str, Environment | str]) -> list[Arm]:
+    """Return the sides of a run: its contenders, or in a calibration each against itself."""
+    arms = []
+    for contender in contenders:
+        environment = environments[contender.name]
+        if isinstance(environment, str):
+            continue
+        if plan.kind != "calibrate":
+            arms.append(Arm(contender.name, contender, environment, contender.name))
+            continue
+        # Each slowdown has an A of its own, so that both workers are asked equally often.
+        for slowdown in (0.0, *plan.planted_slowdowns):
+            for worker, slow in (("A", 0.0), ("A′", slowdown)):
+                note = f", against {slowdown:.0%} slower" if worker == "A" else f", slowed by {slowdown:.0%}"
+                label = f"{contender.name} ({worker}{note if slowdown else ''})"
+                arms.append(Arm(label, contender, environment, f"{contender.name} ({worker})", slow))
+    return arms
+
+
+def register(
+    plan: Plan,
+    arms: list[Arm],
+    contenders: list[Contender],
+    environments: dict[str, Environment | str],
+    workloads: list[Workload],
+    log: RunLog,
+) -> None:
+    """Record each line of the result, the contenders that can't run too, and what has changed since it was recorded."""
+    recorded = {event["label"]: event["reason"] for event in log.events if event["event"] == "environment"}
+    failed = {(event["workload"], event["label"]) for event in log.events if event["event"] == "failure"}
+    rows: list[tuple[str, str, Contender, str]] = [(arm.label, arm.worker, arm.contender, "") for arm in arms]
+    for contender in contenders:
+        reason = environments[contender.name]
+        if isinstance(reason, str):
+            rows.append((contender.name, contender.name, contender, reason))
+    for label, worker, contender, reason in rows:
+        if recorded.get(label) != reason:
+            log.append(
+                "environment",
+                label=label,
+                worker=worker,
+                framework=contender.framework.name,
+                distribution=contender.distribution(contender.device),
+                precision=contender.precision,
+                device=contender.device,
+                replicas=contender.replicas,
+                one=dataclasses.replace(contender, replicas=1).name,
+                reason=reason,
+                notes={w.name: contender.note(w.module) for w in workloads},
+                measures=plan.kind != "verify",
+            )
+        for workload in workloads:
+            why = contender.why_not(workload.module)
+            if why and not reason and (workload.name, label) not in failed:
+                log.append("failure", workload=workload.name, label=label, stage="plan", reason=why)

@@ -1,0 +1,75 @@
+"""What proving and measuring share: the arms of a run, their workers' starts and their failures."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rosetta.contenders.contender import Contender
+from rosetta.environments.build import Environment
+from rosetta.environments.client import Client
+from rosetta.environments.variables import thread_variables
+from rosetta.environments.worker import Worker
+from rosetta.files import file_name
+from rosetta.machine.gpu import Gpu, gpus
+from rosetta.record.events import RunLog
+from rosetta.record.plan import Plan
+from rosetta.workloads.prepared import PreparedWorkload
+
+# As PyTorch, TensorFlow, JAX and the host itself (a worker killed by the kernel) put it.
+_OUT_OF_MEMORY = re.compile(r"out of memory|\bOOM\b|RESOURCE_EXHAUSTED|memory ran out", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One side of a comparison: a contender under a label. Arms that name the same worker share its process."""
+
+    label: str
+    contender: Contender
+    environment: Environment
+    worker: str
+    slowdown: float = 0.0
+
+    @property
+    def gpus(self) -> tuple[Gpu, ...]:
+        """The GPUs that it computes on: the first of those there are, one for each replica."""
+        return gpus()[: self.contender.replicas] if self.contender.device == "cuda" else ()
+
+
+class RunContext:
+    """One run's plan, log and arms, and who of them is out on which workload."""
+
+    def __init__(
+        self, plan: Plan, log: RunLog, folder: Path, arms: Sequence[Arm], tell: Callable[[str, str, str], None]
+    ):
+        """``tell(workload, label, state)`` is called whenever an arm's state changes, never while a chunk runs."""
+        self.plan = plan
+        self.log = log
+        self.arms = list(arms)
+        self.tell = tell
+        self._logs = folder / "workers"
+        self._exchange = (folder / "scratch").resolve()
+        self._failed = {(e["workload"], e["label"]) for e in log.events if e["event"] == "failure"}
+
+    def start(self, arm: Arm, log_name: str, threads: int | None = None) -> Client:
+        """Start a worker for an arm, with ``threads`` or all; raise ``WorkerFailure`` if it doesn't come up."""
+        environment = self.plan.environment | arm.environment.variables(arm.contender)
+        if threads is not None:
+            environment |= thread_variables(threads)
+        self._logs.mkdir(exist_ok=True)
+        log = self._logs / (file_name(log_name) + ".log")
+        worker = Worker(arm.environment.python, arm.environment.home, environment, log, self.plan.affinity)
+        return Client(worker, self._exchange, self.plan.timeouts)
+
+    def runs(self, prepared: PreparedWorkload, arm: Arm) -> bool:
+        """Whether the arm is still in on that workload."""
+        return (prepared.workload.name, arm.label) not in self._failed
+
+    def fail(self, prepared: PreparedWorkload, arm: Arm, stage: str, reason: str) -> None:
+        """Record that a worker's arms are out on this workload; the others go on."""
+        if _OUT_OF_MEMORY.search(reason) and len(self.arms) > 1 and not self.plan.one_at_a_time:
+            reason += " With --one-at-a-time it would have what the others hold."
+        for twin in (a for a in self.arms if a.worker == arm.worker):
+            self.log.append("failure", workload=prepared.workload.name, label=twin.label, stage=stage, reason=reason)
+            self._failed.add((prepared.workload.name, twin.label))
+            self.tell(prepared.workload.name, twin.label, "failed")

@@ -1,0 +1,103 @@
+"""A worker in one launch, in the workload that is open in it: how far it has trained, and the calls that take it on."""
+
+from dataclasses import dataclass
+
+from rosetta.environments.client import Client
+from rosetta.record.plan import Plan
+from rosetta.workloads.prepared import PreparedWorkload
+from rosetta_worker.messages import Stepped
+
+_WARM_UP_SECONDS = 0.25
+_LEAD_IN_SECONDS = 0.01
+"""Steps before a chunk's clock that bring back the caches which the other workers emptied."""
+_FEWEST_STEPS = 2
+_LONG_STEP_SECONDS = 0.5
+"""From a step's length on a chunk may be a single one."""
+
+
+@dataclass
+class LaunchSession:
+    """Where a worker stands in its launch; steps are batches, trained on or, without training, predicted."""
+
+    client: Client
+    prepared: PreparedWorkload
+    plan: Plan
+    launch: int
+    replicas: int = 1
+    steps: int = 0
+    """Steps done since the parameters were loaded."""
+    seconds: float = 0.0
+    """Their time, those outside the chunks too."""
+    chunk_steps: int = 0
+    lead_in: int = 0
+
+    @property
+    def samples(self) -> int:
+        """Samples that the worker was given since the parameters were loaded."""
+        return self.steps * self.batch_size
+
+    @property
+    def batch_size(self) -> int:
+        """Samples of a step: the workload's batch, shared by the replicas, or in weak scaling one for each."""
+        return self.prepared.workload.batch_size * (self.replicas if self.plan.weak else 1)
+
+    def open(self) -> float:
+        """Build the network; return the framework's seconds."""
+        return self.client.open(
+            self.prepared.workload,
+            self.prepared.data,
+            batch_size=self.batch_size,
+            seed=self.plan.seed + self.launch,
+        )
+
+    def load(self) -> None:
+        """Load the launch's initial parameters; training starts anew."""
+        trains = self.prepared.workload.trains
+        self.client.load_parameters(self.prepared.parameters_file(self.plan.seed + (self.launch if trains else 0)))
+        self.steps, self.seconds = 0, 0.0
+
+    def run(self, steps: int, timeout: float, lead_in: int = 0, slowdown: float = 0.0) -> Stepped:
+        """Have the worker do steps, ``lead_in`` more before its clock; return its reply."""
+        # Each launch begins with another epoch's order, so that launches differ as training with other seeds would.
+        first = self.launch * self.prepared.steps_per_epoch + self.steps
+        reply = self.client.run(first, steps, timeout, lead_in, slowdown)
+        self.steps += lead_in + steps
+        self.seconds += reply.seconds
+        return reply
+
+    def reach(self, samples: int) -> None:
+        """Train until so many samples have been given."""
+        missing = samples // self.batch_size - self.steps
+        if missing > 0:
+            self.run(missing, self.plan.timeouts.first_step)
+
+    def warm_up(self, chunk_seconds: float, chunk_steps: int | None) -> None:
+        """Run untimed until the step's time is known; fix the chunk's steps, unless the run has fixed them already."""
+        chunk_seconds = max(chunk_seconds, self.prepared.workload.chunk_seconds)
+        steps, calls = 1, []
+        while True:
+            reply = self.run(steps, self.plan.timeouts.first_step)
+            calls.append((steps, reply.seconds))
+            step_seconds = _step_seconds(calls)
+            if reply.seconds >= min(_WARM_UP_SECONDS, chunk_seconds):
+                break
+            steps = min(4 * steps, max(steps + 1, round(1.2 * _WARM_UP_SECONDS / step_seconds)))
+        fewest = 1 if step_seconds >= _LONG_STEP_SECONDS else _FEWEST_STEPS
+        if self.plan.epochs:
+            self.chunk_steps = self.prepared.steps_per_epoch * self.prepared.workload.batch_size // self.batch_size
+            return
+        self.chunk_steps = chunk_steps or max(fewest, round(chunk_seconds / step_seconds))
+        self.lead_in = round(_LEAD_IN_SECONDS / step_seconds)
+
+    def chunk(self, slowdown: float) -> Stepped:
+        """Run a timed chunk; return the worker's reply."""
+        timeout = self.plan.timeouts.epoch if self.plan.epochs else self.plan.timeouts.chunk
+        return self.run(self.chunk_steps, timeout, self.lead_in, slowdown)
+
+
+def _step_seconds(calls: list[tuple[int, float]]) -> float:
+    """Estimate a step's time, in seconds, from calls of several lengths (steps, seconds), without their fixed cost."""
+    (few, short), (many, long) = calls[-2:] if len(calls) > 1 else calls * 2
+    if many == few or long <= short:
+        return long / many
+    return (long - short) / (many - few)

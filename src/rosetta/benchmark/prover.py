@@ -1,0 +1,224 @@
+"""Proves every arm before it is measured, and has the reference computed that it is held against."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rosetta.benchmark.context import Arm, RunContext
+from rosetta.contenders.contender import Contender
+from rosetta.environments.client import Client
+from rosetta.environments.worker import WorkerFailure
+from rosetta.errors import RosettaError
+from rosetta.proof.compare import compare
+from rosetta.proof.dither import without_ties
+from rosetta.proof.observe import Observation, observe
+from rosetta.proof.reference import reference
+from rosetta.workloads.prepared import PreparedWorkload
+
+_AT_ONCE = 2
+"""How many proofs, or references, are made at once; nothing is timed meanwhile."""
+
+
+@dataclass(frozen=True)
+class Standard:
+    """What a contender is held against: by default the canonical reference, on the data as they are."""
+
+    variants: tuple[str, ...] = ()
+    """The reference's variants that do what the contender declares to do differently."""
+    without_ties: bool = False
+    """Whether the images are changed so that no two of their patches are equal."""
+    replicas: int = 1
+    """How many parts of a batch are normalised each by itself, where the variants say so."""
+    proof_batch: int = 0
+    """Instead of the workload's, where that is too small to be shared by the replicas; 0: the workload's."""
+
+    @property
+    def canonical(self) -> "Standard":
+        """The reference without variants, on batches of the same size, against which a deviation's size is measured."""
+        return Standard(proof_batch=self.proof_batch)
+
+
+class Prover:
+    """Holds the workers that prove; a proof that the log has isn't made again."""
+
+    def __init__(self, context: RunContext, numpy: Arm, reference_cache: Path):
+        """``numpy`` is the reference; its results are kept in ``reference_cache``, by all they depend on."""
+        self._context = context
+        self._numpy = numpy
+        self._reference_cache = reference_cache
+        self._clients: dict[str, Client] = {}
+        self._references: dict[tuple[str, Standard], tuple[PreparedWorkload, Observation]] = {}
+        self._without_ties: dict[str, PreparedWorkload] = {}
+        self._proofs: dict[tuple[str, str], bool] = {
+            (e["workload"], e["label"]): e["passed"] for e in context.log.events if e["event"] == "proof"
+        }
+
+    def passed(self, prepared: PreparedWorkload, arm: Arm) -> bool:
+        """Whether the arm was proven to compute the same network on that workload."""
+        return self._proofs.get((prepared.workload.name, arm.label), False)
+
+    def close(self) -> None:
+        """End the workers."""
+        for client in self._clients.values():
+            client.worker.close()
+        self._clients.clear()
+
+    def prove(self, prepared: PreparedWorkload, group: Sequence[Arm]) -> None:
+        """Prove one arm of each worker; two at a time, each with half of the threads."""
+        name = prepared.workload.name
+        provers = {
+            e.worker: e for e in group if (name, e.label) not in self._proofs and self._context.runs(prepared, e)
+        }
+        if not provers:
+            return
+        for arm in provers.values():
+            self._context.tell(name, arm.label, "proving")
+        start = time.perf_counter()
+        self._compute_references(prepared, list(provers.values()))
+        pairs = [(e, client) for e in provers.values() if (client := self._client_for_proof(prepared, e))]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            futures = {pool.submit(self._prove_one, prepared, e, client): e for e, client in pairs}
+            try:
+                for future in as_completed(futures):
+                    arm = futures[future]
+                    try:
+                        fields = future.result()
+                    except WorkerFailure as failure:
+                        self._context.fail(prepared, arm, "proof", str(failure))
+                        continue
+                    for twin in (e for e in group if e.worker == arm.worker):
+                        self._context.log.append("proof", workload=name, label=twin.label, **fields)
+                        self._proofs[name, twin.label] = fields["passed"]
+                        self._context.tell(name, twin.label, "proven" if fields["passed"] else "not the same network")
+            except BaseException:
+                self._stop(pool)
+                raise
+        self._context.log.append("proofs", workload=name, seconds=time.perf_counter() - start)
+
+    @property
+    def _threads(self) -> int:
+        """The threads of one of two at once: with all of them each, they were seen to take up to ten times as long."""
+        return max(1, len(self._context.plan.affinity) // _AT_ONCE)
+
+    def _stop(self, pool: ThreadPoolExecutor) -> None:
+        """End what is under way, which ends with its workers; leaving the pool would wait for it."""
+        pool.shutdown(wait=False, cancel_futures=True)
+        self.close()
+
+    def _prove_one(self, prepared: PreparedWorkload, arm: Arm, client: Client) -> dict[str, Any]:
+        start = time.perf_counter()
+        selected, expected = self._reference(prepared, arm)
+        client.import_framework(arm.contender)
+        found = observe(client, selected, arm.contender.precision)
+        client.leave()
+        words = " ".join(sentence for sentence, _ in _differences(prepared, arm))
+        result = compare(found, expected, arm.contender.tolerances, words)
+        seconds = time.perf_counter() - start
+        return {"passed": result.passed, "equivalence": result.model_dump(), "seconds": seconds}
+
+    def _client_for_proof(self, prepared: PreparedWorkload, arm: Arm) -> Client | None:
+        key = arm.worker
+        try:
+            if key not in self._clients or not self._clients[key].worker.alive:
+                self._clients[key] = self._context.start(arm, f"proof of {key}", self._threads)
+        except WorkerFailure as failure:
+            self._context.fail(prepared, arm, "start", str(failure))
+            return None
+        return self._clients[key]
+
+    def _data_for(self, prepared: PreparedWorkload, standard: Standard) -> PreparedWorkload:
+        selected = self._without_ties[prepared.workload.name] if standard.without_ties else prepared
+        if not standard.proof_batch:
+            return selected
+        return dataclasses.replace(
+            selected, workload=dataclasses.replace(selected.workload, proof_batch=standard.proof_batch)
+        )
+
+    def _reference(self, prepared: PreparedWorkload, arm: Arm) -> tuple[PreparedWorkload, Observation]:
+        """Return what an arm is held against: the reference, or its variant that deviates as the arm does."""
+        return self._references[prepared.workload.name, _standard(prepared, arm)]
+
+    def _compute_references(self, prepared: PreparedWorkload, provers: Sequence[Arm]) -> None:
+        """Have the reference and those of its variants computed that are missing; two at a time."""
+        name = prepared.workload.name
+        standards = [_standard(prepared, arm) for arm in provers]
+        # The canonical ones first: the others wait for them.
+        wanted = dict.fromkeys([*(standard.canonical for standard in standards), *standards])
+        missing = [standard for standard in wanted if (name, standard) not in self._references]
+        start = time.perf_counter()
+        if any(standard.without_ties for standard in missing) and name not in self._without_ties:
+            self._without_ties[name] = without_ties(prepared)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            futures: dict[Standard, Future[tuple[PreparedWorkload, Observation]]] = {}
+            threads = self._threads if len(missing) > 1 else None
+            for standard in missing:
+                canonical = futures.get(standard.canonical)
+                futures[standard] = pool.submit(self._compute, prepared, standard, threads, canonical)
+            try:
+                for standard, future in futures.items():
+                    self._references[name, standard] = future.result()
+            except BaseException:
+                self._stop(pool)
+                raise
+        if missing:
+            self._context.log.append("reference", workload=name, seconds=time.perf_counter() - start)
+
+    def _compute(
+        self,
+        prepared: PreparedWorkload,
+        standard: Standard,
+        threads: int | None,
+        canonical: Future[tuple[PreparedWorkload, Observation]] | None,
+    ) -> tuple[PreparedWorkload, Observation]:
+        framework = self._numpy.contender.framework
+        contender = Contender(framework, variants=standard.variants, replicas=standard.replicas)
+        arm = dataclasses.replace(self._numpy, contender=contender)
+        variant = "+".join(standard.variants) + (f"@{standard.replicas}" if standard.replicas > 1 else "")
+
+        def start() -> Client:
+            # Kept where close() finds it, should the run be interrupted; it has ended when its reference is there.
+            name = f"reference {variant} {standard.proof_batch or ''}".strip()
+            client = self._context.start(arm, name, threads)
+            self._clients[name] = client
+            client.import_framework(arm.contender)
+            return client
+
+        sources = sorted(framework.folder.glob("*.py"))
+        try:
+            return reference(
+                start, self._data_for(prepared, standard), sources, self._reference_cache, variant,
+                canonical.result if canonical else lambda: self._references[prepared.workload.name, standard.canonical],
+            )  # fmt: skip
+        except WorkerFailure as failure:
+            raise RosettaError(f"The reference for {prepared.workload.name} can't be computed: {failure}") from failure
+
+
+def _standard(prepared: PreparedWorkload, arm: Arm) -> Standard:
+    deviation = arm.contender.deviation(prepared.workload.module)
+    variants = tuple(variant for _, variants in _differences(prepared, arm) for variant in variants)
+    parts = arm.contender.replicas if _normalises_parts(prepared, arm) else 1
+    proof_batch = math.lcm(prepared.workload.proof_batch, arm.contender.replicas)
+    larger = proof_batch if prepared.workload.proof_batch not in (0, proof_batch) else 0
+    return Standard(variants, deviation is not None and deviation.without_ties, parts, larger)
+
+
+def _differences(prepared: PreparedWorkload, arm: Arm) -> list[tuple[str, list[str]]]:
+    """Return what the arm does differently, in words and as the reference's variants that do the same."""
+    deviation = arm.contender.deviation(prepared.workload.module)
+    found = [(deviation.words, deviation.reference)] if deviation else []
+    replication = arm.contender.replication
+    if replication and _normalises_parts(prepared, arm):
+        found.append((replication.statistics, replication.reference))
+    return found
+
+
+def _normalises_parts(prepared: PreparedWorkload, arm: Arm) -> bool:
+    """Whether each replica normalises its part of a batch by that part's own statistics."""
+    replication = arm.contender.replication
+    several = arm.contender.replicas > 1 and prepared.workload.normalises
+    return several and replication is not None and bool(replication.reference)

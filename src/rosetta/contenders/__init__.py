@@ -1,0 +1,1 @@
+"""Who competes: frameworks' manifests, the notation of contenders, their placement on devices."""

@@ -1,0 +1,257 @@
+"""Turns "torch==2.13.0[compile]@8xcpu", or the name of a set, into contenders."""
+
+import re
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from rosetta.contenders.manifest import (
+    DEVICES,
+    Deviation,
+    Device,
+    ForeignWheel,
+    Framework,
+    Install,
+    Replication,
+    Tolerances,
+    Variant,
+)
+from rosetta.errors import RosettaError, unknown
+
+DEFAULT_SET = "current"
+
+_PATTERN = re.compile(
+    r"^(?P<framework>[A-Za-z0-9_.-]+?)"
+    r"(?:\[(?P<before>[^\]]*)\])?(?:==(?P<version>[A-Za-z0-9_.!+-]+))?(?:\[(?P<after>[^\]]*)\])?"
+    r"(?:@(?:(?P<replicas>[0-9]{1,4})x)?(?P<device>[a-z]+))?$"
+)
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A framework, perhaps in a named version, with variants, on a device or as replicas on several."""
+
+    framework: Framework
+    version: str | None = None
+    variants: tuple[str, ...] = field(default=())
+    device: Device = "cpu"
+    replicas: int = 1
+    """Copies of the network, each of which trains on an equal part of every batch; on a CPU they are virtual."""
+
+    @cached_property
+    def name(self) -> str:
+        """The contender as one writes it: ``torch[compile]==2.13.0``, ``torch@cuda``, ``torch@8xcpu``."""
+        variants = f"[{','.join(self.variants)}]" if self.variants else ""
+        place = f"@{self.replicas}x{self.device}" if self.replicas > 1 else f"@{self.device}"
+        version = f"=={self.version}" if self.version else ""
+        return self.framework.name + variants + version + ("" if place == "@cpu" else place)
+
+    def _chosen(self) -> list[Variant]:
+        return [self.framework.variants[name] for name in self.variants]
+
+    @property
+    def _texts(self) -> tuple[str, str]:
+        """The variant that has implementations of its own, and what their names end in."""
+        return next(((name, v.texts) for name in self.variants if (v := self.framework.variants[name]).texts), ("", ""))
+
+    @property
+    def text_name(self) -> str:
+        """The name that its implementations have on a page: the framework's, or ``mxnet[module]``."""
+        variant, _ = self._texts
+        return f"{self.framework.name}[{variant}]" if variant else self.framework.name
+
+    def implementation(self, workload: str) -> Path:
+        """Where its implementation of a workload is, whether it exists or not."""
+        return self.framework.folder / f"{workload}{self._texts[1]}.py"
+
+    def distribution(self, device: str) -> str:
+        """The distribution whose version is the contender's, on a device."""
+        own = next((variant.distribution for variant in self._chosen() if variant.distribution), "")
+        return own or self.framework.distribution_on(device)
+
+    def packages(self, device: str) -> list[str]:
+        """The pinned requirements for a device, the contender's version in place of the manifest's pin."""
+        wanted: list[str] = []
+        for source in (self.framework.packages, *(variant.packages for variant in self._chosen())):
+            wanted += source.get(device, source.get("cpu", []))
+        return sorted({self._in_its_version(line, device) for line in wanted})
+
+    def foreign(self, device: str) -> list[ForeignWheel]:
+        """The wheels of other Pythons that its environment needs, likewise in the contender's version."""
+        return [
+            wheel.model_copy(update={"requirement": self._in_its_version(wheel.requirement, device)})
+            for wheel in self.install.foreign
+        ]
+
+    def _in_its_version(self, line: str, device: str) -> str:
+        requirement = Requirement(line)
+        if self.version is None or requirement.name.lower() != self.distribution(device).lower():
+            return line
+        requirement.specifier = SpecifierSet(f"=={self.version}")
+        return str(requirement)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables that its worker needs."""
+        merged = dict(self.framework.environment)
+        for variant in self._chosen():
+            merged |= variant.environment
+        return merged
+
+    @property
+    def install(self) -> Install:
+        """What its environment needs besides its packages."""
+        merged = self.framework.install
+        for variant in self._chosen():
+            merged = merged.with_(variant.install)
+        return merged
+
+    @property
+    def missing_programs(self) -> list[str]:
+        """The programs it needs that aren't on the PATH."""
+        programs = [*self.framework.programs, *(p for variant in self._chosen() for p in variant.programs)]
+        return [program for program in programs if shutil.which(program) is None]
+
+    @property
+    def chunk_seconds(self) -> float:
+        """How long a timed chunk should be, in seconds."""
+        return max([v.chunk_seconds for v in self._chosen() if v.chunk_seconds] or [self.framework.chunk_seconds])
+
+    @property
+    def replication(self) -> Replication | None:
+        """How it trains replicas, if it can."""
+        return next((v.replication for v in self._chosen() if v.replication), self.framework.replication)
+
+    @property
+    def processes(self) -> int:
+        """How many processes its replicas are; 0 where one process has them all."""
+        several = self.replicas > 1 and self.replication is not None and self.replication.processes
+        return self.replicas if several else 0
+
+    def deviation(self, workload: str) -> Deviation | None:
+        """What it can't do as a workload says."""
+        own = (variant.deviations.get(workload) for variant in self._chosen())
+        return next((deviation for deviation in own if deviation), self.framework.deviations.get(workload))
+
+    def note(self, workload: str) -> str:
+        """What a reader should know of its implementation of a workload."""
+        notes = dict(self.framework.notes)
+        for variant in self._chosen():
+            notes |= variant.notes
+        how = f"Replicas: {self.replication.words}" if self.replicas > 1 and self.replication else ""
+        return " ".join(filter(None, (notes.get(workload), notes.get("all"), self.download, how)))
+
+    @property
+    def download(self) -> str:
+        """How large a download it is, in words, where that is out of the ordinary."""
+        size = self.framework.download
+        return f"{self.framework.title} is a download of {size}, made only when it is asked for." if size else ""
+
+    @property
+    def cannot(self) -> dict[str, str]:
+        """Why it has no implementation of a workload, by workload."""
+        merged = dict(self.framework.cannot)
+        for variant in self._chosen():
+            merged |= variant.cannot
+        return merged
+
+    def why_not(self, workload: str) -> str:
+        """Return why it has no implementation of a workload; an empty text where it has one."""
+        if why := self.cannot.get(workload):
+            return why
+        if not self.implementation(workload).exists():
+            return f"{self.framework.title} has no implementation of {workload}."
+        if self.replicas > 1 and not self.replication:
+            return f"{self.framework.title} trains no replicas in Rosetta."
+        return ""
+
+    @property
+    def precision(self) -> str:
+        """The precision it computes in, as its variants declare it."""
+        return next((v.precision for v in self._chosen() if v.precision), self.framework.precision)
+
+    @property
+    def tolerances(self) -> Tolerances:
+        """The tolerances its proof is held to: the widest that one of its variants states."""
+        stated = [v.tolerance for v in self._chosen() if v.tolerance]
+        return max(stated, key=lambda t: t.update) if stated else Tolerances()
+
+
+def parse_contender(text: str, known: dict[str, Framework]) -> Contender:
+    """Read ``framework[variant,…]==version@device`` (the version may also stand before the variants)."""
+    match = _PATTERN.match(text.strip().replace(" ", ""))
+    if match is None or (match["before"] is not None and match["after"] is not None):
+        raise RosettaError(
+            f"'{text}' isn't a contender.",
+            "Write it like a requirement: torch, torch[compile], torch[compile]==2.13.0, torch@cuda, torch@8xcpu.",
+        )
+    if match["framework"] not in known:
+        raise unknown("framework", match["framework"], known)
+    framework = known[match["framework"]]
+    named = match["before"] or match["after"] or ""
+    variants = tuple(dict.fromkeys(part for part in named.split(",") if part))
+    for variant in variants:
+        if variant not in framework.variants:
+            raise unknown(f"variant of {framework.name}", variant, framework.variants)
+    for group, members in framework.groups.items():
+        chosen = [variant for variant in variants if variant in members]
+        if len(chosen) != 1:
+            example = " or ".join(f"{framework.name}[{member}]" for member in members)
+            raise RosettaError(f"'{text}' must name exactly one {group}.", f"Write {example}.")
+    version = match["version"]
+    if version is not None:
+        try:
+            Version(version)
+            SpecifierSet(f"=={version}")
+        except (InvalidVersion, InvalidSpecifier):
+            raise RosettaError(f"'{version}' isn't a version, in '{text}'.", "Write, say, torch==2.13.0.") from None
+    device, replicas = match["device"] or "cpu", int(match["replicas"] or 1)
+    if device not in DEVICES:
+        raise unknown("device", device, DEVICES)
+    if replicas < 1:
+        raise RosettaError(f"'{text}' asks for no replica at all.", "Write, say, torch@8xcpu.")
+    return Contender(framework, version, tuple(sorted(variants)), device, replicas)
+
+
+def parse_contenders(texts: Iterable[str], known: dict[str, Framework]) -> list[Contender]:
+    """Read several contenders; one named twice is an error."""
+    contenders = [parse_contender(text, known) for text in texts]
+    names = [contender.name for contender in contenders]
+    for name in names:
+        if names.count(name) > 1:
+            remedy = f"To race it against itself: rosetta calibrate WORKLOAD {name}"
+            raise RosettaError(f"{name} is named twice.", remedy)
+    return contenders
+
+
+def contender_sets(known: dict[str, Framework]) -> dict[str, list[str]]:
+    """Return the contenders of every named set, as the frameworks declare them; "all" are those of all sets."""
+    found: dict[str, list[str]] = {}
+    for framework in known.values():
+        for name, contenders in framework.sets.items():
+            found.setdefault(name, []).extend(contenders)
+    return found | {"all": list(dict.fromkeys(name for names in found.values() for name in names))}
+
+
+def read_set(text: str, known: dict[str, Framework]) -> list[str]:
+    """Return the contenders of a set, or those that a file names, one a line; ``#`` begins a comment."""
+    sets = contender_sets(known)
+    if text in sets:
+        return sets[text]
+    file = Path(text)
+    if not file.is_file():
+        error = unknown("set", text, sets)
+        raise RosettaError(error.cause, f"{error.remedy} Or give a file that names contenders, one a line.")
+    try:
+        lines = [line.partition("#")[0].strip() for line in file.read_text("utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise RosettaError(f"{file} can't be read: {error}.") from error
+    if not any(lines):
+        raise RosettaError(f"{file} names no contender.", "Write one a line.")
+    return [line for line in lines if line]

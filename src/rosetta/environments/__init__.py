@@ -1,0 +1,1 @@
+"""Where contenders run: virtual environments, worker processes, the client of their protocol."""

@@ -1,0 +1,213 @@
+"""Builds and caches the isolated virtual environment of a contender, with uv."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import uv
+from packaging.requirements import Requirement
+
+from rosetta.contenders.contender import Contender
+from rosetta.environments.package_index import fetch_source, pip_settings, uv_options
+from rosetta.environments.variables import HOST_MARK, clean_environment
+from rosetta.errors import RosettaError
+from rosetta.files import locked, replace_file
+from rosetta.paths import cache_folder
+
+_TIMEOUT_SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A built environment."""
+
+    folder: Path
+    packages: tuple[str, ...]
+    build_seconds: float
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        return self.folder / "bin" / "python"
+
+    @property
+    def home(self) -> Path:
+        """The home folder of its workers, so that frameworks neither read nor write the user's."""
+        return self.folder / "home"
+
+    def variables(self, contender: Contender) -> dict[str, str]:
+        """Return the environment variables of the contender's workers."""
+        return {name: value.replace("{environment}", str(self.folder)) for name, value in contender.environment.items()}
+
+    def compiled_files(self, contender: Contender) -> int | None:
+        """Count the files in which the contender's framework keeps what it compiled; None if it keeps nothing."""
+        cache = contender.install.compiled
+        return sum(len(files) for _, _, files in os.walk(self.folder / cache)) if cache else None
+
+
+class EnvironmentFailure(RosettaError):
+    """An environment that can't be built; a result of the run, not its end."""
+
+
+def environments_folder() -> Path:
+    """Return the folder of all environments."""
+    return cache_folder() / "environments"
+
+
+def build(contender: Contender) -> Environment:
+    """Return the contender's environment, building it unless it is there; safe among several processes.
+
+    Contenders with the same packages share one. Raises ``EnvironmentFailure`` with the installer's reason.
+    """
+    missing = contender.missing_programs
+    if missing:
+        raise EnvironmentFailure(
+            f"{contender.name} needs {', '.join(missing)}, which is not installed.",
+            f"Install it with your system's package manager, on Debian: apt-get install {' '.join(missing)}",
+        )
+    packages = contender.packages(contender.device)
+    name = f"{contender.framework.name}-{_digest(contender, packages)}"
+    folder = environments_folder() / name
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with locked(folder.with_suffix(".lock")):
+        if (folder / "rosetta.json").exists():
+            return _read(folder)
+        start = time.perf_counter()
+        try:
+            _populate(contender, folder, packages)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        record = {"contender": contender.name, "packages": packages, "seconds": time.perf_counter() - start}
+        replace_file(folder / "rosetta.json", json.dumps(record).encode())
+        return _read(folder)
+
+
+def existing() -> Iterator[Environment]:
+    """Yield the environments that are built."""
+    for record in sorted(environments_folder().glob("*/rosetta.json")):
+        yield _read(record.parent)
+
+
+def remove(name: str) -> None:
+    """Delete the environment of that folder name."""
+    names = [environment.folder.name for environment in existing()]
+    if name not in names:
+        raise RosettaError(f"There is no environment '{name}'.", "rosetta env list shows them.")
+    folder = environments_folder() / name
+    with locked(folder.with_suffix(".lock")):
+        (folder / "rosetta.json").unlink()  # first, so that one deleted half is never taken for a built one
+        shutil.rmtree(folder)
+
+
+def _read(folder: Path) -> Environment:
+    record = json.loads((folder / "rosetta.json").read_text())
+    return Environment(folder, tuple(record["packages"]), record["seconds"])
+
+
+def _digest(contender: Contender, packages: list[str]) -> str:
+    """Name an environment by all that it is made of."""
+    install = contender.install
+    digest = hashlib.sha256(json.dumps([packages, sys.version_info[:2], contender.device]).encode())
+    made_of = install.model_dump(exclude_defaults=True, exclude={"torch_backend", "compiled", "foreign"})
+    if made_of or install.foreign:
+        foreign = [wheel.model_dump() for wheel in contender.foreign(contender.device)]
+        digest.update(json.dumps([made_of, foreign]).encode())
+    if install.prepare:
+        for file in sorted(_preparation(contender).rglob("*")):
+            if file.is_file() and "__pycache__" not in file.parts:
+                digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _preparation(contender: Contender) -> Path:
+    return (contender.framework.folder / contender.install.prepare).resolve()
+
+
+def _populate(contender: Contender, folder: Path, packages: list[str]) -> None:
+    """Make the virtual environment, install what it needs, prepare it."""
+    install, python = contender.install, str(folder / "bin" / "python")
+    mine = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    _uv("venv", "--quiet", "--clear", "--python", sys.executable if install.python in ("", mine) else install.python,
+        str(folder))  # fmt: skip
+    if install.build:
+        _uv("pip", "install", "--quiet", "--python", python, *uv_options(), *install.build)
+    _install(contender, python, packages)
+    for wheel in contender.foreign(contender.device):
+        target = next(folder.glob("lib/python*/site-packages"))
+        _uv("pip", "install", "--quiet", "--target", str(target), "--python-version", wheel.python, "--no-deps",
+            "--only-binary", ":all:", *uv_options(), wheel.requirement)  # fmt: skip
+    for requirement in install.sources:
+        try:
+            fetch_source(requirement, folder / "sources" / Requirement(requirement).name)
+        except RosettaError as error:
+            raise EnvironmentFailure(error.cause, error.remedy) from error
+    (folder / "home").mkdir()
+    if install.prepare:
+        _prepare(_preparation(contender), python, folder)
+
+
+def _prepare(script: Path, python: str, folder: Path) -> None:
+    """Have the environment's own Python run a framework's preparation, in the environment's folder."""
+    try:
+        done = subprocess.run(
+            [python, "-s", str(script)],
+            env=clean_environment(folder / "home") | HOST_MARK,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise EnvironmentFailure(f"Its preparation took longer than {_TIMEOUT_SECONDS} s.") from error
+    if done.returncode:
+        said = " ".join(done.stderr.split())[-1500:] or f"exit status {done.returncode}"
+        raise EnvironmentFailure(f"Its environment could not be prepared: {said}")
+
+
+def _install(contender: Contender, python: str, packages: list[str]) -> None:
+    command = ["pip", "install", "--quiet", "--python", python, *uv_options(), *packages]
+    if contender.install.build:
+        command.append("--no-build-isolation")
+    if contender.install.torch_backend and not pip_settings().get("find-links"):
+        # PyTorch's own index has the small CPU builds; companies and closed networks often can't reach it.
+        try:
+            backend = "auto" if contender.device == "cuda" else "cpu"
+            _uv(*command, "--torch-backend", backend, retries=0)
+            return
+        except EnvironmentFailure as failure:
+            if not any(word in failure.cause.lower() for word in ("dns", "connect", "network", "fetch", "timed out")):
+                raise
+    _uv(*command)
+
+
+def _uv(*arguments: str, retries: int | None = None) -> None:
+    environment = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH")}
+    environment |= HOST_MARK
+    certificate = pip_settings().get("cert")
+    if certificate:
+        environment["SSL_CERT_FILE"] = certificate[-1]
+    if retries is not None:
+        environment["UV_HTTP_RETRIES"] = str(retries)
+    done = subprocess.run(
+        [uv.find_uv_bin(), "--no-config", *arguments],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_TIMEOUT_SECONDS,
+    )
+    if done.returncode:
+        said = " ".join(done.stderr.split())[-1500:] or f"exit status {done.returncode}"
+        remedy = "Check the version's number." if "no version of" in said else "Check the network and pip's settings."
+        if "No space left" in said:
+            remedy = "Free some disk space, or move the cache with ROSETTA_CACHE."
+        raise EnvironmentFailure(f"Its environment could not be built: {said}", remedy)

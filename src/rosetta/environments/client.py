@@ -1,0 +1,210 @@
+"""The typed client of the worker's protocol: what a worker can be asked, and how long it may take."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from rosetta.contenders.contender import Contender
+from rosetta.environments.worker import Worker
+from rosetta.workloads.spec import Workload
+from rosetta_worker import messages
+from rosetta_worker.messages import Accuracy, Imported, Request, Stepped
+
+Arrays = Mapping[str, NDArray[Any]]
+_Reply = TypeVar("_Reply")
+
+
+class Timeouts(BaseModel):
+    """Deadlines in seconds; a worker that misses one is killed and its contender has failed."""
+
+    model_config = ConfigDict(frozen=True)
+    importing: float = 300
+    proving: float = 600
+    building: float = 300
+    first_step: float = 600
+    chunk: float = 120
+    epoch: float = 7200
+
+
+class Client:
+    """Asks one worker. Arrays travel in files of ``folder``, which are gone once they are read.
+
+    Every method raises ``WorkerFailure`` where the worker raises, dies or misses its deadline.
+    """
+
+    def __init__(self, worker: Worker, folder: Path, timeouts: Timeouts | None = None):
+        self.worker = worker
+        self.timeouts = timeouts or Timeouts()
+        self._folder = folder
+        self._workload: Workload | None = None
+
+    def import_framework(self, contender: Contender) -> Imported:
+        """Import a contender's framework; return the seconds and the environment's packages."""
+        request = messages.ImportFramework(
+            folder=str(contender.framework.folder),
+            device=contender.device,
+            variants=list(contender.variants),
+            replicas=contender.replicas,
+            processes=contender.processes,
+        )
+        return self._ask(request, self.timeouts.importing)
+
+    def open(
+        self,
+        workload: Workload,
+        data: Mapping[str, Any] | None,
+        *,
+        seed: int,
+        dropout: bool = True,
+        dtype: str = "float32",
+        batch_size: int | None = None,
+    ) -> float:
+        """Build a workload's network; return the framework's seconds.
+
+        Without data it can only be asked about inputs that it is given.
+        """
+        self._workload = workload
+        described = workload.to_worker(dtype, batch_size)
+        request = messages.Open(described, dict(data) if data is not None else None, dropout, seed)
+        return self._ask(request, self.timeouts.building).seconds
+
+    def leave(self) -> None:
+        """Have the worker let go of the open workload."""
+        self._ask(messages.Leave(), self.timeouts.building)
+
+    def load_parameters(self, parameters: Arrays | Path) -> None:
+        """Set all canonical parameters, given as arrays or as an ``.npz`` file; the optimiser starts anew."""
+        if isinstance(parameters, Path):
+            self._ask(messages.LoadParameters(str(parameters)), self.timeouts.building)
+            return
+        with self._written(parameters) as file:
+            self._ask(messages.LoadParameters(file), self.timeouts.building)
+
+    def parameters(self) -> Arrays:
+        """Return the canonical parameters, in the precision of the network."""
+        with self._file(".npz") as file:
+            self._ask(messages.Parameters(str(file)), self.timeouts.building)
+            return read_arrays(file)
+
+    def predict(self, first: int) -> NDArray[np.float64]:
+        """Return the logits, (batch, classes), of the training batch of step ``first``."""
+        with self._file(".npy") as file:
+            self._ask(messages.Predict(first, str(file)), self.timeouts.proving)
+            return np.asarray(np.load(file, allow_pickle=False), np.float64)
+
+    def loss_and_gradients(self, first: int) -> tuple[float | None, Arrays]:
+        """Return the loss of the training batch of step ``first``, None if it isn't finite, and its gradients."""
+        with self._file(".npz") as file:
+            reply = self._ask(messages.LossAndGradients(first, str(file)), self.timeouts.proving)
+            return reply.loss, read_arrays(file)
+
+    def train(self, first: int, steps: int, timeout: float | None = None) -> Stepped:
+        """Train on the host's batches, from step ``first`` of the order on."""
+        return self._ask(messages.Train(first, steps), timeout or self.timeouts.proving)
+
+    def run(self, first: int, steps: int, timeout: float, lead_in: int = 0, slowdown: float = 0.0) -> Stepped:
+        """Do what of the open workload is timed: train, train by the framework's own loader, or predict."""
+        assert self._workload is not None, "no workload is open"
+        own = messages.TrainFromFiles if self._workload.own_loader else messages.Train
+        request = own if self._workload.trains else messages.Infer
+        return self._ask(request(first, steps, lead_in, slowdown), timeout)
+
+    def latencies(self, count: int) -> list[float]:
+        """Return the seconds of ``count`` predictions of one sample each."""
+        return self._ask(messages.Latency(count), self.timeouts.first_step).seconds
+
+    def select_batches(self, candidates: int, steps: int) -> NDArray[np.int32]:
+        """Have the reference select the proof's batches for ``steps``; return their rows of the order."""
+        with self._file(".npy") as file:
+            self._ask(messages.SelectBatches(candidates, steps, str(file)), self.timeouts.proving)
+            return np.asarray(np.load(file, allow_pickle=False))
+
+    def accuracy(self, count: int | None = None) -> Accuracy:
+        """Return how many of the first ``count`` test samples, by default all, it has right."""
+        return self._ask(messages.TakeAccuracy(count), self.timeouts.epoch)
+
+    def outputs(self, inputs: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+        """Return the logits, (n, classes), of inputs (n, …): scaled pixels, float32, or tokens, int32."""
+        assert self._workload is not None, "no workload is open"
+        names = [one.name for one in self._workload.inputs]
+        with self._written(dict(zip(names, inputs, strict=True))) as given, self._file(".npy") as file:
+            self._ask(messages.Outputs(given, str(file)), self.timeouts.proving)
+            return np.asarray(np.load(file, allow_pickle=False), np.float64)
+
+    def abilities(self) -> set[str]:
+        """Return the names of the trainer's methods."""
+        return set(self._ask(messages.AskAbilities(), self.timeouts.building).methods)
+
+    def reseed(self, seed: int) -> None:
+        """Start all of dropout's random numbers anew."""
+        self._ask(messages.Reseed(seed), self.timeouts.building)
+
+    def optimizer_state(self) -> Arrays:
+        """Return all that the optimiser has accumulated."""
+        with self._file(".npz") as file:
+            self._ask(messages.OptimizerState(str(file)), self.timeouts.building)
+            return read_arrays(file)
+
+    def load_optimizer_state(self, arrays: Arrays) -> None:
+        """Set all that the optimiser had accumulated."""
+        with self._written(arrays) as file:
+            self._ask(messages.LoadOptimizerState(file), self.timeouts.building)
+
+    def own_weights(self) -> Arrays:
+        """Return all weights by the framework's own names, in its own layout."""
+        with self._file(".npz") as file:
+            self._ask(messages.OwnWeights(str(file)), self.timeouts.building)
+            return read_arrays(file)
+
+    def load_own_weights(self, arrays: Arrays) -> None:
+        """Set all weights by the framework's own names; a name or shape that it doesn't have is its error."""
+        with self._written(arrays) as file:
+            self._ask(messages.LoadOwnWeights(file), self.timeouts.building)
+
+    def own_file(self, suffix: str) -> bytes:
+        """Return the file that the framework itself writes of its network."""
+        with self._file(suffix) as file:
+            self._ask(messages.Save(str(file)), self.timeouts.building)
+            return file.read_bytes()
+
+    def load_own_file(self, suffix: str, content: bytes) -> None:
+        """Have the framework read a file of its own."""
+        with self._file(suffix) as file:
+            file.write_bytes(content)
+            self._ask(messages.Restore(str(file)), self.timeouts.building)
+
+    def peak_bytes(self) -> int:
+        """Return the worker's largest resident size since the workload was opened."""
+        return self._ask(messages.AskMemory(), self.timeouts.chunk).peak_bytes
+
+    def _ask(self, request: Request[_Reply], timeout: float) -> _Reply:
+        return self.worker.ask(request, timeout)
+
+    @contextlib.contextmanager
+    def _file(self, suffix: str) -> Iterator[Path]:
+        """Name a file in the folder for one exchange with this worker."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        file = self._folder / f"exchange-{self.worker.pid}{suffix}"
+        try:
+            yield file
+        finally:
+            file.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _written(self, arrays: Arrays) -> Iterator[str]:
+        with self._file(".given.npz") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+            yield str(file)
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Load the arrays of an ``.npz`` file."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return dict(arrays)

@@ -1,0 +1,1 @@
+"""What the host is: its processor, memory and GPUs."""

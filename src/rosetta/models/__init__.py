@@ -1,0 +1,1 @@
+"""One network by itself: trained, asked, converted, kept."""

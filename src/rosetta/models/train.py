@@ -1,0 +1,174 @@
+"""Trains one contender's network, epoch by epoch, and keeps its weights."""
+
+import dataclasses
+import json
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rosetta import datasets
+from rosetta.contenders.contender import Contender
+from rosetta.contenders.hints import hints
+from rosetta.environments.client import Client
+from rosetta.errors import RosettaError
+from rosetta.models.checkpoint import Checkpoint, EpochEnd, load_checkpoint, save_checkpoint
+from rosetta.models.session import float32, worker_session
+from rosetta.models.weights import Weights, identity
+from rosetta.paths import cache_folder
+from rosetta.workloads.order import training_data
+from rosetta.workloads.spec import Workload
+
+_CALL_SECONDS = 1.0
+"""How long the calls of the worker should take, between which progress is reported."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training stands, after some of its steps."""
+
+    epoch: int
+    """The current one; the first is 1."""
+    epochs: int
+    steps: int
+    """Done in this epoch."""
+    steps_per_epoch: int
+    loss: float
+    """Mean over this epoch's steps so far."""
+    samples_per_second: float
+    seconds_left: float
+    losses: tuple[float, ...]
+    """Of the steps since the last report; a framework whose loop reports only their mean has that one."""
+
+
+class TrainingObserver:
+    """What a caller may watch; every method may be left as it is."""
+
+    def say(self, sentence: str) -> None:
+        """Take a sentence about what is being prepared."""
+
+    def progress(self, progress: Progress) -> None:
+        """Take where the training stands, about every second."""
+
+    def epoch(self, end: EpochEnd) -> None:
+        """Take what came of an epoch."""
+
+
+def train(
+    workload: Workload,
+    contender: Contender,
+    *,
+    epochs: int | None = None,
+    data: Path | None = None,
+    batch_size: int | None = None,
+    seed: int = 1,
+    checkpoint: Path | None = None,
+    observers: Sequence[TrainingObserver] = (),
+) -> Weights:
+    """Train for so many epochs, by default the published ones, and return the weights with what they came from.
+
+    A step takes ``batch_size`` samples, by default the workload's, which the contender's replicas share.
+
+    Starts from the canonical parameters of the seed, in the seed's order of samples; or goes on from ``checkpoint``,
+    which is written after every epoch, with the same result as without the interruption. Raises ``RosettaError`` where
+    the workload isn't trained, the contender can't, or the loss is no longer a finite number.
+    """
+
+    def say(sentence: str) -> None:
+        for observer in observers:
+            observer.say(sentence)
+
+    if not workload.trains:
+        raise RosettaError(f"{workload.name} isn't trained: its network only makes features.")
+    epochs = epochs or workload.epochs
+    batch_size = batch_size or workload.batch_size
+    for hint in hints([contender], [dataclasses.replace(workload, batch_size=batch_size)]):
+        say(hint)
+    prepared = datasets.prepare(workload.dataset, data, cache_folder() / "data", say=say)
+    run = {
+        "workload": workload.name,
+        "identity": identity(workload),
+        "contender": contender.name,
+        "seed": str(seed),
+        "data": prepared.digest,
+        "batch_size": str(batch_size),
+    }
+    start = load_checkpoint(checkpoint, run) if checkpoint and checkpoint.exists() else None
+    history = list(start.history) if start else []
+    with tempfile.TemporaryDirectory(prefix="rosetta-") as scratch:
+        arrays, steps = training_data(workload, prepared, Path(scratch) / "order.npy", seed, batch_size)
+        with worker_session(contender, workload, arrays, batch_size=batch_size, seed=seed) as client:
+            resumable = _resumable(client, workload)
+            if checkpoint and not resumable:
+                say(f"{contender.name} can't be resumed on {workload.name}: an interruption loses all epochs.")
+            client.load_parameters(start.parameters if start else workload.initial_parameters(seed))
+            if start:
+                client.load_optimizer_state(start.optimizer)
+                say(f"Going on after epoch {len(history)}, from {checkpoint}")
+            for epoch in range(len(history) + 1, epochs + 1):
+                if resumable:
+                    client.reseed(seed + epoch)
+                history.append(_epoch(client, contender, epoch, epochs, steps, batch_size, observers))
+                for observer in observers:
+                    observer.epoch(history[-1])
+                if checkpoint and resumable:
+                    state = Checkpoint(run, tuple(history), float32(client.parameters()), client.optimizer_state())
+                    save_checkpoint(checkpoint, state)
+            parameters = float32(client.parameters())
+    about = {
+        "contender": contender.name,
+        "epochs": str(len(history)),
+        "batch_size": str(batch_size),
+        "seed": str(seed),
+        "data": prepared.kind,
+        "test_accuracy": f"{history[-1].accuracy:.4f}",
+        "classes": json.dumps(prepared.class_names),
+    }
+    if prepared.vocabulary:
+        about["vocabulary"] = json.dumps(prepared.vocabulary)
+    return Weights(workload, parameters, about)
+
+
+def _epoch(
+    client: Client,
+    workload: Workload,
+    contender: Contender,
+    epoch: int,
+    epochs: int,
+    steps: int,
+    batch_size: int,
+    observers: Sequence[TrainingObserver],
+) -> EpochEnd:
+    done, losses, seconds, wall = 0, 0.0, 0.0, time.perf_counter()
+    size = 1
+    while done < steps:
+        size = min(size, steps - done)
+        first = (epoch - 1) * steps + done
+        reply = client.run(first, size, client.timeouts.epoch)
+        found = [loss for loss in reply.losses if loss is not None]
+        if len(found) < len(reply.losses):
+            raise RosettaError(
+                f"The loss of {contender.name} is no finite number (NaN) in epoch {epoch}.",
+                "That is a result too: another --seed may do better.",
+            )
+        done += size
+        seconds += reply.seconds
+        losses += float(np.mean(found)) * size
+        elapsed = time.perf_counter() - wall
+        left = elapsed / done * ((epochs - epoch + 1) * steps - done)
+        rate = done * batch_size / elapsed
+        progress = Progress(epoch, epochs, done, steps, losses / done, rate, left, tuple(found))
+        for observer in observers:
+            observer.progress(progress)
+        size = max(1, round(size * min(4.0, _CALL_SECONDS / reply.seconds)))
+    accuracy = client.accuracy()
+    return EpochEnd(epoch, losses / steps, accuracy.correct / accuracy.count, seconds)
+
+
+def _resumable(client: Client, workload: Workload) -> bool:
+    """Whether a training can go on in another process as if it were this one."""
+    # What a framework's own loader has read ahead isn't known to anybody else.
+    return not workload.own_loader and client.abilities() >= {"reseed", "optimizer_state", "load_optimizer_state"}

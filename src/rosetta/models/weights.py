@@ -1,0 +1,123 @@
+"""Weights on disk: a workload's canonical parameters in a ``.safetensors`` file, whose metadata say what they are."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from rosetta.errors import RosettaError
+from rosetta.files import replace_file
+from rosetta.workloads import find_workload
+from rosetta.workloads.spec import Workload
+
+FORMAT = "rosetta-weights/1"
+_SHOWN = 3
+"""How many of several wrong names an error lists."""
+
+Parameters = Mapping[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Canonical parameters, float32, of a workload's network, and what is known of how they came about."""
+
+    workload: Workload
+    parameters: Parameters
+    about: Mapping[str, str]
+    """Such as the contender that trained them, its epochs and its data."""
+
+
+def identity(workload: Workload) -> str:
+    """Return a digest of a workload's name, inputs and parameters' names, kinds and shapes: what weights fit to."""
+    described = workload.to_worker()
+    made_of = {key: described[key] for key in ("name", "inputs", "options", "parameters")}
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def save_weights(path: Path, weights: Weights) -> None:
+    """Write the file; one that was there before stays until the new one is complete.
+
+    Raises ``RosettaError`` where the parameters aren't those of the workload, or the file can't be written.
+    """
+    check(weights.workload, weights.parameters, str(path))
+    metadata = {
+        **weights.about,
+        "format": FORMAT,
+        "workload": weights.workload.name,
+        "identity": identity(weights.workload),
+    }
+    arrays = {name: np.ascontiguousarray(value, np.float32) for name, value in weights.parameters.items()}
+    write_file(path, safetensors.numpy.save(arrays, metadata=metadata))
+
+
+def load_weights(path: Path) -> Weights:
+    """Read and check a file; raise ``RosettaError`` with the cause where it isn't a workload's weights."""
+    metadata, arrays = read_tensors(path)
+    if metadata.get("format") != FORMAT:
+        raise RosettaError(
+            f"{path} isn't a file of Rosetta's weights: its metadata don't say {FORMAT}.",
+            "A framework's own file becomes one by: rosetta convert FILE --from torch|keras --workload WORKLOAD.",
+        )
+    workload = find_workload(metadata.get("workload", ""))
+    if metadata.get("identity") != identity(workload):
+        raise RosettaError(
+            f"{path} was written for another network that was called {workload.name}: "
+            f"its identity is {metadata.get('identity')}, this one's {identity(workload)}.",
+            "Use the version of Rosetta that wrote it, or train anew.",
+        )
+    check(workload, arrays, str(path))
+    about = {key: value for key, value in metadata.items() if key not in ("format", "workload", "identity")}
+    return Weights(workload, arrays, about)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, str], dict[str, NDArray[np.float32]]]:
+    """Read any ``.safetensors`` file's metadata and tensors; raise ``RosettaError`` if it isn't one, or is cut off."""
+    try:
+        with safetensors.safe_open(path, framework="np") as file:
+            metadata = dict(file.metadata() or {})
+            # The order in which they lie in the file, by which a torch state dict is written, doesn't matter.
+            return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise RosettaError(f"There is no file {path}.") from None
+    except (safetensors.SafetensorError, OSError, ValueError, TypeError) as error:
+        raise RosettaError(f"{path} isn't a complete .safetensors file: {error}.") from error
+
+
+def check(workload: Workload, parameters: Mapping[str, NDArray[np.floating]], where: str) -> None:
+    """Raise ``RosettaError`` unless these are the workload's parameters, each of its shape and finite."""
+    expected = {parameter.name: parameter.shape for parameter in workload.parameters}
+    for what, names in (
+        ("lacks", sorted(expected.keys() - parameters.keys())),
+        ("also has", sorted(parameters.keys() - expected.keys())),
+    ):
+        if names:
+            more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+            raise RosettaError(
+                f"{where} doesn't fit {workload.name}: it {what} {', '.join(names[:_SHOWN])}{more}.",
+                "rosetta list workloads shows the networks there are.",
+            )
+    for name, shape in expected.items():
+        found = parameters[name]
+        if found.shape != shape:
+            raise RosettaError(f"{where} doesn't fit {workload.name}: {name} is {found.shape}, not {shape}.")
+        if found.dtype.kind != "f":
+            raise RosettaError(f"{where} doesn't fit {workload.name}: {name} is {found.dtype}, not float32.")
+        if not np.isfinite(found).all():
+            raise RosettaError(f"{where}: {name} has values that are no finite numbers (NaN or infinite).")
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Replace a file at once by a complete new one; raise ``RosettaError``, the old one untouched, where that fails."""
+    try:
+        replace_file(path, content)
+    except OSError as error:
+        raise RosettaError(
+            f"{path} can't be written: {error.strerror}. What was there before is untouched.",
+            "Free some space or name another file.",
+        ) from error

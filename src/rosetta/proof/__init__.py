@@ -1,0 +1,1 @@
+"""Whether a contender computes the same network; knows no run."""

@@ -1,0 +1,73 @@
+"""A run's directory: made with its plan, locked by who works in it, found again, read."""
+
+import contextlib
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from rosetta.contenders.contender import parse_contenders
+from rosetta.contenders.manifest import frameworks
+from rosetta.errors import RosettaError
+from rosetta.files import locked
+from rosetta.record.derive import derive
+from rosetta.record.events import read_events
+from rosetta.record.plan import Plan, read_plan
+from rosetta.record.result import Result
+from rosetta.workloads import find_workload
+
+PLAN, EVENTS, RESULT, PAGE = "plan.json", "events.jsonl", "result.json", "report.html"
+
+
+def create(plan: Plan, folder: Path) -> None:
+    """Make a run's directory with its plan; raise ``RosettaError`` if it is taken."""
+    for name in plan.workloads:
+        find_workload(name)
+    parse_contenders(plan.contenders, frameworks([Path(f) for f in plan.frameworks]))
+    if folder.exists() and not folder.is_dir():
+        raise RosettaError(f"{folder} exists and isn't a directory.", "Name another.")
+    if folder.exists() and any(folder.iterdir()):
+        is_run = (folder / PLAN).exists()
+        remedy = f"Name another, or: rosetta run --resume {folder}" if is_run else "Name another."
+        raise RosettaError(f"{folder} exists and isn't empty.", remedy)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        plan.write(folder / PLAN)
+    except OSError as error:
+        raise RosettaError(f"{folder} can't be written: {error.strerror}.", "Name another.") from error
+
+
+@contextlib.contextmanager
+def working_in(folder: Path) -> Iterator[None]:
+    """Hold a run's lock; raise ``RosettaError`` where another process has it."""
+
+    def busy() -> None:
+        remedy = "Wait for it, or give this run another --out."
+        raise RosettaError(f"Another process is working in {folder}.", remedy)
+
+    with locked(folder / "lock", busy):
+        yield
+
+
+def read_result(folder: Path) -> Result:
+    """Derive the result of a run from its plan and events."""
+    plan = read_plan(folder / PLAN)
+    path = folder / EVENTS
+    events = read_events(path) if path.exists() else []
+    if not any(event["event"] == "machine" for event in events):
+        raise RosettaError(f"{folder} has no results yet.", f"Go on with it: rosetta run --resume {folder}")
+    return derive(plan, folder.name, events)
+
+
+def run_folders(root: Path) -> list[Path]:
+    """Return the runs below a folder, oldest first."""
+    return sorted(path.parent for path in root.glob(f"*/{PLAN}"))
+
+
+def new_folder(root: Path, plan: Plan) -> Path:
+    """Name a run's directory by its time and kind, and with a number where another began in the same second."""
+    first = folder = root / f"{datetime.now():%Y-%m-%dT%H-%M-%S}-{plan.kind}"
+    number = 1
+    while folder.exists():
+        number += 1
+        folder = first.with_name(f"{first.name}-{number}")
+    return folder

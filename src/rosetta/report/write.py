@@ -1,0 +1,44 @@
+"""Writes what is derived of a run into its directory: result and page."""
+
+from pathlib import Path
+
+from rosetta.contenders.contender import Contender, parse_contender
+from rosetta.contenders.manifest import frameworks
+from rosetta.errors import RosettaError
+from rosetta.files import replace_file
+from rosetta.record.directory import PAGE, PLAN, RESULT, read_result
+from rosetta.record.plan import Plan, read_plan
+from rosetta.record.result import Result
+from rosetta.report.page import render_page
+from rosetta.workloads import find_workload
+
+
+def write_report(folder: Path) -> Result:
+    """Write ``result.json`` and ``report.html`` from the events, whole or not at all."""
+    result = read_result(folder)
+    text = result.model_dump_json(by_alias=True, indent=1)
+    Result.model_validate_json(text)
+    _replace(folder / RESULT, text + "\n")
+    _replace(folder / PAGE, render_page(result, sources(read_plan(folder / PLAN))))
+    return result
+
+
+def sources(plan: Plan) -> dict[str, dict[str, str]]:
+    """Return the implementations' source by workload and framework, the reference's too."""
+    known = frameworks([Path(f) for f in plan.frameworks])
+    named = {c.text_name: c for c in (parse_contender(text, known) for text in plan.contenders)}
+    named |= {"numpy": Contender(known["numpy"])}
+    found: dict[str, dict[str, str]] = {}
+    for workload in plan.workloads:
+        module = find_workload(workload).module
+        paths = {name: contender.implementation(module) for name, contender in named.items()}
+        found[workload] = {name: path.read_text("utf-8") for name, path in paths.items() if path.exists()}
+    return found
+
+
+def _replace(path: Path, text: str) -> None:
+    try:
+        replace_file(path, text.encode())
+    except OSError as error:
+        remedy = f"Free some space, then: rosetta report {path.parent}"
+        raise RosettaError(f"{path} could not be written: {error.strerror}.", remedy) from error

@@ -1,0 +1,332 @@
+"""What host and worker say to each other: every request with its reply, declared once for both sides.
+
+A request names the method of the worker's session that answers it. Arrays don't travel in messages but in files, whose
+paths do: ``.npz`` for several by name, ``.npy`` for one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Dict, Generic, List, Optional, Type, TypeVar
+
+
+@dataclass
+class Done:
+    """A reply that says nothing but that it is done."""
+
+
+@dataclass
+class Imported:
+    """The framework's import took so long; the environment has these distributions, by name, in these versions."""
+
+    seconds: float
+    packages: Dict[str, str]
+
+
+@dataclass
+class Opened:
+    """The network's construction took so many seconds."""
+
+    seconds: float
+
+
+@dataclass
+class Stepped:
+    """The timed steps took so many seconds, with these losses: one a step, or their mean; None where not finite."""
+
+    seconds: float
+    losses: List[Optional[float]]
+
+
+@dataclass
+class Loss:
+    """The loss of a batch; None where it isn't finite."""
+
+    loss: Optional[float]
+
+
+@dataclass
+class Selected:
+    """The smallest margin to a kink among the selected samples."""
+
+    margin: float
+
+
+@dataclass
+class Accuracy:
+    """So many of the predictions of ``count`` test samples are right."""
+
+    correct: int
+    count: int
+
+
+@dataclass
+class Latencies:
+    """The seconds of each single prediction."""
+
+    seconds: List[float]
+
+
+@dataclass
+class Abilities:
+    """The names of the trainer's public methods and attributes."""
+
+    methods: List[str]
+
+
+@dataclass
+class Memory:
+    """The largest resident size since the workload was opened, a loader's processes included, in bytes."""
+
+    peak_bytes: int
+
+
+Reply = TypeVar("Reply")
+
+
+class Request(Generic[Reply]):
+    """A message from the host; its class says which method answers it and with which reply."""
+
+    method: ClassVar[str]
+    reply: ClassVar[Type[Any]] = Done
+
+
+@dataclass
+class ImportFramework(Request[Imported]):
+    """Import the framework that lies in ``folder``; with ``processes`` by as many processes, one for each replica."""
+
+    method = "import_framework"
+    reply = Imported
+    folder: str
+    device: str
+    variants: List[str]
+    replicas: int = 1
+    processes: int = 0
+
+
+@dataclass
+class Open(Request[Opened]):
+    """Build a workload's network in place of any other; without ``data`` it is only asked about given inputs."""
+
+    method = "open"
+    reply = Opened
+    workload: Dict[str, Any]
+    data: Optional[Dict[str, Any]]
+    dropout: bool
+    seed: int
+    rank: Optional[int] = None
+    """Of a replica that is a process: which of them it is, from 0 on."""
+    rendezvous: Optional[str] = None
+    """Where such replicas find each other: a path that doesn't exist yet, the same for all."""
+
+
+@dataclass
+class Leave(Request[Done]):
+    """Let go of the open workload."""
+
+    method = "leave"
+
+
+@dataclass
+class LoadParameters(Request[Done]):
+    """Load canonical parameters from an ``.npz`` file; the optimiser starts anew."""
+
+    method = "load_parameters"
+    file: str
+
+
+@dataclass
+class Parameters(Request[Done]):
+    """Write the canonical parameters to an ``.npz`` file."""
+
+    method = "parameters"
+    file: str
+
+
+@dataclass
+class Predict(Request[Done]):
+    """Write the logits of the training batch of step ``first`` to an ``.npy`` file."""
+
+    method = "predict"
+    first: int
+    file: str
+
+
+@dataclass
+class LossAndGradients(Request[Loss]):
+    """Write the gradients on the training batch of step ``first`` to an ``.npz`` file; the reply has the loss."""
+
+    method = "loss_and_gradients"
+    reply = Loss
+    first: int
+    file: str
+
+
+@dataclass
+class Steps(Request[Stepped]):
+    """Do ``lead_in`` steps outside the clock, then ``steps`` inside it, from step ``first`` of the order on.
+
+    ``slowdown`` plants a sleep of that fraction of the time, to try what a comparison can detect.
+    """
+
+    reply = Stepped
+    first: int
+    steps: int
+    lead_in: int = 0
+    slowdown: float = 0.0
+
+
+@dataclass
+class Train(Steps):
+    """Train on the host's batches."""
+
+    method = "train"
+
+
+@dataclass
+class TrainFromFiles(Steps):
+    """Train on what the framework's own loader reads; it goes on where it was, whatever ``first`` says."""
+
+    method = "train_from_files"
+
+
+@dataclass
+class Infer(Steps):
+    """Predict, as ``Train`` trains: for networks that are never trained."""
+
+    method = "infer"
+
+
+@dataclass
+class Latency(Request[Latencies]):
+    """Predict ``count`` samples one by one, each under its own clock."""
+
+    method = "latency"
+    reply = Latencies
+    count: int
+
+
+@dataclass
+class SelectBatches(Request[Selected]):
+    """Have the reference select well-conditioned batches for ``steps`` among the first ``candidates`` samples.
+
+    Their rows of the order are written to an ``.npy`` file.
+    """
+
+    method = "select_batches"
+    reply = Selected
+    candidates: int
+    steps: int
+    file: str
+
+
+@dataclass
+class TakeAccuracy(Request[Accuracy]):
+    """Count the right classes among the first ``count`` test samples; None: all of them."""
+
+    method = "accuracy"
+    reply = Accuracy
+    count: Optional[int]
+
+
+@dataclass
+class Outputs(Request[Done]):
+    """Write the logits of the inputs in an ``.npz`` file, by the inputs' names, to an ``.npy`` file."""
+
+    method = "outputs"
+    inputs: str
+    file: str
+
+
+@dataclass
+class AskAbilities(Request[Abilities]):
+    """Name the trainer's methods."""
+
+    method = "abilities"
+    reply = Abilities
+
+
+@dataclass
+class Reseed(Request[Done]):
+    """Start dropout's random numbers anew."""
+
+    method = "reseed"
+    seed: int
+
+
+@dataclass
+class OptimizerState(Request[Done]):
+    """Write the optimiser's state to an ``.npz`` file."""
+
+    method = "optimizer_state"
+    file: str
+
+
+@dataclass
+class LoadOptimizerState(Request[Done]):
+    """Load the optimiser's state from an ``.npz`` file."""
+
+    method = "load_optimizer_state"
+    file: str
+
+
+@dataclass
+class OwnWeights(Request[Done]):
+    """Write all weights to an ``.npz`` file, by the framework's own names."""
+
+    method = "own_weights"
+    file: str
+
+
+@dataclass
+class LoadOwnWeights(Request[Done]):
+    """Load weights by the framework's own names from an ``.npz`` file."""
+
+    method = "load_own_weights"
+    file: str
+
+
+@dataclass
+class Save(Request[Done]):
+    """Have the framework write its network to a file as its users do."""
+
+    method = "save"
+    file: str
+
+
+@dataclass
+class Restore(Request[Done]):
+    """Have the framework read such a file."""
+
+    method = "restore"
+    file: str
+
+
+@dataclass
+class AskMemory(Request[Memory]):
+    """Ask for the peak memory."""
+
+    method = "memory"
+    reply = Memory
+
+
+_REQUESTS: Dict[str, Type[Request]] = {
+    request.method: request
+    for request in (
+        *(ImportFramework, Open, Leave, LoadParameters, Parameters, Predict, LossAndGradients, Train, TrainFromFiles),
+        *(Infer, Latency, SelectBatches, TakeAccuracy, Outputs, AskAbilities, Reseed, OptimizerState),
+        *(LoadOptimizerState, OwnWeights, LoadOwnWeights, Save, Restore, AskMemory),
+    )
+}
+
+
+def to_message(request: Request) -> Dict[str, Any]:
+    """Return a request as it travels."""
+    return {"method": request.method, "arguments": asdict(request)}  # type: ignore[call-overload]
+
+
+def from_message(message: Dict[str, Any]) -> Request:
+    """Read a request; raise ``ValueError`` or ``TypeError`` where there is none such."""
+    if message.get("method") not in _REQUESTS:
+        raise ValueError("there is no method {!r}".format(message.get("method")))
+    return _REQUESTS[message["method"]](**message["arguments"])
