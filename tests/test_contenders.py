@@ -6,14 +6,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import rosetta.cli.options
-import rosetta.cli.listings
-import rosetta.contenders.manifest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
 from rich.console import Console
 
+import rosetta.cli.listings
+import rosetta.cli.options
+import rosetta.contenders.manifest
 from rosetta.benchmark.prover import Standard, _standard
 from rosetta.contenders.contender import (
     DEFAULT_SET,
