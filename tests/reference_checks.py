@@ -372,26 +372,26 @@ def check_margins_are_only_watched_inside_the_block():
     assert found.tolist() == [np.inf]
 
 
-STEADY = SimpleNamespace(
+RECTIFIED = SimpleNamespace(
     network=lambda p, x, mode: layers.dense(layers.relu(x), p["w"], p["b"]),
     make_optimizer=load_implementation(FOLDER, "cifar10_cnn").make_optimizer,
 )
 
 
-def steady_batches(network, inputs, samples):
-    """Have a trainer choose three samples in each of two steps."""
+def selected_batches(network, inputs, samples):
+    """Have a trainer select three samples in each of two steps."""
     specs = [{"name": name, "kind": kind, "trainable": True} for name, kind in (("w", "dense_weight"), ("b", "bias"))]
     workload = {"trained": True, "parameters": specs}
-    implementation = SimpleNamespace(network=network, make_optimizer=STEADY.make_optimizer)
+    implementation = SimpleNamespace(network=network, make_optimizer=RECTIFIED.make_optimizer)
     trainer = Trainer(implementation, workload, frozenset(), "cpu", False, 0)
     trainer.load_parameters({"w": np.ones((2, 1)), "b": np.zeros(2)})
-    return trainer.steady_batches(inputs, np.zeros(samples, int), batch_size=3, steps=2)
+    return trainer.select_batches(inputs, np.zeros(samples, int), batch_size=3, steps=2)
 
 
-def check_the_steadiest_samples_are_chosen():
+def check_the_best_conditioned_samples_are_selected():
     """Three samples in each part of six come near the kink of their only ReLU; the batch takes the others."""
     inputs = np.array([[3.0], [1e-8], [2.0], [-1e-7], [1e-9], [-4.0]] * 2)
-    positions, margin = steady_batches(STEADY.network, (inputs,), 12)
+    positions, margin = selected_batches(RECTIFIED.network, (inputs,), 12)
     assert positions.tolist() == [0, 2, 5, 6, 8, 11]
     assert 0.1 < margin < 2
 
@@ -406,11 +406,11 @@ def check_a_batch_whose_gradient_is_mostly_rounding_is_shunned():
     def positions(last):
         specs = [{"name": "w", "kind": "dense_weight", "trainable": True}]
         specs.append({"name": "mean", "kind": "running_mean", "trainable": False})
-        implementation = SimpleNamespace(network=network, make_optimizer=STEADY.make_optimizer)
+        implementation = SimpleNamespace(network=network, make_optimizer=RECTIFIED.make_optimizer)
         trainer = Trainer(implementation, {"trained": True, "parameters": specs}, frozenset(), "cpu", False, 0)
         trainer.load_parameters({"w": np.ones((2, 1)), "mean": np.zeros(1)})
         inputs, labels = np.array([[1.0], [2.0], [1.0], [last]]), np.array([0, 1, 0, 1])
-        return trainer.steady_batches((inputs,), labels, batch_size=2, steps=1)[0].tolist()
+        return trainer.select_batches((inputs,), labels, batch_size=2, steps=1)[0].tolist()
 
     assert positions(last=2.0) == [2, 3]
     assert positions(last=1 + 1e-9) == [0, 1]
@@ -427,7 +427,7 @@ def check_a_batch_that_a_little_longer_step_takes_across_a_kink_is_shunned():
     def second_step(distance):
         specs = [{"name": "w", "kind": "dense_weight", "trainable": True}]
         specs.append({"name": "mean", "kind": "running_mean", "trainable": False})
-        implementation = SimpleNamespace(network=network, make_optimizer=STEADY.make_optimizer)
+        implementation = SimpleNamespace(network=network, make_optimizer=RECTIFIED.make_optimizer)
         trainer = Trainer(implementation, {"trained": True, "parameters": specs}, frozenset(), "cpu", False, 0)
         labels = np.ones(4, int)
         trainer.load_parameters({"w": np.ones((1, 1)), "mean": np.zeros(1)})
@@ -436,14 +436,14 @@ def check_a_batch_that_a_little_longer_step_takes_across_a_kink_is_shunned():
         assert 0.4 < 1 - after < 0.6
         trainer.load_parameters({"w": np.ones((1, 1)), "mean": np.zeros(1)})
         inputs = np.array([[50.0], [50.0], [4.0], [(1 + distance) / after]])
-        positions, _ = trainer.steady_batches((inputs,), labels, batch_size=1, steps=2)
+        positions, _ = trainer.select_batches((inputs,), labels, batch_size=1, steps=2)
         return positions[1]
 
     assert second_step(distance=1e-3) == 3
     assert second_step(distance=2e-6) == 2
 
 
-def check_the_first_samples_are_chosen_where_there_are_no_kinks():
+def check_the_first_samples_are_selected_where_there_are_no_kinks():
     """Of two inputs; the smallest margin must be a number that JSON has."""
 
     def network(p, x, tokens, mode):
@@ -451,7 +451,7 @@ def check_the_first_samples_are_chosen_where_there_are_no_kinks():
         return layers.dense(x + tokens, p["w"], p["b"])
 
     inputs = (normal(12, 1).astype(np.float32), np.ones((12, 1), np.int32))
-    positions, margin = steady_batches(network, inputs, 12)
+    positions, margin = selected_batches(network, inputs, 12)
     assert positions.tolist() == [0, 1, 2, 6, 7, 8]
     json.dumps(margin, allow_nan=False)
 
@@ -645,7 +645,7 @@ def check_network_resnet50_features():
     trainer, inputs, _ = open_workload("resnet50_features", batch=1)
     features = trainer.predict(inputs)
     assert np.all(features >= 0) and np.mean(features > 0) > 0.1
-    assert trainer.infer(trainer.prepare([x[None] for x in inputs], np.zeros((1, 1), np.int64))) is None
+    assert trainer.infer(trainer.prepare_inputs([x[None] for x in inputs])) is None
 
 
 def check_all_workloads_have_a_check():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from importlib import metadata
 from typing import Any, Callable, Dict, List, Optional
@@ -11,7 +12,7 @@ import numpy as np
 from rosetta_worker import messages, usage
 from rosetta_worker.batches import Batches
 from rosetta_worker.messages import Done
-from rosetta_worker.trainer import load_implementation, load_replicas, load_trainer
+from rosetta_worker.trainer import Inputs, Trainer, load_implementation, load_replicas, load_trainer
 
 
 class Session:
@@ -54,7 +55,10 @@ class Session:
         self._rank = request.rank
         more: Dict[str, Any] = {} if self._replicas == 1 else {"replicas": self._replicas}
         if self._rank is not None:
-            more.update(rank=self._rank, meeting=request.rendezvous)
+            more["rank"] = self._rank
+            # "meeting": in folders of users written when it was called so
+            named = "meeting" if "meeting" in inspect.signature(self._module.Trainer).parameters else "rendezvous"
+            more[named] = request.rendezvous
         self._trainer = self._module.Trainer(
             implementation, workload, self._variants, self._device, request.dropout, request.seed, **more
         )
@@ -104,7 +108,7 @@ class Session:
 
     def train(self, request: messages.Train) -> messages.Stepped:
         """Train on the host's batches."""
-        return self._timed(self._trainer.train, request)
+        return self._timed(self._trainer.train, self._prepared, request)
 
     def train_from_files(self, request: messages.TrainFromFiles) -> messages.Stepped:
         """Train, as ``train`` does, on what the framework's own loader reads from the data set's files."""
@@ -118,11 +122,13 @@ class Session:
 
     def infer(self, request: messages.Infer) -> messages.Stepped:
         """Predict, as ``train`` trains: for networks that are never trained."""
-        return self._timed(self._trainer.infer, request)
+        return self._timed(self._trainer.infer, self._prepared_to_infer, request)
 
-    def _timed(self, work: Callable[[Any], Any], request: messages.Steps) -> messages.Stepped:
-        warm = self._prepared(request.first, request.lead_in) if request.lead_in else None
-        batches = self._prepared(request.first + request.lead_in, request.steps)
+    def _timed(
+        self, work: Callable[[Any], Any], prepared: Callable[[int, int], Any], request: messages.Steps
+    ) -> messages.Stepped:
+        warm = prepared(request.first, request.lead_in) if request.lead_in else None
+        batches = prepared(request.first + request.lead_in, request.steps)
         if warm is not None:
             work(warm)
         return _clocked(lambda: work(batches), request)
@@ -134,13 +140,20 @@ class Session:
             labels = np.array_split(labels, self._replicas, axis=1)[self._rank]
         return self._trainer.prepare(inputs, labels)
 
+    def _prepared_to_infer(self, first: int, steps: int) -> Any:
+        inputs, _ = self._batches.training(first, steps)
+        return self._prepare_inputs(inputs)
+
+    def _prepare_inputs(self, inputs: Inputs) -> Any:
+        own = getattr(self._trainer, "prepare_inputs", None)
+        return own(inputs) if own else Trainer.prepare_inputs(self._trainer, inputs)
+
     def latency(self, request: messages.Latency) -> messages.Latencies:
         """Predict ``count`` samples one by one, each under its own clock, after one that compiles."""
         singles = self._batches.one_by_one(request.count + 1)
-        none = np.zeros((1, 1), np.int64)
         seconds = []
         for index in range(request.count + 1):
-            batches = self._trainer.prepare(tuple(value[index : index + 1] for value in singles), none)
+            batches = self._prepare_inputs(tuple(value[index : index + 1] for value in singles))
             start = time.perf_counter()
             self._trainer.infer(batches)
             seconds.append(time.perf_counter() - start)
@@ -149,7 +162,7 @@ class Session:
     def select_batches(self, request: messages.SelectBatches) -> messages.Selected:
         """Have the reference select, among the first ``candidates``, the samples of the proof's batches; write rows."""
         inputs, labels, order = self._batches.candidates(request.candidates)
-        positions, margin = self._trainer.steady_batches(inputs, labels, self._batches.batch_size, request.steps)
+        positions, margin = self._trainer.select_batches(inputs, labels, self._batches.batch_size, request.steps)
         np.save(request.file, order[positions])
         return messages.Selected(float(margin))
 

@@ -1,4 +1,4 @@
-"""The few verbs that every framework implements, and how a worker finds them.
+"""The few methods that every framework implements, and how a worker finds them.
 
 A framework's folder has a ``trainer.py`` with a class ``Trainer`` and one module per workload. Arrays in and out are
 NumPy: pixels of the workload's ``dtype``, channels first; tokens int32; labels int64. The inputs of a network are a
@@ -31,7 +31,7 @@ Parameters = Dict[str, np.ndarray]
 
 
 class Trainer:
-    """One network of one framework with its optimiser; subclassing is not needed, the verbs are."""
+    """One network of one framework with its optimiser; subclassing is not needed, the methods are."""
 
     def __init__(
         self,
@@ -122,10 +122,18 @@ class Trainer:
         """Read weights from such a file; raise if they aren't this network's."""
         raise NotImplementedError
 
-    def infer(self, batches: Any) -> None:
-        """Predict on prepared batches, as this framework's users do, and return when the device has finished.
+    def prepare_inputs(self, inputs: Inputs) -> Any:
+        """Bring inputs, each (steps, batch, …), into the framework's host layout for ``infer``.
 
-        Only for workloads that aren't trained; the batch size may be one.
+        Only for workloads that aren't trained; the batch size may be one. A framework without this method, written
+        before there was one, is given what its ``prepare`` makes of the inputs and labels of 0.
+        """
+        return self.prepare(inputs, np.zeros(inputs[0].shape[:2], np.int64))
+
+    def infer(self, batches: Any) -> None:
+        """Predict on prepared inputs, as this framework's users do, and return when the device has finished.
+
+        Takes what ``prepare_inputs`` returns; only for workloads that aren't trained.
         """
         raise NotImplementedError
 
@@ -146,12 +154,12 @@ def load_trainer(folder: str) -> ModuleType:
 
 
 def load_replicas(folder: str) -> ModuleType:
-    """Import the ``replicas`` module, whose class ``Trainer`` has the same verbs and also takes ``replicas``.
+    """Import the ``replicas`` module, whose class ``Trainer`` has the same methods and also takes ``replicas``.
 
     Each batch is shared equally by so many copies of the network, in order: the first has the first samples. Where the
     manifest says that each is a process of its own, ``prepare`` gets a part of the batches only, and the class also
-    takes the process's ``rank`` from 0 on and ``meeting``, a path that doesn't exist yet and is the same for all. Then
-    the first alone is asked to look at the network: nobody else takes part in that.
+    takes the process's ``rank`` from 0 on and ``rendezvous``, a path that doesn't exist yet and is the same for all.
+    Then the first alone is asked to look at the network: nobody else takes part in that.
     """
     return importlib.import_module(load_framework(folder) + ".replicas")
 

@@ -1,8 +1,9 @@
 """The two-branch LSTM on bAbI in Caffe2."""
 
-from caffe2.python import brew, core, workspace
+from caffe2.python import brew, workspace
 
 from .layers import embedding, lstm
+from .optimizers import build_adam
 
 
 def add_network(model, is_test, vocabulary, story_length):
@@ -28,18 +29,8 @@ def add_loss_and_gradients(model, logits):
 
 
 def add_optimizer(model):
-    """Adam, operator by operator, for optimizer.build_adam takes the first step for the second.
-
-    Caffe2 adds ε before the bias correction, as the workload does.
-    """
-    rate = model.param_init_net.ConstantFill([], "rate", shape=[1], value=-0.001)  # what is added, so it is negative
-    steps = model.param_init_net.ConstantFill([], "steps", shape=[1], value=0, dtype=core.DataType.INT64)
-    for param in model.params:
-        m = model.param_init_net.ConstantFill([param], param + "_first_moment", value=0.0)
-        v = model.param_init_net.ConstantFill([param], param + "_second_moment", value=0.0)
-        gradient = model.param_to_grad[param]
-        model.net.Adam([param, m, v, gradient, rate, steps], [param, m, v], beta1=0.9, beta2=0.999, epsilon=1e-7)
-    model.net.Iter(steps, steps)  # counts the steps done
+    """Adam; Caffe2 adds ε before the bias correction, as the workload does."""
+    build_adam(model, base_learning_rate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-7)
 
 
 def train(model, batches):

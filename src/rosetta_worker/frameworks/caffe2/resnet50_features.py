@@ -47,9 +47,9 @@ def add_network(model, is_test):
 
 
 def predict(model, features, batches):
-    """Predict on batches of (images, labels), the latter of no use here, and return the features."""
+    """Predict on batches of images and return the features."""
     found = []
-    for images, _ in batches:
+    for (images,) in batches:
         workspace.FeedBlob("image", images)
         workspace.RunNet(model.net)
         found.append(workspace.FetchBlob(features))

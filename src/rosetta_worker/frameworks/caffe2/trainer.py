@@ -1,4 +1,4 @@
-"""The verbs in Caffe2."""
+"""The methods in Caffe2."""
 
 import os
 import weakref
@@ -74,8 +74,7 @@ class Trainer:
             workspace.FeedBlob(name, as_caffe2(array))
 
     def prepare(self, inputs, labels):
-        arrays = [*map(as_caffe2, inputs), labels.astype(np.int32)]
-        return list(zip(*arrays))
+        return list(zip(*map(as_caffe2, inputs), labels.astype(np.int32)))
 
     def train(self, batches):
         return np.array(self.implementation.train(self.model, batches))
@@ -96,6 +95,9 @@ class Trainer:
         """Name what is filled once, changes with every step, and is no parameter."""
         parameters = {name for p in self.specifications for name in layout.blobs(p)}
         return sorted((outputs(self.model.param_init_net) & outputs(self.model.net)) - parameters)
+
+    def prepare_inputs(self, inputs):
+        return list(zip(*map(as_caffe2, inputs)))
 
     def infer(self, batches):
         self.implementation.predict(self.predictor, self.outputs, batches)

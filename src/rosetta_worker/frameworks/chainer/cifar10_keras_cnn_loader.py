@@ -32,8 +32,8 @@ class Images(chainer.dataset.DatasetMixin):
         return image, np.int32(self.labels[index])
 
 
-def make_iterator(images_file, labels_file):
+def make_iterator(images_file, labels_file, batch_size=32):
     """Return an endless iterator over batches, lists of examples; it shuffles anew for every epoch."""
     return chainer.iterators.MultiprocessIterator(
-        Images(images_file, labels_file), batch_size=32, shuffle=True, n_processes=2
+        Images(images_file, labels_file), batch_size, shuffle=True, n_processes=2
     )

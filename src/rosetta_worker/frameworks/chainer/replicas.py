@@ -12,7 +12,7 @@ from . import trainer
 
 
 class Trainer(trainer.Trainer):
-    """The verbs; the first replica is the network that the optimiser updates."""
+    """The methods; the first replica is the network that the optimiser updates."""
 
     def __init__(self, implementation, workload, variants, device, dropout, seed, replicas):
         super().__init__(implementation, workload, variants, device, dropout, seed)

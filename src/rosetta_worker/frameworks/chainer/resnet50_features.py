@@ -84,6 +84,6 @@ class Network(chainer.Chain):
 
 
 def predict(model, batches):
-    """Predict on batches of (images, labels), the latter of no use here, and return the features."""
+    """Predict on batches of images and return the features."""
     with chainer.using_config("train", False), chainer.no_backprop_mode():
-        return [model(images).array for images, _ in batches]
+        return [model(images).array for (images,) in batches]

@@ -1,4 +1,4 @@
-"""The verbs in Chainer."""
+"""The methods in Chainer."""
 
 import contextlib
 import itertools
@@ -20,6 +20,7 @@ class Trainer:
         chainer.global_config.dtype = np.dtype(workload["dtype"])
         self.implementation = implementation
         self.trained = workload["trained"]
+        self.batch_size = workload["batch_size"]
         self.specifications = workload["parameters"]
         self.trainable = [p for p in self.specifications if p["trainable"]]
         self.training = contextlib.nullcontext() if dropout else NoDropout()
@@ -65,10 +66,13 @@ class Trainer:
         chainer.serializers.NpzDeserializer(arrays).load(self.optimizer)
 
     def open_files(self, images, labels):
-        self.iterator = self.implementation.make_iterator(images, labels)
+        self.iterator = self.implementation.make_iterator(images, labels, self.batch_size)
 
     def train_from_files(self, steps):
         return self.train(map(chainer.dataset.concat_examples, itertools.islice(self.iterator, steps)))
+
+    def prepare_inputs(self, inputs):
+        return list(zip(*inputs))
 
     def infer(self, batches):
         self.implementation.predict(self.network, batches)

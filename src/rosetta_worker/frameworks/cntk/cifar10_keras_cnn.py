@@ -3,6 +3,8 @@
 import cntk as C
 from cntk.layers import Convolution2D, Dense, Dropout, MaxPooling, Sequential
 
+from .optimizers import rmsprop
+
 
 def create_network():
     """Build the network: four 3 × 3 convolutions, two of them padded, and two dense layers."""
@@ -29,25 +31,11 @@ def create_network():
     return {"image": image, "label": label, "output": logits, "loss": loss}
 
 
-def rmsprop(parameters, gradients, count, mean_squares):
-    """RMSprop as a CNTK expression: C.rmsprop is another algorithm, which adapts each weight's step size as well."""
-    step = C.assign(count, count + 1)
-    rate = 1e-4 / (1 + 1e-6 * (step - 1))  # falls with every step
-    updates = []
-    for w, g, mean_square in zip(parameters, gradients, mean_squares):
-        v = C.assign(mean_square, 0.9 * mean_square + 0.1 * g * g)
-        # An update function is given the sum of the gradients of the minibatch's 32 samples: ε grows with it.
-        updates.append(C.assign(w, w - rate * g / (C.sqrt(v) + 32 * 1e-7)))
-    return C.combine(updates)
-
-
-def create_trainer(network):
-    """Bind the network to its loss and its optimiser, whose state CNTK's checkpoints leave out: the network has it."""
-    parameters = network["output"].parameters
-    count = C.constant(0, (), parameters[0].dtype)
-    mean_squares = [C.constant(0, w.shape, w.dtype) for w in parameters]
-    learner = C.universal(lambda w, g: rmsprop(w, g, count, mean_squares), parameters)
-    network["learner_state"] = [count, *mean_squares]
+def create_trainer(network, minibatch_size=32):
+    """Bind the network to its loss and its optimiser: RMSprop with a falling rate, whose state the network keeps."""
+    learner, network["learner_state"] = rmsprop(
+        network["output"].parameters, lr=1e-4, rho=0.9, epsilon=1e-7, minibatch_size=minibatch_size, decay=1e-6
+    )
     return C.Trainer(network["output"], (network["loss"], None), [learner])
 
 

@@ -3,6 +3,8 @@
 import cntk as C
 from cntk.layers import LSTM, Dense, Fold, Sequential
 
+from .optimizers import rmsprop
+
 
 def create_network():
     """Build the network: an LSTM over the pixels of each row, another one over the rows, and a dense layer."""
@@ -19,22 +21,11 @@ def create_network():
     return {"image": image, "label": label, "output": logits, "loss": loss}
 
 
-def rmsprop(parameters, gradients, mean_squares):
-    """RMSprop as a CNTK expression: C.rmsprop is another algorithm, which adapts each weight's step size as well."""
-    updates = []
-    for w, g, mean_square in zip(parameters, gradients, mean_squares):
-        v = C.assign(mean_square, 0.9 * mean_square + 0.1 * g * g)
-        # An update function is given the sum of the gradients of the minibatch's 32 samples: ε grows with it.
-        updates.append(C.assign(w, w - 0.001 * g / (C.sqrt(v) + 32 * 1e-7)))
-    return C.combine(updates)
-
-
-def create_trainer(network):
-    """Bind the network to its loss and its optimiser, whose state CNTK's checkpoints leave out: the network has it."""
-    parameters = network["output"].parameters
-    mean_squares = [C.constant(0, w.shape, w.dtype) for w in parameters]
-    learner = C.universal(lambda w, g: rmsprop(w, g, mean_squares), parameters)
-    network["learner_state"] = mean_squares
+def create_trainer(network, minibatch_size=32):
+    """Bind the network to its loss and its optimiser: RMSprop, whose state the network keeps."""
+    learner, network["learner_state"] = rmsprop(
+        network["output"].parameters, lr=0.001, rho=0.9, epsilon=1e-7, minibatch_size=minibatch_size
+    )
     return C.Trainer(network["output"], (network["loss"], None), [learner])
 
 

@@ -1,5 +1,6 @@
-"""The verbs in CNTK."""
+"""The methods in CNTK."""
 
+import functools
 import inspect
 import itertools
 import os
@@ -28,11 +29,9 @@ class Trainer:
         self.trained = workload["trained"]
         self.dtype = np.dtype(workload["dtype"]).type
 
-        sizes = dict(workload["options"])
-        if "minibatch_size" in inspect.signature(implementation.create_network).parameters:
-            sizes["minibatch_size"] = workload["batch_size"]  # CNTK's batch normalisation counts in samples
+        self.minibatch_size = workload["batch_size"]
         with C.default_options(dtype=self.dtype):
-            self.network = implementation.create_network(**sizes)
+            self.network = self.sized(implementation.create_network)(**workload["options"])
         self.inputs = [self.network[spec["name"]] for spec in workload["inputs"]]
         self.model = self.network["output"]
         self.tensors = layout.tensors(self.model, self.specifications)
@@ -54,7 +53,13 @@ class Trainer:
         if self.trained:
             self.trainer = None
             with C.default_options(dtype=self.dtype):
-                self.trainer = self.implementation.create_trainer(self.network)
+                self.trainer = self.sized(self.implementation.create_trainer)(self.network)
+
+    def sized(self, create):
+        """Tell it how large a minibatch is if it asks: in CNTK much is counted in samples, or summed over them."""
+        if "minibatch_size" in inspect.signature(create).parameters:
+            return functools.partial(create, minibatch_size=self.minibatch_size)
+        return create
 
     def parameters(self):
         values = {p["name"]: self.tensors[p["name"]].value for p in self.specifications}
@@ -73,10 +78,7 @@ class Trainer:
         return np.mean(losses, dtype=np.float64), canonical(means, self.trainable)
 
     def prepare(self, inputs, labels):
-        arrays = [self.as_fed(array) for array in inputs]
-        if self.trained:
-            arrays.append(self.one_hot(labels))
-        return list(zip(*arrays))
+        return list(zip(*map(self.as_fed, inputs), self.one_hot(labels)))
 
     def train(self, batches):
         """Return the losses; on the CPU, CNTK's calls return when all is done."""
@@ -104,6 +106,9 @@ class Trainer:
             learner.restore_from_checkpoint(C.cntk_py.Dictionary.load(file))
         for index, constant in enumerate(self.network.get("learner_state", [])):
             layout.set_value(constant, arrays[str(index)])
+
+    def prepare_inputs(self, inputs):
+        return list(zip(*map(self.as_fed, inputs)))
 
     def infer(self, batches):
         self.implementation.predict(self.network, batches)

@@ -79,5 +79,5 @@ def compile_predict_step(model):
 
 
 def predict(compiled_step, batches):
-    """Predict on batches of (images, labels) and return the features; the calls return before the device is done."""
-    return [compiled_step(images) for images, _ in batches]
+    """Predict on batches of images and return the features; the calls return before the device is done."""
+    return [compiled_step(images) for (images,) in batches]

@@ -97,5 +97,8 @@ class Trainer:
             raise ValueError("these weights don't fit: " + ", ".join(odd[:3]))
         nnx.update(self.network, nnx.from_flat_state({tuple(name.split(".")): a for name, a in arrays.items()}))
 
+    def prepare_inputs(self, inputs):
+        return [tuple(map(images_to_channels_last, batch)) for batch in zip(*inputs)]
+
     def infer(self, batches):
         jax.block_until_ready(self.implementation.predict(self.step, batches))

@@ -41,6 +41,6 @@ def make_model():
     return keras.Model(images, layers.GlobalAveragePooling2D()(x))
 
 
-def predict(model, images):
+def predict(model, images, batch_size=32):
     """Return the features, (samples, 2048), of images, (samples, 224, 224, 3), batch by batch."""
-    return model.predict(images, batch_size=32, verbose=0)
+    return model.predict(images, batch_size=batch_size, verbose=0)

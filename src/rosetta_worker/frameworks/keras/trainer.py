@@ -62,8 +62,10 @@ class Trainer:
         return float(loss), canonical(wanted, self.trainable)
 
     def prepare(self, inputs, labels):
-        samples = [array.reshape(-1, *array.shape[2:]) for array in inputs]
-        return as_fed(samples), labels.reshape(-1)
+        return self.prepare_inputs(inputs), labels.reshape(-1)
+
+    def prepare_inputs(self, inputs):
+        return as_fed([array.reshape(-1, *array.shape[2:]) for array in inputs])
 
     def train(self, batches):
         """Return the one mean loss that ``fit`` reports; to report it, ``fit`` waits for the device."""
@@ -76,10 +78,9 @@ class Trainer:
     def train_from_files(self, steps):
         return np.array(self.implementation.train_from_loader(self.model, self.loader, steps))
 
-    def infer(self, batches):
+    def infer(self, inputs):
         """Return when the features are in the host's memory, where ``predict`` brings them."""
-        inputs, _ = batches
-        self.implementation.predict(self.model, inputs)
+        self.implementation.predict(self.model, inputs, self.batch_size)
 
     def reseed(self, seed):
         """On PyTorch dropout draws from the global random numbers, else from its layer's own."""

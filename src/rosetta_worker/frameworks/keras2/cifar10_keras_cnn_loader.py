@@ -10,10 +10,10 @@ from .cifar10_keras_cnn import make_model, train
 __all__ = ["make_loader", "make_model", "train", "train_from_loader"]
 
 
-def make_loader(images_file, labels_file):
+def make_loader(images_file, labels_file, batch_size=32):
     """Return the batches: the generator keeps all images in memory, shuffles them, and shifts and mirrors each one."""
     images, labels = np.load(images_file), np.load(labels_file)
-    whole_batches = len(images) // 32 * 32
+    whole_batches = len(images) // batch_size * batch_size
     generator = ImageDataGenerator(
         rescale=1 / 255,
         width_shift_range=list(range(-3, 4)),  # pixels
@@ -21,7 +21,7 @@ def make_loader(images_file, labels_file):
         horizontal_flip=True,
         fill_mode="nearest",
     )
-    return generator.flow(images[:whole_batches], to_categorical(labels[:whole_batches], 10), batch_size=32)
+    return generator.flow(images[:whole_batches], to_categorical(labels[:whole_batches], 10), batch_size)
 
 
 def train_from_loader(model, batches, steps):

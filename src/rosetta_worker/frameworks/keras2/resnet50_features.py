@@ -53,6 +53,6 @@ def make_model():
     return model
 
 
-def predict(model, images):
+def predict(model, images, batch_size=32):
     """Return the features, (samples, 2048), of images, (samples, 3, 224, 224), batch by batch."""
-    return model.predict(images, batch_size=32)
+    return model.predict(images, batch_size=batch_size)

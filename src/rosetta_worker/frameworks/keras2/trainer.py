@@ -1,4 +1,4 @@
-"""The verbs in Keras 2."""
+"""The methods in Keras 2."""
 
 import importlib
 import inspect
@@ -72,9 +72,11 @@ class Trainer:
         return float(loss), canonical(arrays, self.trainable)
 
     def prepare(self, inputs, labels):
-        samples = [array.reshape(-1, *array.shape[2:]) for array in inputs]
-        fed = in_precision(samples)
-        return fed if len(fed) > 1 else fed[0], self.one_hot(labels.reshape(-1)) if self.trained else None
+        return self.prepare_inputs(inputs), self.one_hot(labels.reshape(-1))
+
+    def prepare_inputs(self, inputs):
+        fed = in_precision([array.reshape(-1, *array.shape[2:]) for array in inputs])
+        return fed if len(fed) > 1 else fed[0]
 
     def train(self, batches):
         """Return the one mean loss that ``fit`` reports."""
@@ -84,7 +86,7 @@ class Trainer:
         return np.array(losses)
 
     def open_files(self, images, labels):
-        self.loader = self.implementation.make_loader(images, labels)
+        self.loader = self.implementation.make_loader(images, labels, self.batch_size)
 
     def train_from_files(self, steps):
         losses = self.implementation.train_from_loader(self.model, self.loader, steps)
@@ -100,10 +102,9 @@ class Trainer:
     def load_optimizer_state(self, arrays):
         backend.load_optimizer_state(self.model, arrays)
 
-    def infer(self, batches):
+    def infer(self, inputs):
         """Return when the features are in the host's memory, where ``predict`` brings them."""
-        inputs, _ = batches
-        self.implementation.predict(self.model, inputs)
+        self.implementation.predict(self.model, inputs, self.batch_size)
 
     def one_hot(self, labels):
         return to_categorical(labels, self.model.output_shape[-1], dtype=K.floatx())

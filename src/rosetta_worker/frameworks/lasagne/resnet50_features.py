@@ -63,8 +63,8 @@ def compile_predict_step(network, images):
 
 
 def predict(predict_step, batches):
-    """Predict on batches of (images, labels), the latter of no use here, and return the features."""
+    """Predict on batches of images and return the features."""
     features = []
-    for images, _ in batches:
+    for (images,) in batches:
         features.append(predict_step(images))
     return features

@@ -1,4 +1,4 @@
-"""The verbs in Lasagne, on Theano."""
+"""The methods in Lasagne, on Theano."""
 
 from functools import cached_property
 
@@ -93,6 +93,9 @@ class Trainer:
         _, states = self.training
         for index, state in enumerate(states):
             state.set_value(arrays[str(index)])
+
+    def prepare_inputs(self, inputs):
+        return list(zip(*inputs))
 
     def infer(self, batches):
         self.implementation.predict(self.predict_step, batches)

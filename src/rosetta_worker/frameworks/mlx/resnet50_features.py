@@ -81,9 +81,9 @@ def compile_predict_step(model):
 
 
 def predict(predict_step, batches):
-    """Predict on batches of (images, labels) and return the features; MLX is lazy: ``mx.eval`` computes."""
+    """Predict on batches of images and return the features; MLX is lazy: ``mx.eval`` computes."""
     features = []
-    for images, _ in batches:
+    for (images,) in batches:
         features.append(predict_step(images))
         mx.eval(features[-1])
     return features

@@ -1,4 +1,4 @@
-"""The verbs in MLX."""
+"""The methods in MLX."""
 
 import mlx.core as mx
 import mlx.nn as nn
@@ -74,6 +74,9 @@ class Trainer:
     def load_optimizer_state(self, arrays):
         self.optimizer.state.update(tree_unflatten([(name, mx.array(array)) for name, array in arrays.items()]))
         mx.eval(self.optimizer.state)
+
+    def prepare_inputs(self, inputs):
+        return [tuple(map(self.host_array, batch)) for batch in zip(*inputs)]
 
     def infer(self, batches):
         self.implementation.predict(self.predict_step, batches)

@@ -30,10 +30,10 @@ class Images(Dataset):
         return mx.nd.image.to_tensor(image), self.labels[index]
 
 
-def make_loader(images_file, labels_file):
+def make_loader(images_file, labels_file, batch_size=32):
     """Return the batches of one epoch; every iteration shuffles anew."""
     images = Images(images_file, labels_file)
-    return DataLoader(images, batch_size=32, shuffle=True, last_batch="discard", num_workers=2)
+    return DataLoader(images, batch_size=batch_size, shuffle=True, last_batch="discard", num_workers=2)
 
 
 def train(network, trainer, batches):

@@ -9,7 +9,7 @@ from .cifar10_keras_cnn_module import init_optimizer, make_module, make_symbol, 
 __all__ = ["init_optimizer", "make_loader", "make_module", "make_symbol", "train"]
 
 
-def make_loader(images_file, labels_file):
+def make_loader(images_file, labels_file, batch_size=32):
     """Return the batches of one epoch as a module takes them; after a reset they are shuffled anew."""
-    loader = cifar10_keras_cnn_loader.make_loader(images_file, labels_file)
+    loader = cifar10_keras_cnn_loader.make_loader(images_file, labels_file, batch_size)
     return mx.contrib.io.DataLoaderIter(loader, data_name="image")

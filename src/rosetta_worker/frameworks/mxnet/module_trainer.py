@@ -1,4 +1,4 @@
-"""The verbs on MXNet's Module API."""
+"""The methods on MXNet's Module API."""
 
 import itertools
 import json
@@ -21,13 +21,13 @@ class ModuleTrainer:
         self.symbol = implementation.make_symbol(**workload["options"])
         if not dropout:
             self.symbol = changed(self.symbol, "Dropout", p=0)
-        batch_size = workload["batch_size"]
+        self.batch_size = workload["batch_size"]
         dtypes = {"pixels": self.dtype, "tokens": "int32"}
         self.inputs = [
-            mx.io.DataDesc(i["name"], (batch_size, *i["shape"]), np.dtype(dtypes[i["kind"]]))
+            mx.io.DataDesc(i["name"], (self.batch_size, *i["shape"]), np.dtype(dtypes[i["kind"]]))
             for i in workload["inputs"]
         ]
-        self.labels = [mx.io.DataDesc("softmax_label", (batch_size,), np.dtype(self.dtype))]
+        self.labels = [mx.io.DataDesc("softmax_label", (self.batch_size,), np.dtype(self.dtype))]
         if not self.trained:
             self.module = self.predictor = implementation.make_module(self.symbol, self.inputs)
             return
@@ -85,8 +85,6 @@ class ModuleTrainer:
         return loss, {name: gradient / len(labels) for name, gradient in gradients.items()}
 
     def prepare(self, inputs, labels):
-        if not self.trained:
-            return [mx.io.DataBatch(host_tensors(batch)) for batch in zip(*inputs)]
         labels = labels.astype(self.dtype)
         return [mx.io.DataBatch(host_tensors(batch), host_tensors([y])) for *batch, y in zip(*inputs, labels)]
 
@@ -98,7 +96,7 @@ class ModuleTrainer:
         return np.array([loss])
 
     def open_files(self, images, labels):
-        self.batches = endless(self.implementation.make_loader(images, labels))
+        self.batches = endless(self.implementation.make_loader(images, labels, self.batch_size))
 
     def train_from_files(self, steps):
         return self.train(itertools.islice(self.batches, steps))
@@ -111,6 +109,9 @@ class ModuleTrainer:
 
     def load_optimizer_state(self, arrays):
         states.load(self.module._updater, arrays)
+
+    def prepare_inputs(self, inputs):
+        return [mx.io.DataBatch(host_tensors(batch)) for batch in zip(*inputs)]
 
     def infer(self, batches):
         self.implementation.predict(self.module, batches)

@@ -8,7 +8,7 @@ from .trainer import GluonTrainer
 
 
 class Trainer(GluonTrainer):
-    """The verbs; the loop is written out, since each context gets a part of a batch."""
+    """The methods; the loop is written out, since each context gets a part of a batch."""
 
     def __init__(self, implementation, workload, variants, device, dropout, seed, replicas):
         if "module" in variants:

@@ -83,8 +83,8 @@ def make_network():
 
 
 def predict(network, batches):
-    """Predict on batches of (images, labels), the latter of no use here, and return the features."""
+    """Predict on batches of images and return the features."""
     features = []
-    for images, _ in batches:
+    for (images,) in batches:
         features.append(network(images))
     return features

@@ -1,4 +1,4 @@
-"""The verbs in MXNet: here those on Gluon's blocks, in ``module_trainer.py`` those on the Module API."""
+"""The methods in MXNet: here on Gluon's blocks, in ``module_trainer.py`` on the Module API."""
 
 import importlib
 import itertools
@@ -13,7 +13,7 @@ from .module_trainer import ModuleTrainer
 
 
 def Trainer(implementation, workload, variants, device, dropout, seed):
-    """Return the verbs on the interface that the variants name, with its own implementation of the workload."""
+    """Return the methods on the interface that the variants name, with its own implementation of the workload."""
     mx.random.seed(seed)
     np.random.seed(seed)  # MXNet's loader shuffles by NumPy
     if "module" in variants:
@@ -73,7 +73,7 @@ class GluonTrainer:
         return np.array([loss.asscalar() for loss in losses])
 
     def open_files(self, images, labels):
-        loader = self.implementation.make_loader(images, labels)
+        loader = self.implementation.make_loader(images, labels, self.workload["batch_size"])
         self.batches = itertools.chain.from_iterable(itertools.repeat(loader))
 
     def train_from_files(self, steps):
@@ -92,6 +92,9 @@ class GluonTrainer:
     def updater(self):
         """What holds the optimiser's state, for which MXNet has no public name."""
         return self.trainer._updaters[0]
+
+    def prepare_inputs(self, inputs):
+        return [tuple(map(host_tensor, batch)) for batch in zip(*inputs)]
 
     def infer(self, batches):
         self.implementation.predict(self.network, batches)

@@ -1,4 +1,4 @@
-"""The verbs in NumPy: float64 throughout, gradients by autograd."""
+"""The methods in NumPy: float64 throughout, gradients by autograd."""
 
 import sys
 
@@ -6,10 +6,10 @@ import numpy as np
 from autograd import value_and_grad
 
 from . import kinks
+from .batch_selection import SelectedBatches, SelectedSamples
 from .layers import softmax_cross_entropy
 from .mode import Mode
 from .optimizers import VARIANTS as OPTIMIZER_VARIANTS
-from .steadiness import SteadyBatches, SteadySamples
 
 
 class Trainer:
@@ -82,26 +82,29 @@ class Trainer:
             elif hasattr(self.update, kind):
                 setattr(self.update, kind, int(array))
 
+    def prepare_inputs(self, inputs):
+        return list(zip(*exact(inputs)))
+
     def infer(self, batches):
-        for inputs, _ in batches:
+        for inputs in batches:
             self.predict(inputs)
 
-    def steady_batches(self, inputs, labels, batch_size, steps):
-        """Choose training batches whose gradients hang least on rounding; only the reference has this verb.
+    def select_batches(self, inputs, labels, batch_size, steps):
+        """Select well-conditioned training batches, whose gradients hang least on rounding; only the reference can.
 
         Takes candidates, each input (n, …) and labels (n,), in ``steps`` equal parts; trains a step on those
         ``batch_size`` samples of each part that keep farthest from every kink at that step's parameters, the first
         ones where there are no kinks. Returns their positions and the smallest margin among them.
         """
-        steady = SteadyBatches(self) if self.normalises else SteadySamples(self)
-        chosen, smallest = [], sys.float_info.max
+        selection = SelectedBatches(self) if self.normalises else SelectedSamples(self)
+        selected, smallest = [], sys.float_info.max
         for step, part in enumerate(np.array_split(np.arange(len(labels)), steps)):
             modes = [self.training] if step else [self.training, self.prediction]  # the first is predicted too
-            batch, margin = steady.choose([x[part] for x in inputs], labels[part], batch_size, modes)
+            batch, margin = selection.select([x[part] for x in inputs], labels[part], batch_size, modes)
             smallest = min(smallest, margin)
-            chosen.append(part[batch])
-            self.train(self.prepare([x[None, chosen[-1]] for x in inputs], labels[None, chosen[-1]]))
-        return np.concatenate(chosen), smallest
+            selected.append(part[batch])
+            self.train(self.prepare([x[None, selected[-1]] for x in inputs], labels[None, selected[-1]]))
+        return np.concatenate(selected), smallest
 
 
 def exact(inputs):

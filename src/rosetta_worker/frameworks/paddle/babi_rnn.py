@@ -15,6 +15,7 @@ class Network(nn.Layer):
         self.question_embedding = nn.Embedding(vocabulary, 50)
         self.dropout2 = nn.Dropout(0.3)
         # PaddlePaddle adds up two biases, where the workload has one: the second stays zero.
+        # Not by trainable=False: its LSTM has no backward pass without every bias's gradient (Paddle's issue 58158).
         unused = paddle.ParamAttr(initializer=nn.initializer.Constant(0.0), learning_rate=0.0)
         self.question_lstm = nn.LSTM(50, 50, bias_hh_attr=unused)
         self.lstm = nn.LSTM(50, 50, bias_hh_attr=unused)

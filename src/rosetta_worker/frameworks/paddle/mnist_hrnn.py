@@ -10,6 +10,7 @@ class Network(nn.Layer):
     def __init__(self):
         super().__init__()
         # PaddlePaddle adds up two biases, where the workload has one: the second stays zero.
+        # Not by trainable=False: its LSTM has no backward pass without every bias's gradient (Paddle's issue 58158).
         unused = paddle.ParamAttr(initializer=nn.initializer.Constant(0.0), learning_rate=0.0)
         self.row_lstm = nn.LSTM(1, 128, bias_hh_attr=unused)
         self.image_lstm = nn.LSTM(128, 128, bias_hh_attr=unused)

@@ -11,11 +11,11 @@ from . import trainer
 
 
 class Trainer(trainer.Trainer):
-    """The verbs; only training goes through DataParallel."""
+    """The methods; only training goes through DataParallel."""
 
-    def __init__(self, implementation, workload, variants, device, dropout, seed, replicas, rank, meeting):
+    def __init__(self, implementation, workload, variants, device, dropout, seed, replicas, rank, rendezvous):
         if not distributed.is_initialized():  # a process's replicas meet once, for all the networks it will have
-            meet(replicas, rank, meeting)
+            meet(replicas, rank, rendezvous)
         super().__init__(implementation, workload, variants, device, dropout, seed + 1000 * rank)
         self.rank = rank
         self.parallel = paddle.DataParallel(self.network)
@@ -29,19 +29,19 @@ class Trainer(trainer.Trainer):
         return paddle.stack(losses).numpy()
 
 
-def meet(replicas, rank, meeting):
-    """Join the other processes at the first one's address, which it leaves in the file ``meeting``.
+def meet(replicas, rank, rendezvous):
+    """Join the other processes at the first one's address, which it leaves in the file ``rendezvous``.
 
     These variables are what PaddlePaddle's launcher would set.
     """
     if rank == 0:
         with socket.create_server(("127.0.0.1", 0)) as free:
             address = "{}:{}".format(*free.getsockname())
-        with open(meeting + ".part", "w") as file:
+        with open(rendezvous + ".part", "w") as file:
             file.write(address)
-        os.rename(meeting + ".part", meeting)
+        os.rename(rendezvous + ".part", rendezvous)
     else:
-        address = address_of_the_first(meeting)
+        address = address_of_the_first(rendezvous)
     os.environ["PADDLE_DISTRI_BACKEND"] = "gloo"
     os.environ["PADDLE_TRAINER_ID"] = str(rank)
     os.environ["PADDLE_TRAINERS_NUM"] = str(replicas)
@@ -50,11 +50,11 @@ def meet(replicas, rank, meeting):
     distributed.init_parallel_env()
 
 
-def address_of_the_first(meeting):
+def address_of_the_first(rendezvous):
     """Wait until somebody listens there: left to itself PaddlePaddle tries only every three seconds."""
     while True:
         try:
-            with open(meeting) as file:
+            with open(rendezvous) as file:
                 host, port = file.read().split(":")
             socket.create_connection((host, int(port))).close()
             return "{}:{}".format(host, port)

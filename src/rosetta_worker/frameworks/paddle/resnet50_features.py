@@ -67,9 +67,9 @@ class Network(nn.Layer):
 
 @paddle.no_grad()
 def predict(model, batches):
-    """Predict on batches of (images, labels), the latter of no use here, and return the features."""
+    """Predict on batches of images and return the features."""
     model.eval()
     features = []
-    for images, _ in batches:
+    for (images,) in batches:
         features.append(model(images))
     return features

@@ -1,4 +1,4 @@
-"""The verbs in PaddlePaddle."""
+"""The methods in PaddlePaddle."""
 
 import itertools
 
@@ -13,11 +13,12 @@ class Trainer:
     """An ``nn.Layer`` and a ``paddle.optimizer`` optimiser in a plain loop."""
 
     def __init__(self, implementation, workload, variants, device, dropout, seed):
-        paddle.set_device("cpu")
+        paddle.set_device("gpu" if device == "cuda" else device)
         paddle.seed(seed)
         paddle.set_default_dtype(workload["dtype"])
         self.implementation = implementation
         self.trained = workload["trained"]
+        self.batch_size = workload["batch_size"]
         self.specifications = workload["parameters"]
         self.network = implementation.Network(**workload["options"])
         self.tensors = layout.tensors(self.network, self.specifications)
@@ -98,15 +99,18 @@ class Trainer:
         optimizer.set_state_dict(state)
 
     def plain_optimizer(self):
-        """A text that has a schedule of the learning rate returns it beside the optimiser, whose state has it too."""
+        """Return the optimiser, whose state has its schedule too: an implementation that has one returns both."""
         return self.optimizer[0] if isinstance(self.optimizer, tuple) else self.optimizer
 
     def open_files(self, images, labels):
-        loader = self.implementation.make_loader(images, labels)
+        loader = self.implementation.make_loader(images, labels, self.batch_size)
         self.batches = itertools.chain.from_iterable(itertools.repeat(loader))
 
     def train_from_files(self, steps):
         return self.train(itertools.islice(self.batches, steps))
+
+    def prepare_inputs(self, inputs):
+        return [tuple(map(paddle.to_tensor, batch)) for batch in zip(*inputs)]
 
     def infer(self, batches):
         """Return when the outputs are in NumPy's hands: that waits for what is still computed."""

@@ -3,7 +3,8 @@
 import pytensor
 import pytensor.tensor as pt
 
-from .layers import Conv2D, Dense, Dropout, max_pool, relu, zeros_like
+from .layers import Conv2D, Dense, Dropout, max_pool, relu
+from .optimizers import SGD
 
 
 class Network:
@@ -46,21 +47,9 @@ def loss_function(logits, labels):
     return -log_probabilities[pt.arange(labels.shape[0]), labels].mean()
 
 
-class Optimizer:
+def make_optimizer(parameters):
     """SGD with momentum: no unit gain, no Nesterov."""
-
-    def __init__(self, parameters):
-        self.parameters = parameters
-        self.velocities = [zeros_like(w) for w in parameters]
-        self.state = self.velocities
-
-    def updates(self, loss, learning_rate=0.01, momentum=0.9):
-        """Pair each variable that a step changes with the expression of its new value."""
-        updates = []
-        for w, v, g in zip(self.parameters, self.velocities, pytensor.grad(loss, self.parameters)):
-            new_v = momentum * v + g
-            updates += [(v, new_v), (w, w - learning_rate * new_v)]
-        return updates
+    return SGD(parameters, learning_rate=0.01, momentum=0.9)
 
 
 def make_train_function(network, optimizer):

@@ -1,10 +1,10 @@
 """Keras' convolutional network on augmented CIFAR-10 in PyTensor."""
 
-import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from .layers import Conv2D, Dense, Dropout, max_pool, parameter, relu, zeros_like
+from .layers import Conv2D, Dense, Dropout, max_pool, relu
+from .optimizers import RMSprop
 
 
 class Network:
@@ -47,23 +47,9 @@ def loss_function(logits, labels):
     return -log_probabilities[pt.arange(labels.shape[0]), labels].mean()
 
 
-class Optimizer:
+def make_optimizer(parameters):
     """RMSprop, ε outside the root, with a learning rate that slowly falls."""
-
-    def __init__(self, parameters):
-        self.parameters = parameters
-        self.steps_done = parameter(np.zeros(()))
-        self.mean_squares = [zeros_like(w) for w in parameters]
-        self.state = [self.steps_done, *self.mean_squares]
-
-    def updates(self, loss, learning_rate=1e-4, rho=0.9, epsilon=1e-7, decay=1e-6):
-        """Pair each variable that a step changes with the expression of its new value."""
-        rate = learning_rate / (1 + decay * self.steps_done)
-        updates = [(self.steps_done, self.steps_done + 1)]
-        for w, v, g in zip(self.parameters, self.mean_squares, pytensor.grad(loss, self.parameters)):
-            new_v = rho * v + (1 - rho) * g**2
-            updates += [(v, new_v), (w, w - rate * g / (pt.sqrt(new_v) + epsilon))]
-        return updates
+    return RMSprop(parameters, learning_rate=1e-4, rho=0.9, epsilon=1e-7, decay=1e-6)
 
 
 def make_train_function(network, optimizer):

@@ -1,10 +1,10 @@
 """The TPU article's batch-normalised network on CIFAR-10 in PyTensor."""
 
-import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from .layers import BatchNorm, Conv2D, Dense, Dropout, max_pool, parameter, relu, zeros_like
+from .layers import BatchNorm, Conv2D, Dense, Dropout, max_pool, relu
+from .optimizers import Adam
 
 
 class Network:
@@ -51,26 +51,9 @@ def loss_function(logits, labels):
     return -log_probabilities[pt.arange(labels.shape[0]), labels].mean()
 
 
-class Optimizer:
+def make_optimizer(parameters):
     """Adam as Keras has it: ε is added before the bias correction."""
-
-    def __init__(self, parameters):
-        self.parameters = parameters
-        self.steps_done = parameter(np.zeros(()))
-        self.means = [zeros_like(w) for w in parameters]
-        self.mean_squares = [zeros_like(w) for w in parameters]
-        self.state = [self.steps_done, *self.means, *self.mean_squares]
-
-    def updates(self, loss, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
-        """Pair each variable that a step changes with the expression of its new value."""
-        t = self.steps_done + 1
-        rate = learning_rate * pt.sqrt(1 - beta_2**t) / (1 - beta_1**t)
-        updates = [(self.steps_done, t)]
-        for w, m, v, g in zip(self.parameters, self.means, self.mean_squares, pytensor.grad(loss, self.parameters)):
-            new_m = beta_1 * m + (1 - beta_1) * g
-            new_v = beta_2 * v + (1 - beta_2) * g**2
-            updates += [(m, new_m), (v, new_v), (w, w - rate * new_m / (pt.sqrt(new_v) + epsilon))]
-        return updates
+    return Adam(parameters, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7)
 
 
 def make_train_function(network, optimizer):

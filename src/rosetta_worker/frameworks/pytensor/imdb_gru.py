@@ -1,10 +1,10 @@
 """The "Rosetta Stone" GRU on IMDB reviews in PyTensor."""
 
-import numpy as np
 import pytensor
 import pytensor.tensor as pt
 
-from .layers import GRU, Dense, Embedding, parameter, zeros_like
+from .layers import GRU, Dense, Embedding
+from .optimizers import Adam
 
 
 class Network:
@@ -32,26 +32,9 @@ def loss_function(logits, labels):
     return -log_probabilities[pt.arange(labels.shape[0]), labels].mean()
 
 
-class Optimizer:
+def make_optimizer(parameters):
     """Adam as in the paper: ε is added to the corrected root."""
-
-    def __init__(self, parameters):
-        self.parameters = parameters
-        self.steps_done = parameter(np.zeros(()))
-        self.means = [zeros_like(w) for w in parameters]
-        self.mean_squares = [zeros_like(w) for w in parameters]
-        self.state = [self.steps_done, *self.means, *self.mean_squares]
-
-    def updates(self, loss, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
-        """Pair each variable that a step changes with the expression of its new value."""
-        t = self.steps_done + 1
-        updates = [(self.steps_done, t)]
-        for w, m, v, g in zip(self.parameters, self.means, self.mean_squares, pytensor.grad(loss, self.parameters)):
-            new_m = beta_1 * m + (1 - beta_1) * g
-            new_v = beta_2 * v + (1 - beta_2) * g**2
-            mean, root = new_m / (1 - beta_1**t), pt.sqrt(new_v / (1 - beta_2**t))
-            updates += [(m, new_m), (v, new_v), (w, w - learning_rate * mean / (root + epsilon))]
-        return updates
+    return Adam(parameters, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8, epsilon_after_correction=True)
 
 
 def make_train_function(network, optimizer):

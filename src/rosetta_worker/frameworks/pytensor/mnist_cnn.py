@@ -3,7 +3,8 @@
 import pytensor
 import pytensor.tensor as pt
 
-from .layers import Conv2D, Dense, Dropout, max_pool, relu, zeros_like
+from .layers import Conv2D, Dense, Dropout, max_pool, relu
+from .optimizers import Adadelta
 
 
 class Network:
@@ -39,24 +40,9 @@ def loss_function(logits, labels):
     return -log_probabilities[pt.arange(labels.shape[0]), labels].mean()
 
 
-class Optimizer:
+def make_optimizer(parameters):
     """Adadelta, ε inside both roots."""
-
-    def __init__(self, parameters):
-        self.parameters = parameters
-        self.mean_squares = [zeros_like(w) for w in parameters]
-        self.mean_square_steps = [zeros_like(w) for w in parameters]
-        self.state = self.mean_squares + self.mean_square_steps
-
-    def updates(self, loss, learning_rate=1.0, rho=0.95, epsilon=1e-7):
-        """Pair each variable that a step changes with the expression of its new value."""
-        updates = []
-        gradients = pytensor.grad(loss, self.parameters)
-        for w, v, u, g in zip(self.parameters, self.mean_squares, self.mean_square_steps, gradients):
-            new_v = rho * v + (1 - rho) * g**2
-            d = pt.sqrt(u + epsilon) / pt.sqrt(new_v + epsilon) * g
-            updates += [(v, new_v), (u, rho * u + (1 - rho) * d**2), (w, w - learning_rate * d)]
-        return updates
+    return Adadelta(parameters, learning_rate=1.0, rho=0.95, epsilon=1e-7)
 
 
 def make_train_function(network, optimizer):

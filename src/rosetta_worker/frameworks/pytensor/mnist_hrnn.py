@@ -3,7 +3,8 @@
 import pytensor
 import pytensor.tensor as pt
 
-from .layers import LSTM, Dense, zeros_like
+from .layers import LSTM, Dense
+from .optimizers import RMSprop
 
 
 class Network:
@@ -33,21 +34,9 @@ def loss_function(logits, labels):
     return -log_probabilities[pt.arange(labels.shape[0]), labels].mean()
 
 
-class Optimizer:
+def make_optimizer(parameters):
     """RMSprop, ε outside the root."""
-
-    def __init__(self, parameters):
-        self.parameters = parameters
-        self.mean_squares = [zeros_like(w) for w in parameters]
-        self.state = self.mean_squares
-
-    def updates(self, loss, learning_rate=0.001, rho=0.9, epsilon=1e-7):
-        """Pair each variable that a step changes with the expression of its new value."""
-        updates = []
-        for w, v, g in zip(self.parameters, self.mean_squares, pytensor.grad(loss, self.parameters)):
-            new_v = rho * v + (1 - rho) * g**2
-            updates += [(v, new_v), (w, w - learning_rate * g / (pt.sqrt(new_v) + epsilon))]
-        return updates
+    return RMSprop(parameters, learning_rate=0.001, rho=0.9, epsilon=1e-7)
 
 
 def make_train_function(network, optimizer):

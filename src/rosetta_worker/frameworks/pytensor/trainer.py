@@ -1,4 +1,4 @@
-"""The verbs in PyTensor."""
+"""The methods in PyTensor."""
 
 from functools import cached_property
 
@@ -27,7 +27,7 @@ class Trainer:
         self.variables = layout.variables(self.network, self.specifications)
         if self.trained:
             self.trainable = [v for v, p in zip(self.variables, self.specifications) if p["trainable"]]
-            self.optimizer = implementation.Optimizer(self.trainable)
+            self.optimizer = implementation.make_optimizer(self.trainable)
             self.train_function = implementation.make_train_function(self.network, self.optimizer)
         else:
             self.predict_function = implementation.make_predict_function(self.network)
@@ -64,8 +64,7 @@ class Trainer:
         return float(loss), self.canonical(gradients, [p for p in self.specifications if p["trainable"]])
 
     def prepare(self, inputs, labels):
-        arrays = (*inputs, labels.astype(np.int32)) if self.trained else inputs
-        return [tuple(map(images_to_channels_last, batch)) for batch in zip(*arrays)]
+        return [tuple(map(images_to_channels_last, batch)) for batch in zip(*inputs, labels.astype(np.int32))]
 
     def train(self, batches):
         return np.array(self.implementation.train(self.train_function, batches))
@@ -81,6 +80,9 @@ class Trainer:
     def load_optimizer_state(self, arrays):
         for index, state in enumerate(self.optimizer.state):
             state.set_value(arrays[str(index)])
+
+    def prepare_inputs(self, inputs):
+        return [tuple(map(images_to_channels_last, batch)) for batch in zip(*inputs)]
 
     def infer(self, batches):
         self.implementation.predict(self.predict_function, batches)

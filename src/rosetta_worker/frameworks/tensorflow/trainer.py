@@ -62,8 +62,7 @@ class Trainer:
         return float(loss), self.canonical(gradients, self.trainable)
 
     def prepare(self, inputs, labels):
-        arrays = (*inputs, labels) if self.trained else inputs
-        return [tuple(map(host_tensor, batch)) for batch in zip(*arrays)]
+        return [tuple(map(host_tensor, batch)) for batch in zip(*inputs, labels)]
 
     def train(self, batches):
         losses = tf.stack(self.implementation.train(self.train_step, batches)).numpy()
@@ -87,6 +86,9 @@ class Trainer:
 
     def train_from_files(self, steps):
         return self.train(itertools.islice(self.batches, steps))
+
+    def prepare_inputs(self, inputs):
+        return [tuple(map(host_tensor, batch)) for batch in zip(*inputs)]
 
     def infer(self, batches):
         self.implementation.predict(self.predict_step, batches)

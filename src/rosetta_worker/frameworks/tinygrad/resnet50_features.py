@@ -73,8 +73,8 @@ def make_predict_step(network):
 
 
 def predict(predict_step, batches):
-    """Predict on batches of (images, labels), the latter of no use here, and return the features."""
+    """Predict on batches of images and return the features."""
     features = []
-    for images, _ in batches:
+    for (images,) in batches:
         features.append(predict_step(images).numpy())  # at once: the next batch's go to the same place
     return features

@@ -1,4 +1,4 @@
-"""The verbs in tinygrad."""
+"""The methods in tinygrad."""
 
 import numpy as np
 from tinygrad import Tensor, TinyJit
@@ -96,6 +96,9 @@ class Trainer:
         """Return the optimiser's own tensors; the others that it holds are the network's."""
         state = get_state_dict(self.optimizer)
         return {name: tensor for name, tensor in state.items() if name.split(".")[0] not in ("params", "buffers")}
+
+    def prepare_inputs(self, inputs):
+        return [tuple(map(Tensor, batch)) for batch in zip(*inputs)]
 
     def infer(self, batches):
         self.implementation.predict(self.predict_step(batches[0]), batches)

@@ -69,9 +69,9 @@ class Network(nn.Module):
 
 @torch.inference_mode()
 def predict(model, batches, device):
-    """Predict on batches of (images, labels), the latter of no use here, and return the features."""
+    """Predict on batches of images and return the features."""
     model.eval()
     features = []
-    for images, _ in batches:
+    for (images,) in batches:
         features.append(model(images.to(device)))
     return features

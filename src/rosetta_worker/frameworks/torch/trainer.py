@@ -79,6 +79,9 @@ class Trainer:
         batches = itertools.islice(self.batches, steps)
         return self.train((*self.in_memory_format(inputs), y) for *inputs, y in batches)
 
+    def prepare_inputs(self, inputs):
+        return [tuple(self.host_tensors(batch)) for batch in zip(*inputs)]
+
     def infer(self, batches):
         """Return when the outputs are in the host's memory: that waits for the device."""
         outputs = self.implementation.predict(self.model, batches, self.device)

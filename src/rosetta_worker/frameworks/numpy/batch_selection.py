@@ -1,4 +1,4 @@
-"""Chooses the batches of a proof among candidates: those whose gradients hang least on rounding."""
+"""Selects a proof's batches among candidates: the best conditioned, whose gradients hang least on rounding."""
 
 import copy
 
@@ -8,10 +8,10 @@ from .margins import watch_margins
 
 STRETCH = 1e-5
 """How much longer and shorter the twins' steps are: about what constants make of them that went through float32."""
-STEADY = 5
-"""A batch is steady if the twins end no farther from the exact run than this many times their stretch."""
+WELL_CONDITIONED = 5
+"""A batch is well-conditioned if the twins end no farther from the exact run than this many times their stretch."""
 FINALISTS = 30
-"""How many batches are tried, from the largest margin on, until a steady one is found."""
+"""How many batches are tried, from the largest margin on, until a well-conditioned one is found."""
 
 
 def margins(trainer, inputs, mode):
@@ -21,14 +21,14 @@ def margins(trainer, inputs, mode):
     return nearest
 
 
-class SteadySamples:
-    """Chooses the samples with the largest margins, each for itself; the first ones where there are no kinks."""
+class SelectedSamples:
+    """Selects the samples with the largest margins, each for itself; the first ones where there are no kinks."""
 
     def __init__(self, trainer):
         self.trainer = trainer
 
-    def choose(self, inputs, labels, batch_size, modes):
-        """Return the chosen samples' positions and the smallest of their margins."""
+    def select(self, inputs, labels, batch_size, modes):
+        """Return the selected samples' positions and the smallest of their margins."""
         pieces = np.split(np.arange(len(labels)), len(labels) // batch_size)
         found = np.full(len(labels), np.inf)
         for piece in pieces:
@@ -39,8 +39,8 @@ class SteadySamples:
         return np.sort(order), found[order[-1]]
 
 
-class SteadyBatches:
-    """Chooses one of the batches that the samples make, for networks with batch normalisation.
+class SelectedBatches:
+    """Selects one of the batches that the samples make, for networks with batch normalisation.
 
     That lets each sample's margins hang on the whole batch, so that whole batches must be tried. It also lets the terms
     of a gradient cancel, so that little but their rounding is left, of which Adam's first steps know the sign only. And
@@ -54,8 +54,8 @@ class SteadyBatches:
         self.initial = dict(trainer.values)
         self.twins = [_Run(trainer, np.float32, stretch) for stretch in (STRETCH, -STRETCH)]
 
-    def choose(self, inputs, labels, batch_size, modes):
-        """Return the chosen samples' positions and the smallest of their margins."""
+    def select(self, inputs, labels, batch_size, modes):
+        """Return the selected samples' positions and the smallest of their margins."""
         batches = np.arange(len(labels)).reshape(-1, batch_size)
         smallest = [min(margins(self.trainer, [x[b] for x in inputs], mode).min() for mode in modes) for b in batches]
         run = _Run(self.trainer, np.float64)
@@ -64,7 +64,7 @@ class SteadyBatches:
             batch = [x[batches[index]] for x in inputs], labels[batches[index]]
             exact, twins = run.further(*batch), [twin.further(*batch) for twin in self.twins]
             found.append((max(self.distance(twin, exact) for twin in twins), index, twins))
-            if found[-1][0] <= STEADY * STRETCH:
+            if found[-1][0] <= WELL_CONDITIONED * STRETCH:
                 break
         _, best, self.twins = min(found, key=lambda tried: tried[0])
         return batches[best], smallest[best]
