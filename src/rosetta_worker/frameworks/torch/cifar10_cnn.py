@@ -1,8 +1,8 @@
 """The "Rosetta Stone" convolutional network on CIFAR-10 in PyTorch."""
 
 import torch
+import torch.nn.functional as F
 from torch import nn
-from torch.nn.functional import max_pool2d
 
 
 class Network(nn.Module):
@@ -22,15 +22,15 @@ class Network(nn.Module):
 
     def forward(self, x):
         """Map images, (batch, 3, 32, 32), to logits, (batch, 10)."""
-        x = torch.relu(self.conv1(x))
-        x = torch.relu(max_pool2d(self.conv2(x), 2))
+        x = F.relu(self.conv1(x))
+        x = F.relu(F.max_pool2d(self.conv2(x), 2))
         x = self.dropout1(x)
 
-        x = torch.relu(self.conv3(x))
-        x = torch.relu(max_pool2d(self.conv4(x), 2))
+        x = F.relu(self.conv3(x))
+        x = F.relu(F.max_pool2d(self.conv4(x), 2))
         x = self.dropout2(x)
 
-        x = torch.relu(self.dense1(torch.flatten(x, 1)))
+        x = F.relu(self.dense1(torch.flatten(x, 1)))
         x = self.dropout3(x)
         return self.dense2(x)
 

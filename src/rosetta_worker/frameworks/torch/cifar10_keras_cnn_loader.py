@@ -1,8 +1,12 @@
-"""Keras' convolutional network on CIFAR-10 in PyTorch, fed by a DataLoader."""
+"""Keras' convolutional network on CIFAR-10 in PyTorch, fed by a DataLoader.
+
+The augmentation is written out and not taken from ``torchvision.transforms.v2``, because the torchvision of the package
+index is built for CUDA and can't be imported beside a CPU build of PyTorch (pytorch/vision issue 9085).
+"""
 
 import numpy as np
 import torch
-from torch.nn.functional import pad
+import torch.nn.functional as F
 from torch.utils.data import DataLoader, Dataset
 
 # The network and its training don't depend on where the batches come from.
@@ -23,7 +27,7 @@ class Images(Dataset):
 
     def __getitem__(self, index):
         image = torch.tensor(self.images[index], dtype=torch.float32) / 255
-        image = pad(image, (3, 3, 3, 3), mode="replicate")
+        image = F.pad(image, (3, 3, 3, 3), mode="replicate")
         top, left = torch.randint(0, 7, (2,)).tolist()
         image = image[:, top : top + 32, left : left + 32]
         if torch.rand(()) < 0.5:

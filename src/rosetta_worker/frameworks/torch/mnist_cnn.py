@@ -1,8 +1,8 @@
 """The convolutional network on MNIST in PyTorch."""
 
 import torch
+import torch.nn.functional as F
 from torch import nn
-from torch.nn.functional import max_pool2d
 
 
 class Network(nn.Module):
@@ -19,11 +19,11 @@ class Network(nn.Module):
 
     def forward(self, x):
         """Map images, (batch, 1, 28, 28), to logits, (batch, 10)."""
-        x = torch.relu(self.conv1(x))
-        x = torch.relu(self.conv2(x))
-        x = self.dropout1(max_pool2d(x, 2))
+        x = F.relu(self.conv1(x))
+        x = F.relu(self.conv2(x))
+        x = self.dropout1(F.max_pool2d(x, 2))
 
-        x = torch.relu(self.dense1(torch.flatten(x, 1)))
+        x = F.relu(self.dense1(torch.flatten(x, 1)))
         x = self.dropout2(x)
         return self.dense2(x)
 

@@ -1,6 +1,7 @@
 """The multi-layer perceptron on MNIST in PyTorch."""
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -17,8 +18,8 @@ class Network(nn.Module):
 
     def forward(self, x):
         """Map images, (batch, 784), to logits, (batch, 10)."""
-        x = self.dropout1(torch.relu(self.dense1(x)))
-        x = self.dropout2(torch.relu(self.dense2(x)))
+        x = self.dropout1(F.relu(self.dense1(x)))
+        x = self.dropout2(F.relu(self.dense2(x)))
         return self.dense3(x)
 
 

@@ -10,7 +10,7 @@ from . import trainer
 
 
 class Trainer(trainer.Trainer):
-    """The verbs; only training goes through DistributedDataParallel."""
+    """The trainer's methods; only training goes through DistributedDataParallel."""
 
     def __init__(self, implementation, workload, variants, device, dropout, seed, replicas, rank, meeting):
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # all replicas are in this machine

@@ -7,8 +7,8 @@ stride.
 from collections import OrderedDict
 
 import torch
+import torch.nn.functional as F
 from torch import nn
-from torch.nn.functional import max_pool2d
 
 
 def convolution(in_channels, out_channels, kernel_size, stride=1):
@@ -31,9 +31,9 @@ class Bottleneck(nn.Module):
 
     def forward(self, x):
         """Map (batch, in_channels, height, width) to (batch, 4 · width, height / stride, width / stride)."""
-        y = torch.relu(self.a(x))
-        y = torch.relu(self.b(y))
-        return torch.relu(self.c(y) + self.shortcut(x))
+        y = F.relu(self.a(x))
+        y = F.relu(self.b(y))
+        return F.relu(self.c(y) + self.shortcut(x))
 
 
 def stage(in_channels, width, blocks, stride):
@@ -57,8 +57,8 @@ class Network(nn.Module):
 
     def forward(self, x):
         """Map images, (batch, 3, 224, 224), to features, (batch, 2048)."""
-        x = torch.relu(self.stem(x))
-        x = max_pool2d(x, 3, stride=2, padding=1)
+        x = F.relu(self.stem(x))
+        x = F.max_pool2d(x, 3, stride=2, padding=1)
 
         x = self.stage1(x)
         x = self.stage2(x)

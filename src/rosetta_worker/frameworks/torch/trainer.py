@@ -1,4 +1,4 @@
-"""The verbs in PyTorch."""
+"""The trainer's methods in PyTorch."""
 
 import itertools
 
@@ -15,8 +15,7 @@ class Trainer:
 
     def __init__(self, implementation, workload, variants, device, dropout, seed):
         torch.manual_seed(seed)
-        torch.backends.cuda.matmul.allow_tf32 = "tf32" in variants
-        torch.backends.cudnn.allow_tf32 = "tf32" in variants
+        set_precision("tf32" if "tf32" in variants else "ieee")
         self.implementation = implementation
         self.trained = workload["trained"]
         self.device = torch.device(device)
@@ -112,7 +111,7 @@ class Trainer:
             scheduler.last_epoch = int(steps)
 
     def optimizer_and_schedulers(self):
-        """A text that has schedules of the learning rate returns them after the optimiser."""
+        """An implementation that has schedules of the learning rate returns them after the optimiser."""
         optimizer, *schedulers = self.optimizer if isinstance(self.optimizer, tuple) else (self.optimizer,)
         return optimizer, schedulers
 
@@ -129,6 +128,16 @@ class Trainer:
         if self.channels_last:  # a memory format of images, not of tokens or sequences
             tensors = [t.contiguous(memory_format=torch.channels_last) if t.ndim == 4 else t for t in tensors]
         return tensors
+
+
+def set_precision(precision):
+    """Have a GPU compute in "ieee" or "tf32"; what is set for cuDNN doesn't reach its parts (PyTorch issue 179445)."""
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    if not hasattr(cudnn, "conv"):  # before PyTorch 2.9
+        matmul.allow_tf32 = cudnn.allow_tf32 = precision == "tf32"
+        return
+    for operations in (matmul, cudnn, cudnn.conv, cudnn.rnn):
+        operations.fp32_precision = precision
 
 
 class Autocast(nn.Module):
