@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from .layers import LSTM, Dense, Dropout, Embedding
+from .optimizers import Adam
 
 
 class Network(tf.Module):
@@ -38,32 +39,9 @@ def loss_function(labels, logits):
     return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
 
 
-class Optimizer(tf.Module):
-    """Adam by TensorFlow's own operation, which adds ε before the bias correction, as Keras does."""
-
-    def __init__(self, variables, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
-        super().__init__()
-        self.learning_rate, self.beta_1, self.beta_2, self.epsilon = learning_rate, beta_1, beta_2, epsilon
-        self.step = tf.Variable(0.0, trainable=False)
-        self.means = [tf.Variable(tf.zeros_like(w), trainable=False) for w in variables]
-        self.mean_squares = [tf.Variable(tf.zeros_like(w), trainable=False) for w in variables]
-
-    def apply_gradients(self, gradients, variables):
-        """Update the variables in place."""
-        t = self.step.assign_add(1.0)
-        for g, w, m, v in zip(gradients, variables, self.means, self.mean_squares):
-            tf.raw_ops.ResourceApplyAdam(
-                var=w.handle,
-                m=m.handle,
-                v=v.handle,
-                beta1_power=self.beta_1**t,
-                beta2_power=self.beta_2**t,
-                lr=self.learning_rate,
-                beta1=self.beta_1,
-                beta2=self.beta_2,
-                epsilon=self.epsilon,
-                grad=tf.convert_to_tensor(g),  # an embedding's is sparse, but Adam moves all its rows
-            )
+def make_optimizer(variables):
+    """Adam, with ε added before the bias correction, as Keras and the workload have it."""
+    return Adam(variables, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7)
 
 
 def make_train_step(network, optimizer, jit_compile=None):

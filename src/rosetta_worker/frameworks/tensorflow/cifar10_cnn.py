@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from .layers import Conv2D, Dense, Dropout
+from .optimizers import SGD
 
 
 class Network(tf.Module):
@@ -40,19 +41,9 @@ def loss_function(labels, logits):
     return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
 
 
-class Optimizer(tf.Module):
-    """SGD with momentum: no unit gain, no Nesterov."""
-
-    def __init__(self, variables, learning_rate=0.01, momentum=0.9):
-        super().__init__()
-        self.learning_rate, self.momentum = learning_rate, momentum
-        self.velocities = [tf.Variable(tf.zeros_like(w), trainable=False) for w in variables]
-
-    def apply_gradients(self, gradients, variables):
-        """Update the variables in place."""
-        for g, w, v in zip(gradients, variables, self.velocities):
-            v.assign(self.momentum * v + g)
-            w.assign_sub(self.learning_rate * v)
+def make_optimizer(variables):
+    """SGD with momentum; there is no unit gain."""
+    return SGD(variables, learning_rate=0.01, momentum=0.9)
 
 
 def make_train_step(network, optimizer, jit_compile=None):

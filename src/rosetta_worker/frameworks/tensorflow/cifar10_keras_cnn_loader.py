@@ -4,9 +4,9 @@ import numpy as np
 import tensorflow as tf
 
 # The network and its training don't depend on where the batches come from.
-from .cifar10_keras_cnn import Network, Optimizer, loss_function, make_train_step, train
+from .cifar10_keras_cnn import Network, loss_function, make_optimizer, make_train_step, train
 
-__all__ = ["Network", "Optimizer", "loss_function", "make_loader", "make_train_step", "train"]
+__all__ = ["Network", "loss_function", "make_loader", "make_optimizer", "make_train_step", "train"]
 
 
 def decode(image, label):

@@ -56,11 +56,15 @@ class BatchNorm(tf.Module):
 
     def __call__(self, x, training=False):
         if not training:
-            running = self.running_mean, self.running_variance
-            x, _, _ = tf.compat.v1.nn.fused_batch_norm(
-                x, self.scale, self.shift, *running, epsilon=self.epsilon, is_training=False
-            )
-            return x
+            return tf.raw_ops.FusedBatchNormV3(
+                x=x,
+                scale=self.scale,
+                offset=self.shift,
+                mean=self.running_mean,
+                variance=self.running_variance,
+                epsilon=self.epsilon,
+                is_training=False,
+            ).y
         mean, variance = tf.nn.moments(x, axes=[0, 1, 2])
         self.running_mean.assign(self.momentum * self.running_mean + (1 - self.momentum) * mean)
         self.running_variance.assign(self.momentum * self.running_variance + (1 - self.momentum) * variance)

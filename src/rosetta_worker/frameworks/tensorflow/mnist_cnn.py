@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from .layers import Conv2D, Dense, Dropout
+from .optimizers import Adadelta
 
 
 class Network(tf.Module):
@@ -34,22 +35,9 @@ def loss_function(labels, logits):
     return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
 
 
-class Optimizer(tf.Module):
-    """Adadelta (Zeiler 2012), with a learning rate."""
-
-    def __init__(self, variables, learning_rate=1.0, rho=0.95, epsilon=1e-7):
-        super().__init__()
-        self.learning_rate, self.rho, self.epsilon = learning_rate, rho, epsilon
-        self.mean_squares = [tf.Variable(tf.zeros_like(w), trainable=False) for w in variables]
-        self.mean_square_updates = [tf.Variable(tf.zeros_like(w), trainable=False) for w in variables]
-
-    def apply_gradients(self, gradients, variables):
-        """Update the variables in place."""
-        for g, w, v, u in zip(gradients, variables, self.mean_squares, self.mean_square_updates):
-            v.assign(self.rho * v + (1 - self.rho) * tf.square(g))
-            update = tf.sqrt(u + self.epsilon) / tf.sqrt(v + self.epsilon) * g
-            u.assign(self.rho * u + (1 - self.rho) * tf.square(update))
-            w.assign_sub(self.learning_rate * update)
+def make_optimizer(variables):
+    """Adadelta, with ε inside both roots, as the workload has it."""
+    return Adadelta(variables, learning_rate=1.0, rho=0.95, epsilon=1e-7)
 
 
 def make_train_step(network, optimizer, jit_compile=None):

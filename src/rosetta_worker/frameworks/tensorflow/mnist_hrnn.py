@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from .layers import LSTM, Dense
+from .optimizers import RMSprop
 
 
 class Network(tf.Module):
@@ -27,19 +28,9 @@ def loss_function(labels, logits):
     return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
 
 
-class Optimizer(tf.Module):
-    """RMSprop, with ε outside the root as the workload has it (Keras' RMSprop has it inside)."""
-
-    def __init__(self, variables, learning_rate=0.001, rho=0.9, epsilon=1e-7):
-        super().__init__()
-        self.learning_rate, self.rho, self.epsilon = learning_rate, rho, epsilon
-        self.mean_squares = [tf.Variable(tf.zeros_like(w), trainable=False) for w in variables]
-
-    def apply_gradients(self, gradients, variables):
-        """Update the variables in place."""
-        for g, w, v in zip(gradients, variables, self.mean_squares):
-            v.assign(self.rho * v + (1 - self.rho) * tf.square(g))
-            w.assign_sub(self.learning_rate * g / (tf.sqrt(v) + self.epsilon))
+def make_optimizer(variables):
+    """RMSprop, with ε outside the root, as the workload has it."""
+    return RMSprop(variables, learning_rate=0.001, rho=0.9, epsilon=1e-7)
 
 
 def make_train_step(network, optimizer, jit_compile=None):

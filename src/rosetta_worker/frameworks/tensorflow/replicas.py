@@ -6,7 +6,7 @@ from . import trainer
 
 
 class Trainer(trainer.Trainer):
-    """The verbs; one training step runs in all replicas."""
+    """The trainer's methods; one training step runs in all replicas."""
 
     def __init__(self, implementation, workload, variants, device, dropout, seed, replicas):
         if "jit_compile" in variants:

@@ -1,4 +1,4 @@
-"""The verbs in TensorFlow's core."""
+"""The trainer's methods in TensorFlow's core."""
 
 import itertools
 import os
@@ -36,7 +36,7 @@ class Trainer:
             "jit_compile" in variants or None
         )  # None, not False: on a TPU TensorFlow always compiles
         if self.trained:
-            self.optimizer = implementation.Optimizer(self.network.trainable_variables)
+            self.optimizer = implementation.make_optimizer(self.network.trainable_variables)
             as_dtype(self.optimizer, workload["dtype"])
             self.train_step = implementation.make_train_step(self.network, self.optimizer, jit_compile)
             self.predict_step = tf.function(self.network, jit_compile=jit_compile)
