@@ -16,10 +16,6 @@ def use(device, count, dtype, tf32):
     jax.config.update("jax_enable_x64", dtype == "float64")
 
 
-def mend(optimizer):
-    """Leave the optimiser as it is; on TensorFlow it needs a repair."""
-
-
 def loss_and_gradients(model, inputs, labels):
     """Return the loss and its gradients for the model's trainable variables, the network as in prediction."""
     state = [variable.value for variable in model.non_trainable_variables]

@@ -15,20 +15,6 @@ def use(device, count, dtype, tf32):
     tf.config.experimental.enable_tensor_float_32_execution(tf32)
 
 
-def mend(optimizer):
-    """Give the optimiser the sum of the gradients of a token that occurs several times.
-
-    TensorFlow keeps an embedding's gradient apart by occurrence (tf.IndexedSlices), and Keras 3.15.1 squares each part
-    where Adam squares the sum.
-    """
-    update_step = optimizer.update_step
-
-    def update_step_of_sums(gradient, variable, learning_rate):
-        update_step(tf.convert_to_tensor(gradient), variable, learning_rate)
-
-    optimizer.update_step = update_step_of_sums
-
-
 def loss_and_gradients(model, inputs, labels):
     """Return the loss and its gradients for the model's trainable variables, the network as in prediction."""
     with tf.GradientTape() as tape:

@@ -2,7 +2,10 @@
 
 import keras
 import torch
-from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
+
+from . import patches
+
+patches.keep_loader_from_dropout()
 
 
 def use(device, count, dtype, tf32):
@@ -10,12 +13,17 @@ def use(device, count, dtype, tf32):
     if device == "cuda" and not torch.cuda.is_available():
         raise RuntimeError("PyTorch sees no GPU")
     keras.device(f"cuda:{torch.cuda.current_device()}" if device == "cuda" else "cpu").__enter__()
-    torch.backends.cuda.matmul.allow_tf32 = tf32
-    torch.backends.cudnn.allow_tf32 = tf32
+    set_precision("tf32" if tf32 else "ieee")
 
 
-def mend(optimizer):
-    """Leave the optimiser as it is; on TensorFlow it needs a repair."""
+def set_precision(precision):
+    """Have a GPU compute in "ieee" or "tf32"; what is set for cuDNN doesn't reach its parts (PyTorch issue 179445)."""
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    if not hasattr(cudnn, "conv"):  # before PyTorch 2.9
+        matmul.allow_tf32 = cudnn.allow_tf32 = precision == "tf32"
+        return
+    for operations in (matmul, cudnn, cudnn.conv, cudnn.rnn):
+        operations.fp32_precision = precision
 
 
 def loss_and_gradients(model, inputs, labels):
@@ -27,20 +35,3 @@ def loss_and_gradients(model, inputs, labels):
     gradients = [variable.value.grad.clone() for variable in model.trainable_variables]
     model.zero_grad()
     return loss.detach(), gradients
-
-
-def draw_apart(make_loader):
-    """Give fit's loader, which draws a seed for processes that it doesn't have, random numbers of its own.
-
-    Else dropout's would depend on how many calls of fit an epoch is cut into. Keras has no public name for the loader.
-    """
-
-    def make(adapter):
-        loader = make_loader(adapter)
-        loader.generator = torch.Generator()
-        return loader
-
-    return make
-
-
-ArrayDataAdapter.get_torch_dataloader = draw_apart(ArrayDataAdapter.get_torch_dataloader)

@@ -6,7 +6,7 @@ from . import backend_jax, trainer
 
 
 class Trainer(trainer.Trainer):
-    """The verbs; what is built and fed under a distribution is laid out by it."""
+    """The trainer's methods; what is built and fed under a distribution is laid out by it."""
 
     def __init__(self, implementation, workload, variants, device, dropout, seed, replicas):
         backend_jax.use(device, replicas, workload["dtype"], "tf32" in variants)

@@ -2,12 +2,11 @@
 
 import tensorflow as tf
 
-from . import backend_tensorflow, trainer
-from .trainer import keras
+from . import backend_tensorflow, patches, trainer
 
 
 class Trainer(trainer.Trainer):
-    """The verbs; a model that is built in the strategy's scope is trained in all replicas by ``fit``."""
+    """The trainer's methods; a model that is built in the strategy's scope is trained in all replicas by ``fit``."""
 
     def __init__(self, implementation, workload, variants, device, dropout, seed, replicas):
         backend_tensorflow.use(device, replicas, workload["dtype"], "tf32" in variants)
@@ -20,17 +19,8 @@ class Trainer(trainer.Trainer):
         self.reseed(seed)
 
     def reseed(self, seed):
-        """Have each replica drop other units: left alone, Keras drops the same ones in every part of a batch."""
         super().reseed(seed)
-        layers = [layer for layer in self.model.layers if isinstance(layer, keras.layers.Dropout)]
-
-        def differ():
-            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-            for index, layer in enumerate(layers):
-                state = layer.seed_generator.state.value
-                state.assign(tf.cast([seed + 1000 * replica, index], state.dtype))
-
-        self.strategy.run(differ)
+        patches.drop_differently(self.strategy, self.model, seed)
 
     def predict(self, inputs):
         """Ask the model itself: ``predict_on_batch`` would answer once for each replica."""

@@ -12,7 +12,7 @@ from . import trainer
 
 
 class Trainer(trainer.Trainer):
-    """The verbs; ``fit`` knows nothing of DistributedDataParallel, so the loop around it is written out."""
+    """The trainer's methods; ``fit`` knows nothing of DistributedDataParallel, so the loop around it is written out."""
 
     def __init__(self, implementation, workload, variants, device, dropout, seed, replicas, rank, meeting):
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # all replicas are in this machine

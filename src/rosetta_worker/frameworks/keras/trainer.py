@@ -1,4 +1,4 @@
-"""The verbs in Keras 3."""
+"""The trainer's methods in Keras 3."""
 
 import importlib
 import os
@@ -11,6 +11,7 @@ import numpy as np
 from rosetta_worker.layouts import images_to_channels_last
 
 from . import parameters as layout
+from . import patches
 
 DTYPES = {"pixels": "float32", "tokens": "int32"}
 
@@ -38,7 +39,8 @@ class Trainer:
         self.zeros = as_fed([np.zeros((self.batch_size, *i["shape"]), DTYPES[i["kind"]]) for i in workload["inputs"]])
         self.optimizer_start = []
         if workload["trained"]:
-            backend.mend(self.model.optimizer)
+            if keras.config.backend() == "tensorflow":
+                patches.sum_gradients_by_token(self.model.optimizer)
             self.model.optimizer.build(self.model.trainable_variables)
             self.optimizer_start = [(v, keras.ops.convert_to_numpy(v).copy()) for v in self.model.optimizer.variables]
 
