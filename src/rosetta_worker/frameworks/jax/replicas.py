@@ -8,12 +8,12 @@ from . import trainer
 
 
 class Trainer(trainer.Trainer):
-    """The verbs; where batches are laid out over a mesh, the compiled step computes on it."""
+    """The trainer's methods; where batches are laid out over a mesh, the compiled step computes on it."""
 
     def __init__(self, implementation, workload, variants, device, dropout, seed, replicas):
         if device == "cpu":
             jax.config.update("jax_num_cpu_devices", replicas)  # one processor, shared by virtual devices
-        # Auto: XLA decides where what is computed lies; left alone, JAX wants the text to say it.
+        # Auto: XLA decides where what is computed lies; left alone, JAX wants the implementation to say it.
         axes, devices = (AxisType.Auto,), jax.devices(device)[:replicas]
         mesh = jax.make_mesh((replicas,), ("replica",), axis_types=axes, devices=devices)
         self.everywhere = NamedSharding(mesh, PartitionSpec())

@@ -1,4 +1,4 @@
-"""The verbs in JAX."""
+"""The trainer's methods in JAX."""
 
 import itertools
 
