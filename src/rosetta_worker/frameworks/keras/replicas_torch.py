@@ -14,14 +14,14 @@ from . import trainer
 class Trainer(trainer.Trainer):
     """The trainer's methods; ``fit`` knows nothing of DistributedDataParallel, so the loop around it is written out."""
 
-    def __init__(self, implementation, workload, variants, device, dropout, seed, replicas, rank, meeting):
+    def __init__(self, implementation, workload, variants, device, dropout, seed, replicas, rank, rendezvous):
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # all replicas are in this machine
         if distributed.is_initialized():
             distributed.destroy_process_group()
         if device == "cuda":
             torch.cuda.set_device(rank)
         backend = "nccl" if device == "cuda" else "gloo"
-        distributed.init_process_group(backend, init_method="file://" + meeting, rank=rank, world_size=replicas)
+        distributed.init_process_group(backend, init_method="file://" + rendezvous, rank=rank, world_size=replicas)
         super().__init__(implementation, workload, variants, device, dropout, seed)
         self.rank = rank
         self.reseed(seed)
