@@ -35,14 +35,14 @@ def augment(record, rng):
     return image, label
 
 
-def make_loader(images_file, labels_file, seed):
+def make_loader(images_file, labels_file, seed, batch_size=32):
     """Return an endless data set of batches, shuffled anew for every epoch; threads read ahead."""
     return (
         grain.MapDataset.source(Images(images_file, labels_file))
         .seed(seed)
         .shuffle()
         .random_map(augment)
-        .batch(32, drop_remainder=True)
+        .batch(batch_size, drop_remainder=True)
         .repeat()
         # What is read ahead are batches here: Grain's defaults, 16 threads and 500 elements, are for single records.
         .to_iter_dataset(grain.ReadOptions(num_threads=2, prefetch_buffer_size=10))

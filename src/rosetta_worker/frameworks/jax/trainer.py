@@ -26,6 +26,7 @@ class Trainer:
         self.dtype = workload["dtype"]
         self.specs = workload["parameters"]
         self.trained = workload["trained"]
+        self.batch_size = workload["batch_size"]
         self.network = implementation.Network(nnx.Rngs(seed), **workload["options"])
         for _, module in nnx.iter_modules(self.network):
             if isinstance(module, nnx.Dropout) and not dropout:
@@ -70,7 +71,7 @@ class Trainer:
         return np.array(jax.device_get(losses))
 
     def open_files(self, images, labels):
-        self.batches = iter(self.implementation.make_loader(images, labels, self.seed))
+        self.batches = iter(self.implementation.make_loader(images, labels, self.seed, self.batch_size))
 
     def train_from_files(self, steps):
         return self.train(itertools.islice(self.batches, steps))

@@ -12,22 +12,23 @@ __all__ = ["make_loader", "make_model", "train", "train_from_loader"]
 class Batches(keras.utils.PyDataset):
     """The training images and their labels, read from disk batch by batch, shifted and mirrored at random."""
 
-    def __init__(self, images_file, labels_file, **kwargs):
+    def __init__(self, images_file, labels_file, batch_size, **kwargs):
         super().__init__(**kwargs)
         self.images = np.load(images_file, mmap_mode="r")
         self.labels = np.load(labels_file, mmap_mode="r")
+        self.batch_size = batch_size
         self.order = np.random.permutation(len(self.images))
 
     def __len__(self):
-        return len(self.images) // 32
+        return len(self.images) // self.batch_size
 
     def __getitem__(self, index):
-        chosen = self.order[32 * index : 32 * (index + 1)]
+        chosen = self.order[self.batch_size * index : self.batch_size * (index + 1)]
         images = self.images[chosen].transpose(0, 2, 3, 1).astype("float32") / 255
         images = np.pad(images, ((0, 0), (3, 3), (3, 3), (0, 0)), mode="edge")
-        tops, lefts = np.random.randint(0, 7, size=(2, 32))
+        tops, lefts = np.random.randint(0, 7, size=(2, self.batch_size))
         images = np.stack([x[top : top + 32, left : left + 32] for x, top, left in zip(images, tops, lefts)])
-        mirrored = np.random.rand(32) < 0.5
+        mirrored = np.random.rand(self.batch_size) < 0.5
         images[mirrored] = images[mirrored, :, ::-1]
         return images, self.labels[chosen]
 
@@ -36,9 +37,9 @@ class Batches(keras.utils.PyDataset):
         np.random.shuffle(self.order)
 
 
-def make_loader(images_file, labels_file):
+def make_loader(images_file, labels_file, batch_size=32):
     """Return the data set; fit has two threads prepare its batches."""
-    return Batches(images_file, labels_file, workers=2)
+    return Batches(images_file, labels_file, batch_size, workers=2)
 
 
 def train_from_loader(model, dataset, steps):

@@ -75,7 +75,7 @@ class Trainer:
         return np.array(self.implementation.train(self.model, inputs, labels, self.batch_size))
 
     def open_files(self, images, labels):
-        self.loader = self.implementation.make_loader(images, labels)
+        self.loader = self.implementation.make_loader(images, labels, self.batch_size)
 
     def train_from_files(self, steps):
         return np.array(self.implementation.train_from_loader(self.model, self.loader, steps))

@@ -24,7 +24,7 @@ def augment(image, label):
     return tf.image.random_flip_left_right(image), label
 
 
-def make_loader(images_file, labels_file):
+def make_loader(images_file, labels_file, batch_size=32):
     """Return an endless data set of batches, shuffled anew for every epoch."""
     images = np.load(images_file, mmap_mode="r")  # only to learn how many there are and where they begin
     labels = np.load(labels_file, mmap_mode="r")
@@ -36,7 +36,7 @@ def make_loader(images_file, labels_file):
         dataset.shuffle(len(images))
         .map(decode, num_parallel_calls=tf.data.AUTOTUNE)
         .map(augment, num_parallel_calls=tf.data.AUTOTUNE)
-        .batch(32, drop_remainder=True)
+        .batch(batch_size, drop_remainder=True)
         .repeat()
         .prefetch(tf.data.AUTOTUNE)
     )

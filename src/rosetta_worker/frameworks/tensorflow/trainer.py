@@ -21,6 +21,7 @@ class Trainer:
         tf.random.set_seed(seed)
         self.implementation = implementation
         self.trained = workload["trained"]
+        self.batch_size = workload["batch_size"]
         self.specifications = workload["parameters"]
         self.trainable = [p for p in self.specifications if p["trainable"]]
         self.network = implementation.Network(**workload["options"])
@@ -82,7 +83,7 @@ class Trainer:
             state.assign(arrays[str(index)])
 
     def open_files(self, images, labels):
-        self.batches = iter(self.implementation.make_loader(images, labels))
+        self.batches = iter(self.implementation.make_loader(images, labels, self.batch_size))
 
     def train_from_files(self, steps):
         return self.train(itertools.islice(self.batches, steps))

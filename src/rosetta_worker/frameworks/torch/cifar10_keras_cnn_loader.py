@@ -35,11 +35,11 @@ class Images(Dataset):
         return image, int(self.labels[index])
 
 
-def make_loader(images_file, labels_file):
+def make_loader(images_file, labels_file, batch_size=32):
     """Return the batches of one epoch; every iteration shuffles anew."""
     return DataLoader(
         Images(images_file, labels_file),
-        batch_size=32,
+        batch_size=batch_size,
         shuffle=True,
         drop_last=True,
         num_workers=2,

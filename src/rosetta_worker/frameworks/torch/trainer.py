@@ -18,6 +18,7 @@ class Trainer:
         set_precision("tf32" if "tf32" in variants else "ieee")
         self.implementation = implementation
         self.trained = workload["trained"]
+        self.batch_size = workload["batch_size"]
         self.device = torch.device(device)
         self.channels_last = "channels_last" in variants
         self.network = implementation.Network(**workload["options"])
@@ -71,7 +72,7 @@ class Trainer:
         return torch.stack(losses).cpu().numpy()
 
     def open_files(self, images, labels):
-        loader = self.implementation.make_loader(images, labels)
+        loader = self.implementation.make_loader(images, labels, self.batch_size)
         self.batches = itertools.chain.from_iterable(itertools.repeat(loader))
 
     def train_from_files(self, steps):
