@@ -210,7 +210,7 @@ def _standard(prepared: PreparedWorkload, arm: Arm) -> Standard:
 def _differences(prepared: PreparedWorkload, arm: Arm) -> list[tuple[str, list[str]]]:
     """Return what the arm does differently, in words and as the reference's variants that do the same."""
     deviation = arm.contender.deviation(prepared.workload.module)
-    found = [(deviation.words, deviation.reference)] if deviation else []
+    found = [(deviation.description, deviation.reference)] if deviation else []
     replication = arm.contender.replication
     if replication and _normalises_parts(prepared, arm):
         found.append((replication.statistics, replication.reference))

@@ -78,7 +78,9 @@ def run(
     contender: WithOption = None,
     set_: SetOption = None,
     all_: AllOption = False,
-    preset: Annotated[str, typer.Option(help=" ".join(f"`{n}`: {p.meaning}." for n, p in PRESETS.items()))] = "quick",
+    preset: Annotated[
+        str, typer.Option(help=" ".join(f"`{n}`: {p.description}." for n, p in PRESETS.items()))
+    ] = "quick",
     launches: Annotated[
         int | None, typer.Option(min=1, help="Sets of fresh processes; more narrow the intervals.")
     ] = None,
