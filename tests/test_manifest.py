@@ -234,7 +234,7 @@ def test_the_command_line_warns_once_for_each_manifest_of_the_users(tmp_path: Pa
     for name in ("mine", "yours"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "framework.toml").write_text(BEFORE.replace('"mine"', f'"{name}"'), "utf-8")
-    command = [ROSETTA, "show", "mnist_mlp", "--in", "mine", "--frameworks", tmp_path]
+    command = [str(ROSETTA), "show", "mnist_mlp", "--in", "mine", "--frameworks", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2 and "Mine has no implementation of mnist_mlp." in done.stderr
     assert done.stderr.count("FutureWarning") == 2
