@@ -2,7 +2,7 @@
 
     python benchmarks/event_log.py [--chunks 100000]
 
-It writes the directory of a run of the six default contenders on both workloads, with the conductor's events, and then
+It writes the directory of a run of the six default contenders on both workloads, with the scheduler's events, and then
 reads the events, derives the result and writes ``result.json`` and ``report.html``, as ``rosetta report`` does. The
 whole command is timed too, with the start of Python. Exit status 1 if reporting takes longer than the bound.
 """
@@ -34,7 +34,7 @@ CHUNK_SECONDS = 0.1
 
 
 def events(plan: Plan, chunks: int) -> Iterator[dict[str, Any]]:
-    """Yield the events of a run with ``chunks`` chunks, every field as the conductor writes it; seconds are drawn."""
+    """Yield the events of a run with ``chunks`` chunks, every field as the scheduler writes it; seconds are drawn."""
     rng = random.Random(plan.seed)
     contenders = parse_contenders(plan.contenders, frameworks())
     names = plan.contenders

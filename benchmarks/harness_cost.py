@@ -11,7 +11,7 @@ whoever waits is stopped. The ratio is estimated as ``rosetta run`` does it, pai
 launches.
 
 Bound: 0.98 of the plain script's samples/s, for every contender on every workload, on the CPU. Options given several
-times select several; the current contenders on the main job's two workloads take about 15 minutes on two quiet cores.
+times select several; the current contenders on the default two workloads take about 15 minutes on two quiet cores.
 With few launches most intervals span the bound: ``undecided``. Where a framework's script doesn't have a workload the
 table says ``not covered``. Exit status 1 if an interval lies below the bound or a contender wasn't measured.
 """
@@ -55,12 +55,12 @@ from rosetta.workloads.order import batch_order
 BOUND = 0.98
 SCRIPTS = Path(__file__).parent / "plain"
 COMPLETE = ("torch", "tensorflow", "jax")
-"""The frameworks whose scripts have every workload; others have the main job's two."""
+"""The frameworks whose scripts have every workload; others have mnist_mlp and cifar10_cnn."""
 
 
 def script(contender: str) -> Path:
     """Return where the plain script beside a contender is, ``mxnet_module_plain.py``, whether it exists or not."""
-    name = parse_contender(contender, frameworks()).text_name
+    name = parse_contender(contender, frameworks()).implementation_name
     return SCRIPTS / f"{name.replace('[', '_').removesuffix(']')}_plain.py"
 
 
@@ -263,7 +263,7 @@ def report(plan: Plan, chunks: Sequence[dict[str, Any]], result: Result | None, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--contender", action="append", help="default: the current ones")
-    parser.add_argument("--workload", action="append", choices=list(workloads()), help="default: the main job's two")
+    parser.add_argument("--workload", action="append", choices=list(workloads()), help="default: those of rosetta run")
     parser.add_argument("--launches", type=int, default=6)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path, help="write the raw values there")

@@ -318,7 +318,7 @@ def not_fastest(workload, nth=1):
     return slower[nth]
 
 
-NO_TEXT = "plan: JAX has no implementation of mnist_hrnn."
+NO_IMPLEMENTATION = "plan: JAX has no implementation of mnist_hrnn."
 NOTE = "Two biases are kept, the second one at zero."
 
 
@@ -330,7 +330,7 @@ def everything(rounds=4, **changes):
         found["mnist_cnn"], wrong, "not_equivalent", "the worst tensor", equivalence=proof(passed=False, gradient=0.031)
     )
     found["imdb_gru"] = instead(found["imdb_gru"], broken, "failed", "first step: killed by SIGSEGV\nlib.so: no symbol")
-    found["mnist_hrnn"] = instead(found["mnist_hrnn"], absent, "failed", NO_TEXT)
+    found["mnist_hrnn"] = instead(found["mnist_hrnn"], absent, "failed", NO_IMPLEMENTATION)
     found["resnet50_features"] = instead(
         found["resnet50_features"], not_fastest(found["resnet50_features"]), "unavailable", "no wheel for Python 3.11"
     )

@@ -30,7 +30,7 @@ from rosetta.report.write import sources
 from rosetta.workloads import find_workload, workloads
 
 KNOWN = frameworks()
-VERBS = ("load_parameters", "parameters", "predict", "loss_and_gradients", "prepare", "train")
+METHODS = ("load_parameters", "parameters", "predict", "loss_and_gradients", "prepare", "train")
 
 
 @st.composite
@@ -129,8 +129,8 @@ def variants_of(**variants: Variant) -> Contender:
 
 def test_variants_add_up() -> None:
     both = variants_of(
-        x=Variant(meaning="x", environment={"B": "1"}, chunk_seconds=0.5, programs=["no-such-program"]),
-        y=Variant(meaning="y", environment={"C": "2"}, chunk_seconds=3, precision="bf16", programs=["sh"]),
+        x=Variant(description="x", environment={"B": "1"}, chunk_seconds=0.5, programs=["no-such-program"]),
+        y=Variant(description="y", environment={"C": "2"}, chunk_seconds=3, precision="bf16", programs=["sh"]),
     )
     assert both.environment == {"A": "0", "B": "1", "C": "2"}
     assert both.chunk_seconds == 3
@@ -141,7 +141,7 @@ def test_variants_add_up() -> None:
 def test_tolerances_are_float32s_unless_a_variant_states_others() -> None:
     wide = Tolerances(logits=0.1, update=0.5)
     assert parse_contender("torch", KNOWN).tolerances == Tolerances(logits=1e-5, loss=1e-5, gradients=1e-4, update=1e-3)
-    assert variants_of(x=Variant(meaning="x"), y=Variant(meaning="y", tolerance=wide)).tolerances == wide
+    assert variants_of(x=Variant(description="x"), y=Variant(description="y", tolerance=wide)).tolerances == wide
 
 
 # The manifests
@@ -152,10 +152,10 @@ def test_a_framework_folder_is_whole(name: str) -> None:
     framework = KNOWN[name]
     assert framework.name == framework.folder.name == name
     assert framework.title
-    assert framework.about
+    assert framework.description
     assert framework.home.startswith("https://")
     trainer = (framework.folder / "trainer.py").read_text("utf-8")
-    assert all(f"def {verb}(" in trainer for verb in VERBS)
+    assert all(f"def {method}(" in trainer for method in METHODS)
     assert any(Contender(framework).implementation(workload).exists() for workload in workloads())
 
 
@@ -180,7 +180,7 @@ def test_every_variant_says_what_it_means_and_is_used(name: str) -> None:
     framework = KNOWN[name]
     trainer = "".join(path.read_text("utf-8") for path in framework.folder.glob("*.py"))
     for variant_name, variant in framework.variants.items():
-        assert len(variant.meaning) > 10
+        assert len(variant.description) > 10
         # What computes in another precision must state its tolerances, and the other way round.
         assert bool(variant.precision) == bool(variant.tolerance)
         assert variant.environment or variant_name in trainer
@@ -213,28 +213,29 @@ def test_an_unknown_set_is_an_error_that_names_the_near_one() -> None:
 
 
 def framework_with(**fields: object) -> Framework:
-    deviation = {"words": "ε inside", "reference": ["epsilon_inside_root"]}
+    deviation = {"workloads": ["mnist_mlp"], "description": "ε inside", "reference": ["epsilon_inside_root"]}
     variant = {
-        "meaning": "another distribution of it",
+        "description": "another distribution of it",
         "packages": {"cpu": ["forked==2.0"]},
         "distribution": "forked",
-        "deviations": {"mnist_mlp": deviation},
+        "deviations": [deviation],
         "notes": {"mnist_mlp": "The variant's note."},
-        "cannot": {"imdb_gru": "It has no GRU."},
+        "unsupported": {"imdb_gru": "It has no GRU."},
     }
     return Framework.model_validate(
         {
             "name": "made",
             "title": "Made",
             "home": "https://made.example",
-            "about": "made for this test",
+            "description": "made for this test",
             "distribution": "made",
             "packages": {"cpu": ["numpy==2.4.6"]},
-            "deviations": {
-                workload: deviation | {"words": "the framework's"} for workload in ("mnist_mlp", "babi_rnn")
-            },
+            "deviations": [
+                deviation | {"workloads": ["mnist_mlp", "babi_rnn"], "description": "the framework's"},
+                deviation | {"workloads": ["babi_rnn"], "reference": ["unbiased_variance"], "without_ties": True},
+            ],
             "notes": {"mnist_mlp": "The framework's note.", "all": "It holds for all."},
-            "cannot": {"babi_rnn": "It has no LSTM."},
+            "unsupported": {"babi_rnn": "It has no LSTM."},
             "variants": {"fork": variant},
             "folder": Path(),
             **fields,
@@ -246,13 +247,17 @@ def test_what_a_variant_declares_stands_in_place_of_its_frameworks_or_besides_it
     plain, fork = Contender(framework_with()), Contender(framework_with(), "2.1", ("fork",))
     assert (plain.distribution("cpu"), fork.distribution("cpu")) == ("made", "forked")
     assert fork.packages("cpu") == ["forked==2.1", "numpy==2.4.6"]
-    words = [[d.words if d else "" for d in map(c.deviation, ("mnist_mlp", "babi_rnn", "x"))] for c in (plain, fork)]
-    assert words == [["the framework's", "the framework's", ""], ["ε inside", "the framework's", ""]]
+    both = "the framework's ε inside"
+    known = ("mnist_mlp", "babi_rnn", "x")
+    said = [[d.description if d else "" for d in map(c.deviation, known)] for c in (plain, fork)]
+    assert said == [["the framework's", both, ""], ["ε inside", both, ""]]
+    united = fork.deviation("babi_rnn")
+    assert united and united.reference == ["epsilon_inside_root", "unbiased_variance"] and united.without_ties
     assert plain.note("mnist_mlp") == "The framework's note. It holds for all."
     assert fork.note("mnist_mlp") == "The variant's note. It holds for all."
     assert fork.note("babi_rnn") == "It holds for all."
-    assert plain.cannot == {"babi_rnn": "It has no LSTM."}
-    assert fork.cannot == plain.cannot | {"imdb_gru": "It has no GRU."}
+    assert plain.unsupported == {"babi_rnn": "It has no LSTM."}
+    assert fork.unsupported == plain.unsupported | {"imdb_gru": "It has no GRU."}
 
 
 def test_a_large_download_is_said_wherever_it_could_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,23 +282,23 @@ def test_a_large_download_is_said_wherever_it_could_be_asked_for(monkeypatch: py
     ],
 )
 def test_a_contender_is_held_against_what_it_declares(workload: str, contender: str, standard: Standard) -> None:
-    course = SimpleNamespace(workload=find_workload(workload))
-    entrant = SimpleNamespace(contender=parse_contender(contender, KNOWN))
-    assert _standard(course, entrant) == standard  # type: ignore[arg-type]
+    prepared = SimpleNamespace(workload=find_workload(workload))
+    arm = SimpleNamespace(contender=parse_contender(contender, KNOWN))
+    assert _standard(prepared, arm) == standard  # type: ignore[arg-type]
 
 
 def test_a_variant_may_have_implementations_of_its_own() -> None:
     gluon, module = (parse_contender(text, KNOWN) for text in ("mxnet", "mxnet[module]==1.9.1"))
-    assert (gluon.text_name, module.text_name) == ("mxnet", "mxnet[module]")
+    assert (gluon.implementation_name, module.implementation_name) == ("mxnet", "mxnet[module]")
     names = [contender.implementation("cifar10_cnn").name for contender in (gluon, module)]
     assert names == ["cifar10_cnn.py", "cifar10_cnn_module.py"]
     plan = Plan(
         workloads=["cifar10_cnn"], contenders=[gluon.name, module.name], preset="smoke", launches=1, rounds=1,
         test_samples=0,
     )  # fmt: skip
-    texts = sources(plan)["cifar10_cnn"]
-    assert sorted(texts) == ["mxnet", "mxnet[module]", "numpy"]
-    assert "mx.mod.Module" in texts["mxnet[module]"] and "gluon.HybridBlock" in texts["mxnet"]
+    shown = sources(plan)["cifar10_cnn"]
+    assert sorted(shown) == ["mxnet", "mxnet[module]", "numpy"]
+    assert "mx.mod.Module" in shown["mxnet[module]"] and "gluon.HybridBlock" in shown["mxnet"]
 
 
 # Where they are found
@@ -355,7 +360,7 @@ def test_a_folder_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
         ('title = "My PyTorch"', "title = 7", "title: Input should be a valid string"),
         ('title = "My PyTorch"', 'title = "x"\nspeed = 9', "speed: Extra inputs are not permitted"),
         ('title = "My PyTorch"', "title = ", "isn't valid TOML"),
-        ("meaning =", "means =", "variants.channels_last.meaning: Field required"),
+        ('description = "model and', 'means = "model and', "variants.channels_last.description: Field required"),
         ('title = "My PyTorch"', 'title = "x"\nprecision = "float8"', "precision: Input should be 'float32'"),
         ("epsilon_after_correction", "epsilon_before", "There is no variant of the reference 'epsilon_before'"),
     ],

@@ -48,7 +48,7 @@ def contender(
         distribution="tiny-framework",
         packages={"cpu": ["tiny-framework==1.0"] if packages is None else packages},
         environment={"CACHE": "{environment}/kept"},
-        variants={"fast": Variant(meaning="x", environment={"FAST": "1"})},
+        variants={"fast": Variant(description="x", environment={"FAST": "1"})},
         programs=list(programs),
         install=Install(**install),
         folder=folder or Path(name),

@@ -29,7 +29,7 @@ FAKE_FRAMEWORKS = Path(__file__).parent / "frameworks"
 PROGRAM = "from rosetta.cli.app import main; main()"
 TIMEOUTS = Timeouts(importing=20, proving=20, building=20, first_step=8, chunk=2)
 
-# What each misbehaving contender must be told to have done. `early` is in the proof, the others in the race.
+# What each misbehaving contender must be told to have done. `early` is in the proof, the others in chunks.
 FAILURES = {
     "fake[raises]": r"train raised ValueError: planted: the tensor is upset",
     "fake[early,raises]": r"proof: train raised ValueError: planted: the tensor is upset",
@@ -135,9 +135,9 @@ def test_failures_are_shown_and_exit_code_is_1(misbehaving):
 def test_chatter_reaches_neither_the_protocol_nor_the_terminal(misbehaving):
     folder, done = misbehaving
     logs = {log.name: log.read_text(errors="replace") for log in (folder / "workers").glob("*.log")}
-    race = next(text for name, text in logs.items() if name.startswith("fake-prints") and "proof" not in name)
-    assert len(race) > 8 * 2**20
-    assert "planted: chatter from C" in race
+    measured = next(text for name, text in logs.items() if name.startswith("fake-prints") and "proof" not in name)
+    assert len(measured) > 8 * 2**20
+    assert "planted: chatter from C" in measured
     assert sum(len(text) > 8 * 2**20 for name, text in logs.items() if "import_prints" in name) == 2
     assert "chatter" not in done.stdout + done.stderr
 

@@ -1,4 +1,4 @@
-"""The frameworks outside the default set: their environments are built, and they are proven on the main job."""
+"""The frameworks outside the default set: their environments are built, and they are proven on two workloads."""
 
 import subprocess
 import sys

@@ -35,7 +35,7 @@ def failure(label: str, stage: str, reason: str) -> Event:
     return {"event": "failure", "workload": "mnist_mlp", "label": label, "stage": stage, "reason": reason}
 
 
-def race(a: dict[tuple[int, int], float], b: dict[tuple[int, int], float]) -> list[ContenderResult]:
+def two_contenders(a: dict[tuple[int, int], float], b: dict[tuple[int, int], float]) -> list[ContenderResult]:
     """Derive two contenders' results from their chunks' seconds."""
     labels = ["torch", "jax"]
     events = [*(environment(label) for label in labels), data_event(), *(proof(label) for label in labels)]
@@ -217,7 +217,7 @@ def test_a_distributions_name_has_many_spellings(distribution: str) -> None:
 
 
 def test_the_fastest_is_what_the_others_are_compared_with() -> None:
-    slow, fast = race({(i, 0): 0.2 for i in range(3)}, {(i, 0): 0.1 for i in range(3)})
+    slow, fast = two_contenders({(i, 0): 0.2 for i in range(3)}, {(i, 0): 0.1 for i in range(3)})
     assert fast.ratio is not None
     assert (fast.ratio.to, fast.ratio.value, fast.ratio.tie) == ("jax", 1.0, False)
     assert slow.ratio is not None
@@ -226,7 +226,7 @@ def test_the_fastest_is_what_the_others_are_compared_with() -> None:
 
 
 def test_an_interval_that_contains_1_is_a_tie() -> None:
-    slow, _ = race({(0, 0): 0.100, (1, 0): 0.125, (2, 0): 0.1}, {(0, 0): 0.1, (1, 0): 0.1, (2, 0): 0.105})
+    slow, _ = two_contenders({(0, 0): 0.100, (1, 0): 0.125, (2, 0): 0.1}, {(0, 0): 0.1, (1, 0): 0.1, (2, 0): 0.105})
     assert slow.ratio is not None
     assert slow.ratio.low is not None
     assert slow.ratio.high is not None
@@ -235,7 +235,7 @@ def test_an_interval_that_contains_1_is_a_tie() -> None:
 
 
 def test_one_launch_has_no_interval_and_is_a_tie() -> None:
-    slow, _ = race({(0, i): 0.2 for i in range(9)}, {(0, i): 0.1 for i in range(9)})
+    slow, _ = two_contenders({(0, i): 0.2 for i in range(9)}, {(0, i): 0.1 for i in range(9)})
     assert slow.ratio is not None
     assert (slow.ratio.low, slow.ratio.high, slow.ratio.tie) == (None, None, True)
     assert slow.ratio.value == pytest.approx(0.5)
@@ -243,13 +243,13 @@ def test_one_launch_has_no_interval_and_is_a_tie() -> None:
 
 def test_a_drift_common_to_both_does_not_show_in_the_ratio() -> None:
     drift = {(0, 0): 1.0, (0, 1): 1.7, (1, 0): 0.4, (1, 1): 3.0}
-    slow, _ = race({k: 0.2 * d for k, d in drift.items()}, {k: 0.1 * d for k, d in drift.items()})
+    slow, _ = two_contenders({k: 0.2 * d for k, d in drift.items()}, {k: 0.1 * d for k, d in drift.items()})
     assert slow.ratio is not None
     assert (slow.ratio.value, slow.ratio.low, slow.ratio.high) == pytest.approx((0.5, 0.5, 0.5))
 
 
 def test_without_a_round_in_common_there_is_no_ratio() -> None:
-    torch, jax = race({(0, 0): 0.2}, {(0, 1): 0.1})
+    torch, jax = two_contenders({(0, 0): 0.2}, {(0, 1): 0.1})
     assert torch.ratio is None
     assert jax.ratio is not None
     assert torch.samples_per_second == pytest.approx(10 * BATCH / 0.2)

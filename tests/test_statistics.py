@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rosetta.record.statistics import Estimate, LogRates, mean_of_logs, rate, ratio, spread
 
-# facts measured in A/A races (sd of logs): between launches, between rounds, and a drift that both of a pair share.
+# measured in A/A comparisons (sd of logs): between launches, between rounds, and a drift that both of a pair share.
 BETWEEN_LAUNCHES = 0.028
 BETWEEN_ROUNDS = 0.12
 DRIFT, DRIFT_CORRELATION = 0.15, 0.77
@@ -143,7 +143,7 @@ def test_a_rate_is_the_ratio_to_one_sample_per_second(a: LogRates) -> None:
 # Coverage, by simulating the hierarchy that was measured
 
 
-def races(launches: int, slowdown: float, count: int, seed: int, drift: bool = True) -> list[Estimate]:
+def self_comparisons(launches: int, slowdown: float, count: int, seed: int, drift: bool = True) -> list[Estimate]:
     """Simulate comparisons of a contender with itself, the first ``slowdown`` slower, under a drift common to both."""
     rng = np.random.default_rng(seed)
     estimates = []
@@ -170,17 +170,17 @@ def share(estimates: list[Estimate], truth: float) -> float:
 @pytest.mark.parametrize("launches", [3, 4, 6])
 def test_the_95_percent_interval_covers_95_percent(launches: int) -> None:
     # 4000 tries: the share's own standard error is 0.35 %.
-    assert 0.93 <= share(races(launches, 0.1, 4000, seed=launches), 0.9) <= 0.97
+    assert 0.93 <= share(self_comparisons(launches, 0.1, 4000, seed=launches), 0.9) <= 0.97
 
 
 @pytest.mark.parametrize("launches", [2, 4])
-def test_against_itself_a_difference_is_seen_in_one_of_twenty_races(launches: int) -> None:
-    seen = statistics.fmean(not e.tie for e in races(launches, 0.0, 3000, seed=100 + launches))
+def test_against_itself_a_difference_is_seen_in_one_of_twenty_comparisons(launches: int) -> None:
+    seen = statistics.fmean(not e.tie for e in self_comparisons(launches, 0.0, 3000, seed=100 + launches))
     assert 0.03 <= seen <= 0.07
 
 
 def test_six_launches_see_a_slowdown_of_10_percent() -> None:
-    estimates = races(6, 0.1, 1000, seed=7)
+    estimates = self_comparisons(6, 0.1, 1000, seed=7)
     assert statistics.fmean(not e.tie and e.value < 1 for e in estimates) >= 0.9
     assert statistics.median(e.value for e in estimates) == pytest.approx(0.9, abs=0.005)
 

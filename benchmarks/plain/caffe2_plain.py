@@ -1,4 +1,4 @@
-"""The main job's two workloads in Caffe2: what ``harness_cost.py`` holds Rosetta's figures for caffe2 against.
+"""mnist_mlp and cifar10_cnn in Caffe2: what ``harness_cost.py`` holds Rosetta's figures for caffe2 against.
 
 How it is called: see chunks.py.
 """

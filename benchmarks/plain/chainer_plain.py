@@ -1,4 +1,4 @@
-"""The main job's two workloads in Chainer: what ``harness_cost.py`` holds Rosetta's figures for chainer against.
+"""mnist_mlp and cifar10_cnn in Chainer: what ``harness_cost.py`` holds Rosetta's figures for chainer against.
 
 How it is called: see chunks.py.
 """

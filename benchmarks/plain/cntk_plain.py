@@ -1,4 +1,4 @@
-"""The main job's two workloads in CNTK: what ``harness_cost.py`` holds Rosetta's figures for cntk against.
+"""mnist_mlp and cifar10_cnn in CNTK: what ``harness_cost.py`` holds Rosetta's figures for cntk against.
 
 How it is called: see chunks.py.
 """

@@ -1,4 +1,4 @@
-"""The main job's two workloads in Keras 2: what ``harness_cost.py`` holds Rosetta's figures for keras2 against.
+"""mnist_mlp and cifar10_cnn in Keras 2: what ``harness_cost.py`` holds Rosetta's figures for keras2 against.
 
 How it is called: see chunks.py. The variable KERAS_BACKEND chooses the back end.
 """

@@ -1,4 +1,4 @@
-"""The main job's two workloads in Lasagne: what ``harness_cost.py`` holds Rosetta's figures for lasagne against.
+"""mnist_mlp and cifar10_cnn in Lasagne: what ``harness_cost.py`` holds Rosetta's figures for lasagne against.
 
 How it is called: see chunks.py.
 """

@@ -1,4 +1,4 @@
-"""The main job's two workloads in MXNet's Module API: what ``harness_cost.py`` holds mxnet[module]'s figures against.
+"""mnist_mlp and cifar10_cnn in MXNet's Module API: what ``harness_cost.py`` holds mxnet[module]'s figures against.
 
 How it is called: see chunks.py.
 """

@@ -1,4 +1,4 @@
-"""The main job's two workloads in MXNet's Gluon: what ``harness_cost.py`` holds Rosetta's figures for mxnet against.
+"""mnist_mlp and cifar10_cnn in MXNet's Gluon: what ``harness_cost.py`` holds Rosetta's figures for mxnet against.
 
 How it is called: see chunks.py.
 """

@@ -19,7 +19,7 @@ BUILDERS_AT_ONCE = 2
 
 
 def build_environments(contenders: list[Contender], log: RunLog, observer: Observer) -> dict[str, Environment | str]:
-    """Build the environments, some at once; a failure is the text of its reason."""
+    """Build the environments, some at once; a failure is its reason, in words."""
 
     def attempt(contender: Contender) -> Environment | str:
         try:

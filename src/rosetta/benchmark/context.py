@@ -69,7 +69,7 @@ class RunContext:
         """Record that a worker's arms are out on this workload; the others go on."""
         if _OUT_OF_MEMORY.search(reason) and len(self.arms) > 1 and not self.plan.one_at_a_time:
             reason += " With --one-at-a-time it would have what the others hold."
-        for twin in (a for a in self.arms if a.worker == arm.worker):
+        for twin in (other for other in self.arms if other.worker == arm.worker):
             self.log.append("failure", workload=prepared.workload.name, label=twin.label, stage=stage, reason=reason)
             self._failed.add((prepared.workload.name, twin.label))
             self.tell(prepared.workload.name, twin.label, "failed")

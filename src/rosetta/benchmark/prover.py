@@ -72,7 +72,9 @@ class Prover:
         """Prove one arm of each worker; two at a time, each with half of the threads."""
         name = prepared.workload.name
         provers = {
-            e.worker: e for e in group if (name, e.label) not in self._proofs and self._context.runs(prepared, e)
+            arm.worker: arm
+            for arm in group
+            if (name, arm.label) not in self._proofs and self._context.runs(prepared, arm)
         }
         if not provers:
             return
@@ -80,9 +82,9 @@ class Prover:
             self._context.tell(name, arm.label, "proving")
         start = time.perf_counter()
         self._compute_references(prepared, list(provers.values()))
-        pairs = [(e, client) for e in provers.values() if (client := self._client_for_proof(prepared, e))]
+        pairs = [(arm, client) for arm in provers.values() if (client := self._client_for_proof(prepared, arm))]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            futures = {pool.submit(self._prove_one, prepared, e, client): e for e, client in pairs}
+            futures = {pool.submit(self._prove_one, prepared, arm, client): arm for arm, client in pairs}
             try:
                 for future in as_completed(futures):
                     arm = futures[future]
@@ -91,7 +93,7 @@ class Prover:
                     except WorkerFailure as failure:
                         self._context.fail(prepared, arm, "proof", str(failure))
                         continue
-                    for twin in (e for e in group if e.worker == arm.worker):
+                    for twin in (other for other in group if other.worker == arm.worker):
                         self._context.log.append("proof", workload=name, label=twin.label, **fields)
                         self._proofs[name, twin.label] = fields["passed"]
                         self._context.tell(name, twin.label, "proven" if fields["passed"] else "not the same network")
@@ -210,7 +212,7 @@ def _standard(prepared: PreparedWorkload, arm: Arm) -> Standard:
 def _differences(prepared: PreparedWorkload, arm: Arm) -> list[tuple[str, list[str]]]:
     """Return what the arm does differently, in words and as the reference's variants that do the same."""
     deviation = arm.contender.deviation(prepared.workload.module)
-    found = [(deviation.words, deviation.reference)] if deviation else []
+    found = [(deviation.description, deviation.reference)] if deviation else []
     replication = arm.contender.replication
     if replication and _normalises_parts(prepared, arm):
         found.append((replication.statistics, replication.reference))

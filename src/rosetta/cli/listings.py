@@ -78,18 +78,18 @@ def workload_table() -> Table:
 
 
 def contender_table() -> Table:
-    """List every framework and variant with its pinned version and meaning."""
-    table = Table("contender", "version", "meaning")
+    """List every framework and variant with its pinned version and description."""
+    table = Table("contender", "version", "description")
     table.columns[0].no_wrap = True
     for framework in frameworks().values():
-        rows = [] if framework.groups else [(Contender(framework), framework.about)]
+        rows = [] if framework.groups else [(Contender(framework), framework.description)]
         for name, variant in framework.variants.items():
             only = f" (on {' and '.join(variant.devices)} only)" if variant.devices else ""
-            rows.append((Contender(framework, None, (name,)), variant.meaning + only))
-        for contender, meaning in rows:
+            rows.append((Contender(framework, None, (name,)), variant.description + only))
+        for contender, description in rows:
             lines = [*contender.packages("cpu"), *(wheel.requirement for wheel in contender.foreign("cpu"))]
             pins = {Requirement(line).name: line.partition("==")[2] for line in lines}
-            words = f"{meaning} {contender.download}".strip()
+            words = f"{description} {contender.download}".strip()
             table.add_row(escape(contender.name), pins.get(contender.distribution("cpu"), ""), escape(words))
     return table
 

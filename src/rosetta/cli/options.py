@@ -57,7 +57,7 @@ WorkloadsArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[WORKLOAD]...",
-        help="Workloads; the two of the main job if none is named.",
+        help="Workloads; `mnist_mlp` and `cifar10_cnn` if none is named.",
         autocompletion=complete_workload,
     ),
 ]

@@ -56,19 +56,20 @@ class Contender:
         return [self.framework.variants[name] for name in self.variants]
 
     @property
-    def _texts(self) -> tuple[str, str]:
+    def _own_implementations(self) -> tuple[str, str]:
         """The variant that has implementations of its own, and what their names end in."""
-        return next(((name, v.texts) for name in self.variants if (v := self.framework.variants[name]).texts), ("", ""))
+        suffixes = ((name, self.framework.variants[name].implementation_suffix) for name in self.variants)
+        return next(((name, suffix) for name, suffix in suffixes if suffix), ("", ""))
 
     @property
-    def text_name(self) -> str:
+    def implementation_name(self) -> str:
         """The name that its implementations have on a page: the framework's, or ``mxnet[module]``."""
-        variant, _ = self._texts
+        variant, _ = self._own_implementations
         return f"{self.framework.name}[{variant}]" if variant else self.framework.name
 
     def implementation(self, workload: str) -> Path:
         """Where its implementation of a workload is, whether it exists or not."""
-        return self.framework.folder / f"{workload}{self._texts[1]}.py"
+        return self.framework.folder / f"{workload}{self._own_implementations[1]}.py"
 
     def distribution(self, device: str) -> str:
         """The distribution whose version is the contender's, on a device."""
@@ -135,17 +136,30 @@ class Contender:
         return self.replicas if several else 0
 
     def deviation(self, workload: str) -> Deviation | None:
-        """What it can't do as a workload says."""
-        own = (variant.deviations.get(workload) for variant in self._chosen())
-        return next((deviation for deviation in own if deviation), self.framework.deviations.get(workload))
+        """What it can't do as a workload says, all in one; a variant's stand in place of the framework's."""
+        parts: list[Variant | Framework] = [*self._chosen(), self.framework]
+        for part in parts:
+            if found := [deviation for deviation in part.deviations if workload in deviation.workloads]:
+                return Deviation(
+                    workloads=[workload],
+                    description=" ".join(deviation.description for deviation in found),
+                    reference=list(dict.fromkeys(name for deviation in found for name in deviation.reference)),
+                    without_ties=any(deviation.without_ties for deviation in found),
+                )
+        return None
 
     def note(self, workload: str) -> str:
         """What a reader should know of its implementation of a workload."""
-        notes = dict(self.framework.notes)
-        for variant in self._chosen():
-            notes |= variant.notes
-        how = f"Replicas: {self.replication.words}" if self.replicas > 1 and self.replication else ""
-        return " ".join(filter(None, (notes.get(workload), notes.get("all"), self.download, how)))
+        how = f"Replicas: {self.replication.description}" if self.replicas > 1 and self.replication else ""
+        return " ".join(filter(None, (self._notes(workload), self._notes("all"), self.download, how)))
+
+    def _notes(self, workload: str) -> str:
+        """What its manifest notes of a workload; the last variant's in place of the others' and the framework's."""
+        parts: list[Variant | Framework] = [*reversed(self._chosen()), self.framework]
+        for part in parts:
+            if found := [note.description for note in part.notes if workload in note.workloads]:
+                return " ".join(found)
+        return ""
 
     @property
     def download(self) -> str:
@@ -154,16 +168,16 @@ class Contender:
         return f"{self.framework.title} is a download of {size}, made only when it is asked for." if size else ""
 
     @property
-    def cannot(self) -> dict[str, str]:
+    def unsupported(self) -> dict[str, str]:
         """Why it has no implementation of a workload, by workload."""
-        merged = dict(self.framework.cannot)
+        merged = dict(self.framework.unsupported)
         for variant in self._chosen():
-            merged |= variant.cannot
+            merged |= variant.unsupported
         return merged
 
     def why_not(self, workload: str) -> str:
-        """Return why it has no implementation of a workload; an empty text where it has one."""
-        if why := self.cannot.get(workload):
+        """Return why it has no implementation of a workload; an empty string where it has one."""
+        if why := self.unsupported.get(workload):
             return why
         if not self.implementation(workload).exists():
             return f"{self.framework.title} has no implementation of {workload}."
@@ -225,7 +239,7 @@ def parse_contenders(texts: Iterable[str], known: dict[str, Framework]) -> list[
     names = [contender.name for contender in contenders]
     for name in names:
         if names.count(name) > 1:
-            remedy = f"To race it against itself: rosetta calibrate WORKLOAD {name}"
+            remedy = f"To measure it against itself: rosetta calibrate WORKLOAD {name}"
             raise RosettaError(f"{name} is named twice.", remedy)
     return contenders
 

@@ -4,11 +4,12 @@ import tomllib
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 import rosetta_worker
+from rosetta.contenders.old_names import with_todays_names
 from rosetta.errors import RosettaError, unknown
 
 Device = Literal["cpu", "cuda", "tpu"]
@@ -71,19 +72,37 @@ class Install(_Manifest):
 
 
 class Deviation(_Manifest):
-    """What an implementation can't do as the workload says, and the reference's variants that do the same."""
+    """What implementations can't do as their workloads say, and the reference's variants that do the same."""
 
-    words: str
+    workloads: list[str] = Field(min_length=1, description="which it concerns; several deviations of one add up")
+    description: str
     reference: list[str]
     without_ties: bool = Field(
         default=False, description="proven on images with a noise of less than a grey level: see docs/proof.md"
     )
 
 
+class Note(_Manifest):
+    """What a reader should know of implementations."""
+
+    workloads: list[str] = Field(min_length=1, description='which it concerns, or "all"; several notes of one add up')
+    description: str
+
+
+def _notes(value: Any) -> Any:
+    """Return notes that are written as a table, workload = "description", one by one."""
+    if not isinstance(value, dict):
+        return value
+    return [{"workloads": [workload], "description": description} for workload, description in value.items()]
+
+
+Notes = Annotated[list[Note], BeforeValidator(_notes)]
+
+
 class Replication(_Manifest):
     """How a framework trains replicas, by a class ``Trainer`` in its folder's ``replicas.py``."""
 
-    words: str
+    description: str
     processes: bool = Field(default=False, description="each replica is a process of its own, also on a CPU")
     statistics: str = Field(description="whose statistics batch normalisation takes and keeps, in words")
     reference: list[str] = Field(default=[], description="the reference's variants that keep the same statistics")
@@ -92,14 +111,14 @@ class Replication(_Manifest):
 class Variant(_Manifest):
     """One way of using a framework, and what it needs."""
 
-    meaning: str
+    description: str
     group: str = Field(default="", description="of a group's variants exactly one must be named")
     packages: dict[str, list[str]] = {}
     environment: dict[str, str] = {}
     devices: list[Device] = Field(default=[], description="on which it means something; none: on all")
     programs: list[str] = Field(default=[], description="programs that must be on the PATH")
     install: Install = Install()
-    texts: str = Field(
+    implementation_suffix: str = Field(
         default="",
         description="what its own implementations' names end in, where it has some: _module for NAME_module.py",
     )
@@ -108,9 +127,9 @@ class Variant(_Manifest):
     tolerance: Tolerances | None = None
     distribution: str = Field(default="", description="instead of the framework's")
     replication: Replication | None = None
-    deviations: dict[str, Deviation] = Field(default={}, description="by workload, instead of the framework's")
-    notes: dict[str, str] = Field(default={}, description="by workload, instead of the framework's")
-    cannot: dict[str, str] = Field(default={}, description="by workload, besides the framework's")
+    deviations: list[Deviation] = Field(default=[], description="for their workloads instead of the framework's")
+    notes: Notes = Field(default=[], description="for their workloads instead of the framework's")
+    unsupported: dict[str, str] = Field(default={}, description="by workload, besides the framework's")
 
 
 class Framework(_Manifest):
@@ -119,7 +138,7 @@ class Framework(_Manifest):
     name: str
     title: str
     home: str
-    about: str
+    description: str
     distribution: str | dict[str, str] = Field(description="whose version is the contender's; by device if they differ")
     precision: Literal["float32", "float64"] = "float32"
     chunk_seconds: float = 0.1
@@ -133,11 +152,9 @@ class Framework(_Manifest):
     download: str = Field(default="", description="how large its packages are, where that is out of the ordinary")
     install: Install = Install()
     variants: dict[str, Variant] = {}
-    deviations: dict[str, Deviation] = Field(default={}, description="by workload")
-    notes: dict[str, str] = Field(
-        default={}, description='by workload, or for "all": what a reader should know of the implementation'
-    )
-    cannot: dict[str, str] = Field(default={}, description="by workload: why the framework has no implementation")
+    deviations: list[Deviation] = []
+    notes: Notes = []
+    unsupported: dict[str, str] = Field(default={}, description="by workload: why the framework has no implementation")
     weights: dict[str, list[str]] = Field(
         default={},
         description="by the suffix of a file that its users keep weights in: the lines with which they load it; "
@@ -190,7 +207,7 @@ def _check_deviations(framework: Framework, reference: Framework) -> None:
     manifest = framework.folder / "framework.toml"
     parts: list[Framework | Variant] = [framework, *framework.variants.values()]
     for part in parts:
-        named = {f"deviations.{workload}": deviation.reference for workload, deviation in part.deviations.items()}
+        named = {f"deviations.{','.join(d.workloads)}": d.reference for d in part.deviations}
         if part.replication:
             named["replication"] = part.replication.reference
         for place, names in named.items():
@@ -202,10 +219,29 @@ def _check_deviations(framework: Framework, reference: Framework) -> None:
 
 def _read(manifest: Path) -> Framework:
     try:
-        return Framework(**tomllib.loads(manifest.read_text("utf-8")), folder=manifest.parent.resolve())
+        text = manifest.read_text("utf-8")
+        data = with_todays_names(manifest, text, tomllib.loads(text))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RosettaError(f"{manifest} isn't valid TOML: {error}.") from error
+    try:
+        return Framework(**data, folder=manifest.parent.resolve())
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise RosettaError(f"{manifest}: {where}: {first['msg']}.") from error
+        raise RosettaError(f"{manifest}: {_place(first['loc'], data)}: {first['msg']}.") from error
+
+
+def _place(location: Sequence[str | int], data: Any) -> str:
+    """Name the place of a fault in a manifest's ``data``; what is one of several by the workloads that it concerns."""
+    words = []
+    for part in location:
+        if isinstance(data, dict):
+            key = list(data)[part] if isinstance(part, int) else part  # notes may be a table
+            words.append(key)
+            data = data.get(key)
+        elif isinstance(data, list) and isinstance(part, int):
+            data = data[part]
+            named = data.get("workloads") if isinstance(data, dict) else None
+            words.append(",".join(map(str, named)) if isinstance(named, list) and named else str(part))
+        else:
+            words.append(str(part))
+    return ".".join(words)

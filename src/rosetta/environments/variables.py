@@ -24,7 +24,7 @@ def worker_variables(threads: int, seed: int) -> dict[str, str]:
         **thread_variables(threads),
         "PYTHONHASHSEED": str(seed),
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # as NVML counts GPUs, by which they are described
-        # Without these every step maps and unmaps its large arrays: 5-14 % slower, and less steady.
+        # Without these every step maps and unmaps its large arrays: 5-14 % slower, and less even.
         "MALLOC_MMAP_THRESHOLD_": str(2**30),
         "MALLOC_TRIM_THRESHOLD_": str(2**30),
     }

@@ -1,4 +1,4 @@
-"""A worker session: one contender's worker with one workload open in it, where nothing is raced."""
+"""A worker session: one contender's worker with one workload open in it, where nothing is compared."""
 
 import contextlib
 import tempfile

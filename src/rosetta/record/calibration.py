@@ -1,4 +1,4 @@
-"""The A/A race: how often, and by how much, the tool would see a difference that isn't there."""
+"""A/A comparisons: how often, and by how much, the tool would see a difference that isn't there."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

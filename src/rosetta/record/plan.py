@@ -26,18 +26,18 @@ class Preset(BaseModel):
         description="test samples whose classes are predicted to take the accuracy; None: all of them"
     )
     epochs: bool = Field(default=False, description="a round is a whole epoch, the accuracy is taken after each")
-    meaning: str
+    description: str
 
 
 PRESETS = {
-    "smoke": Preset(launches=2, rounds=2, test_samples=256, meaning="does it work: the figures mean little"),
-    "quick": Preset(launches=4, rounds=2, test_samples=256, meaning="some minutes on two cores"),
+    "smoke": Preset(launches=2, rounds=2, test_samples=256, description="does it work: the figures mean little"),
+    "quick": Preset(launches=4, rounds=2, test_samples=256, description="some minutes on two cores"),
     "full": Preset(
         launches=1,
         rounds=None,
         test_samples=None,
         epochs=True,
-        meaning="the published protocol, all its epochs, hours on two cores; add launches for intervals",
+        description="the published protocol, all its epochs, hours on two cores; add launches for intervals",
     ),
 }
 

@@ -157,7 +157,7 @@ def _section(number: int, workload: WorkloadResult, result: Result, sources: Map
 def render_page(result: Result, sources: Mapping[str, Mapping[str, str]]) -> str:
     """Render a result as one self-contained HTML page.
 
-    ``sources[workload][framework]`` is the text of an implementation. All text is escaped, whoever wrote it, and the
+    ``sources[workload][framework]`` is an implementation's source. All text is escaped, whoever wrote it, and the
     page's policy allows only its own two scripts and no network access.
     """
     scripts = [get_plotlyjs(), _file("page.js")]

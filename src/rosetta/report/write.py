@@ -26,7 +26,7 @@ def write_report(folder: Path) -> Result:
 def sources(plan: Plan) -> dict[str, dict[str, str]]:
     """Return the implementations' source by workload and framework, the reference's too."""
     known = frameworks([Path(f) for f in plan.frameworks])
-    named = {c.text_name: c for c in (parse_contender(text, known) for text in plan.contenders)}
+    named = {c.implementation_name: c for c in (parse_contender(text, known) for text in plan.contenders)}
     named |= {"numpy": Contender(known["numpy"])}
     found: dict[str, dict[str, str]] = {}
     for workload in plan.workloads:

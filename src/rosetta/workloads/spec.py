@@ -84,9 +84,9 @@ class Workload:
     proof_batch: int = 0
     """Samples in a batch of the proof's training steps where whole batches must be chosen; default: all of a batch."""
     implementation: str = ""
-    """The module of the implementations, where one text serves several workloads; default: the name."""
+    """The module of the implementations, where several workloads share them; default: the name."""
     options: Mapping[str, int] = field(default_factory=dict)
-    """Sizes that such a text takes when its network is built."""
+    """Sizes that a shared implementation takes when its network is built."""
 
     @property
     def module(self) -> str:

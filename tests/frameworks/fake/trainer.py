@@ -1,4 +1,4 @@
-"""The verbs in plain NumPy, float32, and the faults that the variants plant in them."""
+"""The methods in plain NumPy, float32, and the faults that the variants plant in them."""
 
 import os
 import time

@@ -1,0 +1,248 @@
+"""Manifests with the names of before: read as today's, with a warning; what is in both or in neither is refused."""
+
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+
+from rosetta.contenders.contender import Contender, parse_contender
+from rosetta.contenders.manifest import Framework, frameworks
+from rosetta.errors import RosettaError
+
+ROSETTA = Path(sys.executable).parent / "rosetta"
+
+HEAD = """
+name = "mine"
+title = "Mine"
+home = "https://mine.example"
+distribution = "numpy"
+packages = { cpu = ["numpy==2.4.6"] }
+"""
+
+TODAY = f"""{HEAD}
+description = "a few lines of NumPy"
+
+[[deviations]]
+workloads = ["mnist_mlp", "mnist_hrnn"]
+description = "ε inside the root."
+reference = ["epsilon_inside_root"]
+
+[[deviations]]
+workloads = ["mnist_cnn"]
+description = "Half a gradient at 0."
+reference = ["half_gradient_at_zero"]
+without_ties = true
+
+[[notes]]
+workloads = ["mnist_mlp", "mnist_cnn"]
+description = "Written by hand."
+
+[[notes]]
+workloads = ["all"]
+description = "In NumPy."
+
+[unsupported]
+babi_rnn = "No LSTM."
+
+[replication]
+description = "A process for each."
+statistics = "Each its own."
+
+[variants.other]
+description = "another way"
+implementation_suffix = "_other"
+unsupported = {{ imdb_gru = "No GRU." }}
+
+[[variants.other.deviations]]
+workloads = ["mnist_mlp"]
+description = "ε inside the root, and after the correction."
+reference = ["epsilon_inside_root", "epsilon_after_correction"]
+
+[variants.other.replication]
+description = "All in one process."
+statistics = "Each its own."
+"""
+
+BEFORE = f"""{HEAD}
+about = "a few lines of NumPy"
+
+[deviations.mnist_mlp]
+words = "ε inside the root."
+reference = ["epsilon_inside_root"]
+
+[deviations.mnist_hrnn]
+words = "ε inside the root."
+reference = ["epsilon_inside_root"]
+
+[deviations.mnist_cnn]
+words = "Half a gradient at 0."
+reference = ["half_gradient_at_zero"]
+without_ties = true
+
+[notes]
+mnist_mlp = "Written by hand."
+mnist_cnn = "Written by hand."
+all = "In NumPy."
+
+[cannot]
+babi_rnn = "No LSTM."
+
+[replication]
+words = "A process for each."
+statistics = "Each its own."
+
+[variants.other]
+meaning = "another way"
+texts = "_other"
+cannot = {{ imdb_gru = "No GRU." }}
+
+[variants.other.deviations.mnist_mlp]
+words = "ε inside the root, and after the correction."
+reference = ["epsilon_inside_root", "epsilon_after_correction"]
+
+[variants.other.replication]
+words = "All in one process."
+statistics = "Each its own."
+"""
+
+OLD_NAMES = {
+    "about": "description",
+    "cannot": "unsupported",
+    "meaning": "description",
+    "texts": "implementation_suffix",
+    "words": "description",
+    "[deviations.WORKLOAD]": "[[deviations]] with workloads",
+}
+
+
+def read(folder: Path, text: str) -> Framework:
+    """Read a manifest from a folder of that text alone; a warning is an error."""
+    (folder / "framework.toml").write_text(text, "utf-8")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return frameworks([folder])["mine"]
+
+
+def read_with_warning(folder: Path, text: str) -> tuple[Framework, warnings.WarningMessage]:
+    """Read a manifest that warns once."""
+    (folder / "framework.toml").write_text(text, "utf-8")
+    with pytest.warns(FutureWarning) as caught:
+        found = frameworks([folder])["mine"]
+    (warning,) = caught.list
+    return found, warning
+
+
+def facts(framework: Framework) -> list[object]:
+    """All that is asked of a framework's contenders about workloads."""
+    found: list[object] = []
+    for text in ("mine", "mine@2xcpu", "mine[other]", "mine[other]@2xcpu"):
+        contender = parse_contender(text, {"mine": framework})
+        found += [contender.unsupported, contender.implementation_name, contender.implementation("mnist_mlp")]
+        for workload in ("mnist_mlp", "mnist_hrnn", "mnist_cnn", "babi_rnn"):
+            found += [contender.deviation(workload), contender.note(workload)]
+    return found
+
+
+def test_the_names_of_before_are_read_as_todays_and_warn_once(tmp_path: Path) -> None:
+    today = read(tmp_path, TODAY)
+    before, warning = read_with_warning(tmp_path, BEFORE)
+    alike = {"deviations", "notes"}
+    assert before.model_dump(exclude=alike) == today.model_dump(exclude=alike)
+    assert facts(before) == facts(today)
+    assert Contender(today).note("mnist_cnn") == "Written by hand. In NumPy."
+    assert warning.filename == str(tmp_path / "framework.toml")
+    assert BEFORE.splitlines()[warning.lineno - 1].startswith("about")
+    assert all(f"{old} is now {new}" in str(warning.message) for old, new in OLD_NAMES.items())
+
+
+# Today's words in TODAY, those of before, and where the latter then stand.
+RENAMED = [
+    ('description = "a few', 'about = "a few', "about"),
+    ("[unsupported]", "[cannot]", "cannot"),
+    ('description = "Half', 'words = "Half', "deviations.words"),
+    ('description = "A process', 'words = "A process', "replication.words"),
+    ('description = "another', 'meaning = "another', "variants.other.meaning"),
+    ("implementation_suffix =", "texts =", "variants.other.texts"),
+    ("unsupported = {", "cannot = {", "variants.other.cannot"),
+    ('description = "ε inside the root, and', 'words = "ε inside the root, and', "variants.other.deviations.words"),
+    ('description = "All in one', 'words = "All in one', "variants.other.replication.words"),
+]
+
+
+@pytest.mark.parametrize(("today", "before", "place"), RENAMED)
+def test_each_old_name_is_read_and_warns(tmp_path: Path, today: str, before: str, place: str) -> None:
+    assert TODAY.count(today) == 1
+    old = place.rpartition(".")[2]
+    found, warning = read_with_warning(tmp_path, TODAY.replace(today, before))
+    assert found == read(tmp_path, TODAY)
+    assert str(warning.message) == f"old names, which are still read: {old} is now {OLD_NAMES[old]}."
+
+
+@pytest.mark.parametrize(("today", "before", "place"), RENAMED)
+def test_an_old_name_beside_todays_is_an_error(tmp_path: Path, today: str, before: str, place: str) -> None:
+    old = place.rpartition(".")[2]
+    empty = "[cannot]" if before.startswith("[") else f"{old} = {{}}" if before.endswith("{") else f'{old} = ""'
+    manifest = tmp_path / "framework.toml"
+    with pytest.raises(RosettaError) as caught:
+        read(tmp_path, TODAY.replace(today, f"{empty}\n{today}"))
+    new = OLD_NAMES[old]
+    assert caught.value.cause == f"{manifest}: {place}: that is the old name of {new}, and both are given."
+    assert caught.value.remedy == f"Keep {new}."
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (TODAY.replace("description =", "says =", 1), "description: Field required"),
+        (TODAY.replace('distribution = "numpy"', 'distribution = "numpy"\nspeed = 9'), "speed: Extra inputs"),
+        (TODAY.replace("without_ties", "with_ties"), "deviations.mnist_cnn.with_ties: Extra inputs"),
+        (TODAY.replace('["mnist_mlp", "mnist_hrnn"]', "[]"), "deviations.0.workloads: List should have at least 1"),
+        (
+            TODAY.replace('description = "Written by hand."', ""),
+            "notes.mnist_mlp,mnist_cnn.description: Field required",
+        ),
+        (
+            f"{HEAD}description = 'x'\n[notes]\nmnist_mlp = 7",
+            "notes.mnist_mlp.description: Input should be a valid string",
+        ),
+        (
+            TODAY.replace("epsilon_after_correction", "ε"),
+            "deviations.mnist_mlp.reference: There is no variant of the ref",
+        ),
+        (TODAY.replace("All in one process.", '", about = "'), "isn't valid TOML"),
+    ],
+)
+def test_a_fault_is_refused_with_file_place_and_message(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(RosettaError) as caught:
+        read(tmp_path, text)
+    assert caught.value.cause.startswith(f"{tmp_path / 'framework.toml'}")
+    assert said in caught.value.cause
+
+
+def test_a_fault_beside_old_names_is_named_by_its_place(tmp_path: Path) -> None:
+    (tmp_path / "framework.toml").write_text(BEFORE.replace("without_ties", "with_ties"), "utf-8")
+    with (
+        pytest.warns(FutureWarning),
+        pytest.raises(RosettaError, match=r"deviations\.mnist_cnn\.with_ties: Extra inputs"),
+    ):
+        frameworks([tmp_path])
+
+
+def test_the_command_line_warns_once_for_each_manifest_of_the_users(tmp_path: Path) -> None:
+    for name in ("mine", "yours"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "framework.toml").write_text(BEFORE.replace('"mine"', f'"{name}"'), "utf-8")
+    command = [str(ROSETTA), "show", "mnist_mlp", "--in", "mine", "--frameworks", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2 and "Mine has no implementation of mnist_mlp." in done.stderr
+    assert done.stderr.count("FutureWarning") == 2
+    for name in ("mine", "yours"):
+        assert done.stderr.count(f"{tmp_path / name / 'framework.toml'}:8: FutureWarning: old names") == 1
+
+
+def test_the_manifests_that_come_with_rosetta_have_todays_names() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        frameworks([Path(__file__).parent / "frameworks"])
