@@ -3,7 +3,6 @@
 import shutil
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import rosetta.cli.options
@@ -14,7 +13,6 @@ from hypothesis import strategies as st
 from packaging.requirements import Requirement
 from rich.console import Console
 
-from rosetta.benchmark.prover import Standard, _standard
 from rosetta.contenders.contender import (
     DEFAULT_SET,
     Contender,
@@ -25,6 +23,7 @@ from rosetta.contenders.contender import (
 )
 from rosetta.contenders.manifest import Framework, Tolerances, Variant, frameworks
 from rosetta.errors import RosettaError
+from rosetta.proof.standard import Standard, standard_of
 from rosetta.record.plan import Plan
 from rosetta.report.write import sources
 from rosetta.workloads import find_workload, workloads
@@ -277,9 +276,7 @@ def test_a_large_download_is_said_wherever_it_could_be_asked_for(monkeypatch: py
     ],
 )
 def test_a_contender_is_held_against_what_it_declares(workload: str, contender: str, standard: Standard) -> None:
-    course = SimpleNamespace(workload=find_workload(workload))
-    entrant = SimpleNamespace(contender=parse_contender(contender, KNOWN))
-    assert _standard(course, entrant) == standard  # type: ignore[arg-type]
+    assert standard_of(find_workload(workload), parse_contender(contender, KNOWN)) == standard
 
 
 def test_a_variant_may_have_implementations_of_its_own() -> None:
