@@ -5,14 +5,14 @@ import sys
 from pathlib import Path
 
 import pytest
-import rosetta.cli.options
-import rosetta.cli.listings
-import rosetta.contenders.manifest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
 from rich.console import Console
 
+import rosetta.cli.listings
+import rosetta.cli.options
+import rosetta.contenders.manifest
 from rosetta.contenders.contender import (
     DEFAULT_SET,
     Contender,
@@ -167,7 +167,7 @@ def test_a_frameworks_packages_are_pinned_and_have_its_distribution(name: str) -
             (specifier,) = Requirement(line).specifier
             assert specifier.operator == "=="
             assert "*" not in specifier.version
-    bare = [(member,) for members in framework.groups.values() for member in members] or [()]
+    bare: list[tuple[str, ...]] = [(member,) for members in framework.groups.values() for member in members] or [()]
     for contender in (Contender(framework, None, variants) for variants in bare):
         for device in framework.packages:
             lines = [*contender.packages(device), *(wheel.requirement for wheel in contender.foreign(device))]

@@ -18,11 +18,12 @@ import pytest
 from rosetta.contenders.contender import parse_contender
 from rosetta.contenders.manifest import frameworks
 from rosetta.environments.build import build
+from rosetta.environments.client import Timeouts
 from rosetta.environments.worker import Worker, WorkerFailure
 from rosetta.machine.cpu import affinity
 from rosetta.record.directory import create
 from rosetta.record.events import read_events
-from rosetta.record.plan import Plan, Timeouts
+from rosetta.record.plan import Plan
 from rosetta.record.result import ContenderResult, Result
 
 FAKE_FRAMEWORKS = Path(__file__).parent / "frameworks"

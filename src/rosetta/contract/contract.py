@@ -72,7 +72,7 @@ class Contract:
             np.testing.assert_allclose(found, forward(parameters, images), rtol=1e-4, atol=1e-5)
 
     def test_another_process_goes_on_with_the_same_steps(self, pair: Pair) -> None:
-        """Train some steps, and then some more: in one call, in a second process in two, and there without the state."""
+        """Train some steps, and then some more: in one call; in a second process in two; there without the state."""
         prepared = pair.prepared(self._chosen(pair, RESUMED))
         one, other = pair.first, pair.second
         pair.open(one, prepared)
