@@ -14,11 +14,11 @@ from rosetta.environments.worker import Worker
 from rosetta.files import file_name, locked
 from rosetta.machine.cpu import affinity
 from rosetta.paths import cache_folder, data_folder
-from rosetta.proof.compare import compare
+from rosetta.proof.compare import compare, worst
 from rosetta.proof.dither import without_ties
-from rosetta.proof.observe import Observation, observe
+from rosetta.proof.observe import Observation, observe, observe_update
 from rosetta.proof.standard import Standard, deviations_in_words, reference_for, standard_of
-from rosetta.record.result import Equivalence
+from rosetta.record.result import Equivalence, TensorError
 from rosetta.workloads import find_workload
 from rosetta.workloads.prepared import PreparedWorkload, prepare_workload
 
@@ -71,15 +71,26 @@ class Pair:
 
     def prove(self, prepared: PreparedWorkload) -> Equivalence:
         """Hold the first worker against the reference, as ``rosetta verify`` does."""
-        workload, contender = prepared.workload, self.contender
-        # Whoever else wants this workload's reference finds it in the cache.
-        cache = cache_folder() / "reference"
-        cache.mkdir(parents=True, exist_ok=True)
-        with locked(cache / f"{file_name(workload.name)}.lock"):
-            selected, expected = self._reference(standard_of(workload, contender), prepared)
-        found = observe(self.first, selected, contender.precision)
+        selected, expected = self._selected(prepared)
+        found = observe(self.first, selected, self.contender.precision)
         self.first.leave()
-        return compare(found, expected, contender.tolerances, deviations_in_words(workload, contender))
+        words = deviations_in_words(prepared.workload, self.contender)
+        return compare(found, expected, self.contender.tolerances, words)
+
+    def compare_update(self, prepared: PreparedWorkload) -> TensorError:
+        """Return the parameter whose change by the proof's steps, dropout off, is farthest from the reference's."""
+        selected, expected = self._selected(prepared)
+        update = observe_update(self.first, selected)
+        self.first.leave()
+        return worst(update, expected.update, self.contender.tolerances.update)
+
+    def _selected(self, prepared: PreparedWorkload) -> tuple[PreparedWorkload, Observation]:
+        """Return the workload with the proof's batches, and what the reference did on them; it is in the cache then."""
+        workload, cache = prepared.workload, cache_folder() / "reference"
+        cache.mkdir(parents=True, exist_ok=True)
+        # Whoever wants the same meanwhile waits, for it takes less time than to compute it twice.
+        with locked(cache / f"{file_name(workload.name)}.lock"):
+            return self._reference(standard_of(workload, self.contender), prepared)
 
     def _reference(self, standard: Standard, prepared: PreparedWorkload) -> tuple[PreparedWorkload, Observation]:
         return reference_for(
