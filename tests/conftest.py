@@ -26,15 +26,8 @@ from rosetta.machine import cpu  # noqa: E402
 
 # Groups of tests that stay in one process, longest first, so that none is left alone in the end; a file is a group.
 FIRST = (
-    "test_contract.py::TestOthers",
-    "test_replicas",
-    "[keras[jax]]",
-    "[jax]",
-    "test_faults",
-    "test_integration",
-    "test_contract",
-    "cifar10_tpu_cnn",
-    "test_loader",
+    *("test_contract.py::TestOthers", "test_replicas"),  # of the long tier
+    *("[keras[jax]]", "[jax]", "test_faults", "test_integration", "test_contract", "cifar10_tpu_cnn", "test_loader"),
 )
 
 
