@@ -24,7 +24,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from rosetta.benchmark.run import BUILDERS_AT_ONCE
+from rosetta.benchmark.arms import BUILDERS_AT_ONCE
 from rosetta.contenders.contender import DEFAULT_SET, parse_contenders, read_set
 from rosetta.contenders.manifest import frameworks
 from rosetta.environments.build import build

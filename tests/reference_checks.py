@@ -235,8 +235,8 @@ def check_batch_norm_by_hand():
     x = np.array([1.0, 2.0, 3.0, 6.0, 10.0, 10.0, 20.0, 40.0]).reshape(2, 2, 1, 2)
     first, second = x[:, 0].ravel(), x[:, 1].ravel()
     assert first.tolist() == [1, 2, 10, 10] and second.tolist() == [3, 6, 20, 40]
-    p = {"n.scale": [2.0, 3.0], "n.shift": [0.5, -1.0], "n.running_mean": [1.0, 2.0], "n.running_variance": [4.0, 9.0]}
-    p = {name: np.array(value) for name, value in p.items()}
+    given = {"scale": [2.0, 3.0], "shift": [0.5, -1.0], "running_mean": [1.0, 2.0], "running_variance": [4.0, 9.0]}
+    p = {f"n.{name}": np.array(value) for name, value in given.items()}
     predicted = Mode().batch_norm(x, p, "n", epsilon=0.001)
     np.testing.assert_allclose(predicted[:, 0].ravel(), 2 * (first - 1) / math.sqrt(4.001) + 0.5)
     np.testing.assert_allclose(predicted[:, 1].ravel(), 3 * (second - 2) / math.sqrt(9.001) - 1)

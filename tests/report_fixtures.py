@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import random
+from typing import Any
 
 from rosetta.record.result import (
     Accuracy,
@@ -79,7 +80,7 @@ def accuracies(rate, launches=4, points=3, seed=0):
 
 def ok(name, version, rate, ratio, *, batch=64, rounds=8, seed=0, **more):
     framework = name.split("[")[0]
-    values = {
+    values: dict[str, Any] = {
         "import_seconds": 2.14,
         "build_seconds": 0.31,
         "first_step_seconds": 1.27,
@@ -370,7 +371,7 @@ def published_protocol(epochs=3):
 
 
 def example(results=None, **changes):
-    values = {
+    values: dict[str, Any] = {
         "run": "2026-01-31-quiet-otter",
         "started": "2026-01-31T12:00:00Z",
         "complete": True,
@@ -403,7 +404,7 @@ def example(results=None, **changes):
         ),
         "results": [cifar(), mnist()] if results is None else results,
     }
-    return Result(schema="rosetta-result/1", **(values | changes))
+    return Result(**({"schema": "rosetta-result/1"} | values | changes))
 
 
 HOSTILE = "</script><script>document.title='broken'</script><!-- <b>&amp; [bold]x[/bold] | `a` \x1b[31mred\x1b[0m"

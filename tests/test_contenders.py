@@ -3,7 +3,6 @@
 import shutil
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +13,6 @@ from rich.console import Console
 import rosetta.cli.listings
 import rosetta.cli.options
 import rosetta.contenders.manifest
-from rosetta.benchmark.prover import Standard, _standard
 from rosetta.contenders.contender import (
     DEFAULT_SET,
     Contender,
@@ -25,6 +23,7 @@ from rosetta.contenders.contender import (
 )
 from rosetta.contenders.manifest import Framework, Tolerances, Variant, frameworks
 from rosetta.errors import RosettaError
+from rosetta.proof.standard import Standard, standard_of
 from rosetta.record.plan import Plan
 from rosetta.report.write import sources
 from rosetta.workloads import find_workload, workloads
@@ -168,7 +167,7 @@ def test_a_frameworks_packages_are_pinned_and_have_its_distribution(name: str) -
             (specifier,) = Requirement(line).specifier
             assert specifier.operator == "=="
             assert "*" not in specifier.version
-    bare = [(member,) for members in framework.groups.values() for member in members] or [()]
+    bare: list[tuple[str, ...]] = [(member,) for members in framework.groups.values() for member in members] or [()]
     for contender in (Contender(framework, None, variants) for variants in bare):
         for device in framework.packages:
             lines = [*contender.packages(device), *(wheel.requirement for wheel in contender.foreign(device))]
@@ -282,9 +281,7 @@ def test_a_large_download_is_said_wherever_it_could_be_asked_for(monkeypatch: py
     ],
 )
 def test_a_contender_is_held_against_what_it_declares(workload: str, contender: str, standard: Standard) -> None:
-    prepared = SimpleNamespace(workload=find_workload(workload))
-    arm = SimpleNamespace(contender=parse_contender(contender, KNOWN))
-    assert _standard(prepared, arm) == standard  # type: ignore[arg-type]
+    assert standard_of(find_workload(workload), parse_contender(contender, KNOWN)) == standard
 
 
 def test_a_variant_may_have_implementations_of_its_own() -> None:

@@ -2,7 +2,6 @@
 
 import io
 import json
-import re
 import zipfile
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from rosetta.models.weights import Weights, read_tensors
 from rosetta.workloads import find_workload
 
 KNOWN = frameworks()
+ONNX = ("mnist_hrnn", "cifar10_tpu_cnn", "babi_rnn[qa1]", "imdb_gru")
 RANDOM = np.random.default_rng(1)
 
 
@@ -31,17 +31,12 @@ def weights(name: str) -> Weights:
     return Weights(workload, drawn, {"contender": "numpy"})
 
 
-@pytest.mark.parametrize(
-    ("contender", "ending"),
-    [("torch", ".safetensors"), ("jax", ".safetensors"), ("keras[torch]", ".keras"), ("keras[jax]", ".weights.h5")],
-)
-@pytest.mark.parametrize("name", ["cifar10_tpu_cnn", "babi_rnn[qa1]", "imdb_gru"])
-def test_weights_come_back_from_a_frameworks_own_form(name: str, contender: str, ending: str, tmp_path: Path) -> None:
-    given, file = weights(name), tmp_path / f"own{ending}"
+@pytest.mark.parametrize(("contender", "ending"), [("torch", ".safetensors"), ("keras[torch]", ".keras")])
+def test_weights_come_back_from_a_frameworks_own_form(contender: str, ending: str, tmp_path: Path) -> None:
+    """What ``rosetta convert`` does; every form of every framework is tried in its contract."""
+    given, file = weights("cifar10_tpu_cnn"), tmp_path / f"own{ending}"
     lines = export(given, parse_contender(contender, KNOWN), file)
-    assert any(str(file) in line for line in lines) and not re.search(
-        r"\{(file|workload|,? ?options)\}|, \)", "".join(lines)
-    )
+    assert any(str(file) in line for line in lines)
     back = read(file, given.workload, parse_contender(contender, KNOWN))
     for parameter, value in given.parameters.items():
         assert np.array_equal(back.parameters[parameter], value), parameter
@@ -55,7 +50,7 @@ def test_a_torch_file_has_torchs_names(tmp_path: Path) -> None:
     assert arrays["norm1.num_batches_tracked"].shape == ()
 
 
-@pytest.mark.parametrize("name", ["mnist_hrnn", "cifar10_tpu_cnn", "babi_rnn[qa1]", "imdb_gru", "resnet50_features"])
+@pytest.mark.parametrize("name", [*ONNX, pytest.param("resnet50_features", marks=pytest.mark.long)])
 def test_an_onnx_model_predicts_as_the_reference_does(name: str, tmp_path: Path) -> None:
     workload = find_workload(name)
     given = Weights(workload, workload.initial_parameters(1), {})

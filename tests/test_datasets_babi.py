@@ -7,6 +7,7 @@ import zlib
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ TASKS = sorted(name for name in datasets() if name.startswith("babi_"))
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def load(prepared: PreparedDataset) -> tuple[Arrays, Arrays]:
+def load(prepared: PreparedDataset) -> tuple[Any, ...]:
     """Return stories, questions and answers of both splits."""
     return tuple(
         tuple(np.load(path, mmap_mode="r", allow_pickle=False) for path in (*inputs, labels))
@@ -36,7 +37,7 @@ def load(prepared: PreparedDataset) -> tuple[Arrays, Arrays]:
     )
 
 
-def told(prepared: PreparedDataset, split: Arrays, sample: int) -> tuple[str, str, str]:
+def told(prepared: PreparedDataset, split: Arrays, sample: int) -> tuple[str, ...]:
     """Put a sample into words again."""
     story, question, answer = (np.atleast_1d(part[sample]) for part in split)
     return tuple(" ".join(prepared.class_names[index] for index in part if index) for part in (story, question, answer))
@@ -230,7 +231,11 @@ MEMBERS = [(f"{FOLDER}/{name}", content) for name, content in files().items()]
 
 def test_the_archive_is_read_without_unpacking(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     first = prepare("babi_qa1", babi(monkeypatch, tmp_path / "one", files()), tmp_path / "cache")
-    others = [(f"{FOLDER}/README.txt", b"read me"), link(f"{FOLDER}/hn", tarfile.SYMTYPE), ("../escaped", b"x")]
+    others: list[tuple[tarfile.TarInfo | str, bytes]] = [
+        (f"{FOLDER}/README.txt", b"read me"),
+        link(f"{FOLDER}/hn", tarfile.SYMTYPE),
+        ("../escaped", b"x"),
+    ]
     data = archived(monkeypatch, tmp_path / "data", tar_gz(*others, *MEMBERS))
     assert available("babi_qa1", data, tmp_path / "cache") == f"real (in {data})"
     assert prepare("babi_qa1", data, tmp_path / "cache").digest == first.digest

@@ -53,6 +53,7 @@ def test_imdb_is_decoded(real_data: Path, tmp_path: Path) -> None:
 def test_the_sum_of_the_unpacked_folder(real_data: Path) -> None:
     """From the archive, because it takes long to unpack."""
     (folder,) = datasets()["imdb"].editions[2].files
+    assert isinstance(folder, OriginalFolder)
     contents = {
         member.name.removeprefix("aclImdb/"): content.read()
         for member, content in members(real_data / "aclImdb_labelled.tar.gz")
@@ -140,7 +141,7 @@ def test_what_else_the_original_archive_holds_is_passed_over(monkeypatch: pytest
     plain = prepare("imdb", imdb(monkeypatch, tmp_path / "one", tar_gz(*members)), tmp_path / "cache")
     folder = tarfile.TarInfo("aclImdb/train")
     folder.type = tarfile.DIRTYPE
-    more = [
+    more: list[tuple[tarfile.TarInfo | str, bytes]] = [
         (folder, b""),
         ("aclImdb/imdb.vocab", b"the\n"),
         ("aclImdb/train/unsup/0_0.txt", b"\xff"),
@@ -262,6 +263,11 @@ def test_the_folder_is_decoded_like_the_archive(monkeypatch: pytest.MonkeyPatch,
     assert prepare("imdb", data, tmp_path / "cache").digest == archived.digest
 
 
+def into_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
 @pytest.mark.parametrize(
     ("change", "cause"),
     [
@@ -272,7 +278,7 @@ def test_the_folder_is_decoded_like_the_archive(monkeypatch: pytest.MonkeyPatch,
         (lambda path: path.rename(path.with_name("7_9.txt")), "aclImdb has a wrong checksum"),
         (lambda path: (path.unlink(), path.symlink_to("/etc/passwd")), "0_9.txt is not a regular file"),
         (lambda path: (path.unlink(), path.mkdir()), "0_9.txt is not a regular file"),
-        (lambda path: (path.unlink(), os.mkfifo(path)), "0_9.txt is not a regular file"),
+        (into_pipe, "0_9.txt is not a regular file"),
         (lambda path: path.parent.rename(path.parent.with_name("away")), "train/pos is missing"),
     ],
 )
@@ -307,7 +313,7 @@ def npz(members: Files) -> bytes:
     return stored.getvalue()
 
 
-RANKS: list[list[int]] = [[1, 300, 5, 70_000, 29_997, 29_998], [], [7], list(range(1, 2501))]
+RANKS: list[object] = [[1, 300, 5, 70_000, 29_997, 29_998], [], [7], list(range(1, 2501))]
 
 
 def ranks_members(lists: list[object] = RANKS, protocol: int = 2) -> Files:
@@ -357,7 +363,7 @@ class Call:
     def __init__(self, function: object, *arguments: object):
         self.call = (function, arguments)
 
-    def __reduce__(self) -> object:
+    def __reduce__(self) -> tuple[object, ...]:
         return self.call
 
 

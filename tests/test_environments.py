@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import filelock
 import pytest
@@ -38,7 +39,7 @@ def contender(
     variants: tuple[str, ...] = (),
     programs: tuple[str, ...] = (),
     folder: Path | None = None,
-    **install: object,
+    **install: Any,
 ) -> Contender:
     framework = Framework(
         name=name,

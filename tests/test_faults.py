@@ -18,15 +18,24 @@ import pytest
 from rosetta.contenders.contender import parse_contender
 from rosetta.contenders.manifest import frameworks
 from rosetta.environments.build import build
+from rosetta.environments.client import Timeouts
 from rosetta.environments.worker import Worker, WorkerFailure
 from rosetta.machine.cpu import affinity
 from rosetta.record.directory import create
 from rosetta.record.events import read_events
-from rosetta.record.plan import Plan, Timeouts
+from rosetta.record.plan import Plan
 from rosetta.record.result import ContenderResult, Result
 
 FAKE_FRAMEWORKS = Path(__file__).parent / "frameworks"
-PROGRAM = "from rosetta.cli.app import main; main()"
+MEASURING = "from rosetta.cli.app import main; main()"
+# Few of these tests are about the machine's peak: it is measured in a moment.
+PROGRAM = f"""
+from functools import partial
+from rosetta.machine import cpu
+cpu.matmul_flops = partial(cpu.matmul_flops, 0.01)
+cpu.copy_bytes_per_second = partial(cpu.copy_bytes_per_second, 0.01)
+{MEASURING}
+"""
 TIMEOUTS = Timeouts(importing=20, proving=20, building=20, first_step=8, chunk=2)
 
 # What each misbehaving contender must be told to have done. `early` is in the proof, the others in chunks.
@@ -289,7 +298,7 @@ def test_host_killed_at_many_moments_goes_on(start, tmp_path):
     folder = make_run(tmp_path / "run", SLOW, launches=2, rounds=2)
     for name, moment in MOMENTS.items():
         kept = whole_lines(folder)
-        host = start(folder)
+        host = start(folder, MEASURING if "measured" in name else PROGRAM)
         host.wait_for(moment)
         code, _, _ = host.end(signal.SIGKILL)
         assert code == -signal.SIGKILL

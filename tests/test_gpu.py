@@ -1,7 +1,7 @@
 """What NVIDIA's driver says of the GPUs: with a made-up driver."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,7 +22,7 @@ class Driver:
         self.millijoules = 5_000_000
 
     def __getattr__(self, name: str) -> Any:
-        answers = {
+        answers: dict[str, Callable[..., Any]] = {
             "nvmlInit": lambda: None,
             "nvmlDeviceGetCount": lambda: 2,
             "nvmlDeviceGetHandleByIndex": lambda index: index,

@@ -1,5 +1,6 @@
 """pip's settings: read as pip lists them, and handed on to uv."""
 
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ def settings_of(monkeypatch: pytest.MonkeyPatch, listing: str) -> dict[str, list
         assert command[:3] == [sys.executable, "-m", "pip"]
         return SimpleNamespace(stdout=listing, stderr="", returncode=0)
 
-    monkeypatch.setattr(package_index.subprocess, "run", answer)
+    monkeypatch.setattr(subprocess, "run", answer)
     pip_settings.cache_clear()
     try:
         return pip_settings()

@@ -31,7 +31,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str | None]:
     known.write_text(
         json.dumps({name: w.to_worker() | {"output_shape": w.output_shape} for name, w in workloads().items()}), "utf-8"
     )
-    command, environment = [python, "-s", SCRIPT, sources, known], os.environ | numpy.environment
+    command, environment = [str(python), "-s", str(SCRIPT), str(sources), str(known)], os.environ | numpy.environment
     done = subprocess.run(
         command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
     )

@@ -5,6 +5,7 @@ import io
 import json
 import math
 import re
+from typing import Any
 
 import plotly.graph_objects as go
 import pytest
@@ -29,9 +30,9 @@ from rosetta.report.terminal import compare_table, result_table
 
 
 def printed(renderable, width=100):
-    console = Console(width=width, file=io.StringIO(), force_terminal=False)
-    console.print(renderable)
-    return console.file.getvalue()
+    file = io.StringIO()
+    Console(width=width, file=file, force_terminal=False).print(renderable)
+    return file.getvalue()
 
 
 def with_contender(workload, index, **changes):
@@ -163,7 +164,7 @@ def many_workloads(current):
         LiveRow("jax", "waiting", 420.0, Ratio(to="jax", value=1, low=1, high=1, tie=False)),
         *(LiveRow(f"framework{n}", "failed: killed") for n in range(6)),
     ]
-    stages = ["measured"] * current + ["current"] + ["waiting"] * (8 - current)
+    stages: list[Any] = ["measured"] * current + ["current"] + ["waiting"] * (8 - current)
     return [LiveWorkload(f"Network {n}", "real", rows, f"net_{n}", stage) for n, stage in enumerate(stages)]
 
 
@@ -181,24 +182,26 @@ def test_live_view_of_many_workloads_fits_a_terminal(current):
 
 def test_watch_shows_the_workload_at_hand_and_names_the_others():
     plan = make_plan(["torch"], workloads=["mnist_mlp", "mnist_cnn", "imdb_gru"])
-    console = Console(width=100, height=30, file=io.StringIO(), force_terminal=True, color_system=None)
+    file = io.StringIO()
+    console = Console(width=100, height=30, file=file, force_terminal=True, color_system=None)
     events = [SESSION, MACHINE, environment("torch"), data_event(), chunk("torch", 0, 0, 1.0)]
     with Watch(plan, console) as watch:
         for event in events:
             watch.event(event)
         watch.state("mnist_cnn", "torch", "compiling")
-    text = console.file.getvalue()
+    text = file.getvalue()
     assert "mnist_mlp torch fastest so far, 1,280 samples/s 1 of 1 measured, SYNTHETIC DATA" in " ".join(text.split())
     assert "Convolutional network on MNIST" in text and "waiting: imdb_gru" in text
 
 
 def test_watch_without_a_terminal_reports_epochs_of_the_published_protocol():
-    console = Console(width=100, file=io.StringIO(), force_terminal=False)
+    file = io.StringIO()
+    console = Console(width=100, file=file, force_terminal=False)
     reported = {"workload": "mnist_mlp", "launch": 0, "round": 2, "label": "torch", "correct": 981, "count": 1000}
     for epochs in (False, True):
         with Watch(make_plan(["torch"], epochs=epochs), console) as watch:
             watch.event({"event": "accuracy", **reported})
-    assert console.file.getvalue() == "mnist_mlp: torch: 98.1% of test samples right after epoch 3\n"
+    assert file.getvalue() == "mnist_mlp: torch: 98.1% of test samples right after epoch 3\n"
 
 
 # ---------------------------------------------------------------- training, prediction, published times
@@ -306,7 +309,7 @@ def test_ratios_to_another_fastest_are_computed_again_from_the_rounds():
     rates = [
         {(k.launch, k.round): math.log(k.steps * 64 / k.seconds) for k in after.contenders[i].chunks} for i in (3, 1)
     ]
-    expected = statistics.ratio(*rates, 0.95)
+    expected = statistics.ratio(rates[0], rates[1], 0.95)
     text = printed(compare_table(example([before]), example([after])), 140)
     row = next(line for line in text.splitlines() if line.startswith("keras[jax]"))
     assert f"{expected.value:.2f}× ({expected.low:.2f}–{expected.high:.2f})" in row

@@ -5,30 +5,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from rosetta import datasets
-from rosetta.contenders.contender import contender_sets, parse_contender
-from rosetta.contenders.manifest import frameworks
 from rosetta.errors import RosettaError
 from rosetta.models.checkpoint import Checkpoint, EpochEnd, load_checkpoint, save_checkpoint
-from rosetta.models.session import worker_session
 from rosetta.models.weights import load_weights
-from rosetta.paths import cache_folder, data_folder
-from rosetta.proof.compare import worst
-from rosetta.workloads import find_workload
-from rosetta.workloads.order import training_data
-from rosetta.workloads.spec import Workload
 
 ROSETTA = str(Path(sys.executable).with_name("rosetta"))
-REPLICAS = (
-    *("torch@2xcpu", "jax@2xcpu", "tensorflow@2xcpu", "chainer@2xcpu", "mxnet@2xcpu", "paddle@2xcpu"),
-    *("keras[torch]@2xcpu", "keras[jax]@2xcpu", "keras[tensorflow]@2xcpu"),
-)
-ALL = ("numpy", *contender_sets(frameworks())["all"], *REPLICAS)
 # Little stories: an epoch takes a second, and there is dropout in it.
 COMMAND = (ROSETTA, "train", "babi_rnn[qa4]", "--epochs", "4")
 
@@ -52,47 +37,6 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None
     assert done.stdout.splitlines()[3].split("  ")[:3] == resumed.stdout.splitlines()[-2].split("  ")[:3]
     assert not checkpoint.exists()
     assert_same(whole, killed)
-
-
-STEPS = 3
-
-
-@pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workload, dict[str, Any]]:
-    workload = find_workload("babi_rnn[qa4]")
-    prepared = datasets.prepare(workload.dataset, data_folder(None), cache_folder() / "data")
-    order = tmp_path_factory.mktemp("order") / "order.npy"
-    arrays, _ = training_data(workload, prepared, order, 1, workload.batch_size)
-    return workload, arrays
-
-
-@pytest.mark.timeout(400)
-@pytest.mark.parametrize("contender", ALL)
-def test_another_process_goes_on_with_the_same_steps(contender: str, start: tuple[Workload, dict[str, Any]]) -> None:
-    """Train some steps, and then some more: in one call, in a second process in two, and there without the state."""
-    workload, arrays = start
-    parsed = parse_contender(contender, frameworks())
-    with worker_session(parsed, workload, arrays) as first:
-        first.load_parameters(workload.initial_parameters(1))
-        first.train(0, STEPS)
-        parameters, state = first.parameters(), first.optimizer_state()
-        first.reseed(7)
-        first.train(STEPS, STEPS)
-        whole = first.parameters()
-    with worker_session(parsed, workload, arrays) as second:
-        found = []
-        for loaded, seed in ((state, 7), ({}, 7), (state, 8)):
-            second.load_parameters(parameters)
-            if loaded:
-                second.load_optimizer_state(loaded)
-            second.reseed(seed)
-            second.train(STEPS, 1)
-            second.train(STEPS + 1, STEPS - 1)
-            found.append(second.parameters())
-    same, without_state, other_seed = (worst(after, whole, 0.0).error for after in found)
-    assert same is not None and same < 1e-6
-    assert without_state is not None and without_state > 1e-4
-    assert other_seed is not None and other_seed > 1e-4
 
 
 def assert_same(first: Path, second: Path) -> None:

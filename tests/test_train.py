@@ -20,7 +20,7 @@ from rosetta.paths import cache_folder
 ROSETTA = str(Path(sys.executable).with_name("rosetta"))
 
 
-def rosetta(*words: str | Path) -> subprocess.CompletedProcess[str]:
+def rosetta(*words: str | int | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([ROSETTA, *map(str, words)], capture_output=True, text=True, timeout=500)
 
 

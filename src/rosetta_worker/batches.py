@@ -92,4 +92,5 @@ def augmented(images: np.ndarray, changes: np.ndarray) -> np.ndarray:
 
 
 def _mapped(path: str) -> np.ndarray:
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array

@@ -310,7 +310,7 @@ class AskMemory(Request[Memory]):
     reply = Memory
 
 
-_REQUESTS: Dict[str, Type[Request]] = {
+_REQUESTS: Dict[str, Type[Request[Any]]] = {
     request.method: request
     for request in (
         *(ImportFramework, Open, Leave, LoadParameters, Parameters, Predict, LossAndGradients, Train, TrainFromFiles),
@@ -320,12 +320,12 @@ _REQUESTS: Dict[str, Type[Request]] = {
 }
 
 
-def to_message(request: Request) -> Dict[str, Any]:
+def to_message(request: Request[Any]) -> Dict[str, Any]:
     """Return a request as it travels."""
     return {"method": request.method, "arguments": asdict(request)}  # type: ignore[call-overload]
 
 
-def from_message(message: Dict[str, Any]) -> Request:
+def from_message(message: Dict[str, Any]) -> Request[Any]:
     """Read a request; raise ``ValueError`` or ``TypeError`` where there is none such."""
     if message.get("method") not in _REQUESTS:
         raise ValueError("there is no method {!r}".format(message.get("method")))

@@ -32,7 +32,7 @@ class ReplicaProcesses:
     def __init__(self, replicas: int):
         self._folder = tempfile.TemporaryDirectory(prefix="rosetta-replicas-")
         self._opened = 0
-        self._processes: List[subprocess.Popen] = []
+        self._processes: List[subprocess.Popen[bytes]] = []
         self._channels: List[Channel] = []
         environment = dict(os.environ)
         for name in _THREADS:
@@ -51,7 +51,7 @@ class ReplicaProcesses:
             raise AttributeError(method)
         return self._answer
 
-    def _answer(self, request: Request) -> Any:
+    def _answer(self, request: Request[Any]) -> Any:
         if not self._processes:
             raise RuntimeError("the replicas have ended")
         ranks = range(len(self._channels)) if isinstance(request, _OF_ALL) else range(1)

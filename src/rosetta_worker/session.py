@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 from importlib import metadata
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, FrozenSet, List, Optional
 
 import numpy as np
 
@@ -22,7 +22,7 @@ class Session:
         self._folder = ""
         self._module: Any = None
         self._device = "cpu"
-        self._variants: frozenset = frozenset()
+        self._variants: FrozenSet[str] = frozenset()
         self._replicas = 1
         self._rank: Optional[int] = None
         self._workload: Dict[str, Any] = {}
@@ -82,7 +82,7 @@ class Session:
         return Done()
 
     @staticmethod
-    def _complete(parameters: Dict[str, np.ndarray], specs: List[Dict[str, Any]]) -> Dict[str, np.ndarray]:
+    def _complete(parameters: Dict[str, Any], specs: List[Dict[str, Any]]) -> Dict[str, Any]:
         """Return the parameters if they are the specified ones; the host computes with them."""
         wanted = {spec["name"]: tuple(spec["shape"]) for spec in specs}
         found = {name: np.shape(value) for name, value in parameters.items()}

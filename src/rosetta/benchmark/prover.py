@@ -1,11 +1,9 @@
 """Proves every arm before it is measured, and has the reference computed that it is held against."""
 
 import dataclasses
-import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,30 +15,11 @@ from rosetta.errors import RosettaError
 from rosetta.proof.compare import compare
 from rosetta.proof.dither import without_ties
 from rosetta.proof.observe import Observation, observe
-from rosetta.proof.reference import reference
+from rosetta.proof.standard import Standard, deviations_in_words, reference_for, standard_of
 from rosetta.workloads.prepared import PreparedWorkload
 
 _AT_ONCE = 2
 """How many proofs, or references, are made at once; nothing is timed meanwhile."""
-
-
-@dataclass(frozen=True)
-class Standard:
-    """What a contender is held against: by default the canonical reference, on the data as they are."""
-
-    variants: tuple[str, ...] = ()
-    """The reference's variants that do what the contender declares to do differently."""
-    without_ties: bool = False
-    """Whether the images are changed so that no two of their patches are equal."""
-    replicas: int = 1
-    """How many parts of a batch are normalised each by itself, where the variants say so."""
-    proof_batch: int = 0
-    """Instead of the workload's, where that is too small to be shared by the replicas; 0: the workload's."""
-
-    @property
-    def canonical(self) -> "Standard":
-        """The reference without variants, on batches of the same size, against which a deviation's size is measured."""
-        return Standard(proof_batch=self.proof_batch)
 
 
 class Prover:
@@ -118,7 +97,7 @@ class Prover:
         client.import_framework(arm.contender)
         found = observe(client, selected, arm.contender.precision)
         client.leave()
-        words = " ".join(sentence for sentence, _ in _differences(prepared, arm))
+        words = deviations_in_words(prepared.workload, arm.contender)
         result = compare(found, expected, arm.contender.tolerances, words)
         seconds = time.perf_counter() - start
         return {"passed": result.passed, "equivalence": result.model_dump(), "seconds": seconds}
@@ -133,22 +112,14 @@ class Prover:
             return None
         return self._clients[key]
 
-    def _data_for(self, prepared: PreparedWorkload, standard: Standard) -> PreparedWorkload:
-        selected = self._without_ties[prepared.workload.name] if standard.without_ties else prepared
-        if not standard.proof_batch:
-            return selected
-        return dataclasses.replace(
-            selected, workload=dataclasses.replace(selected.workload, proof_batch=standard.proof_batch)
-        )
-
     def _reference(self, prepared: PreparedWorkload, arm: Arm) -> tuple[PreparedWorkload, Observation]:
         """Return what an arm is held against: the reference, or its variant that deviates as the arm does."""
-        return self._references[prepared.workload.name, _standard(prepared, arm)]
+        return self._references[prepared.workload.name, standard_of(prepared.workload, arm.contender)]
 
     def _compute_references(self, prepared: PreparedWorkload, provers: Sequence[Arm]) -> None:
         """Have the reference and those of its variants computed that are missing; two at a time."""
         name = prepared.workload.name
-        standards = [_standard(prepared, arm) for arm in provers]
+        standards = [standard_of(prepared.workload, arm.contender) for arm in provers]
         # The canonical ones first: the others wait for them.
         wanted = dict.fromkeys([*(standard.canonical for standard in standards), *standards])
         missing = [standard for standard in wanted if (name, standard) not in self._references]
@@ -177,50 +148,19 @@ class Prover:
         threads: int | None,
         canonical: Future[tuple[PreparedWorkload, Observation]] | None,
     ) -> tuple[PreparedWorkload, Observation]:
-        framework = self._numpy.contender.framework
-        contender = Contender(framework, variants=standard.variants, replicas=standard.replicas)
-        arm = dataclasses.replace(self._numpy, contender=contender)
-        variant = "+".join(standard.variants) + (f"@{standard.replicas}" if standard.replicas > 1 else "")
-
-        def start() -> Client:
+        def start(contender: Contender, name: str) -> Client:
             # Kept where close() finds it, should the run be interrupted; it has ended when its reference is there.
-            name = f"reference {variant} {standard.proof_batch or ''}".strip()
+            arm = dataclasses.replace(self._numpy, contender=contender)
             client = self._context.start(arm, name, threads)
             self._clients[name] = client
-            client.import_framework(arm.contender)
+            client.import_framework(contender)
             return client
 
-        sources = sorted(framework.folder.glob("*.py"))
+        data = self._without_ties[prepared.workload.name] if standard.without_ties else prepared
         try:
-            return reference(
-                start, self._data_for(prepared, standard), sources, self._reference_cache, variant,
+            return reference_for(
+                standard, data, self._numpy.contender.framework, start, self._reference_cache,
                 canonical.result if canonical else lambda: self._references[prepared.workload.name, standard.canonical],
             )  # fmt: skip
         except WorkerFailure as failure:
             raise RosettaError(f"The reference for {prepared.workload.name} can't be computed: {failure}") from failure
-
-
-def _standard(prepared: PreparedWorkload, arm: Arm) -> Standard:
-    deviation = arm.contender.deviation(prepared.workload.module)
-    variants = tuple(variant for _, variants in _differences(prepared, arm) for variant in variants)
-    parts = arm.contender.replicas if _normalises_parts(prepared, arm) else 1
-    proof_batch = math.lcm(prepared.workload.proof_batch, arm.contender.replicas)
-    larger = proof_batch if prepared.workload.proof_batch not in (0, proof_batch) else 0
-    return Standard(variants, deviation is not None and deviation.without_ties, parts, larger)
-
-
-def _differences(prepared: PreparedWorkload, arm: Arm) -> list[tuple[str, list[str]]]:
-    """Return what the arm does differently, in words and as the reference's variants that do the same."""
-    deviation = arm.contender.deviation(prepared.workload.module)
-    found = [(deviation.description, deviation.reference)] if deviation else []
-    replication = arm.contender.replication
-    if replication and _normalises_parts(prepared, arm):
-        found.append((replication.statistics, replication.reference))
-    return found
-
-
-def _normalises_parts(prepared: PreparedWorkload, arm: Arm) -> bool:
-    """Whether each replica normalises its part of a batch by that part's own statistics."""
-    replication = arm.contender.replication
-    several = arm.contender.replicas > 1 and prepared.workload.normalises
-    return several and replication is not None and bool(replication.reference)

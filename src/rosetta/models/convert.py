@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from rosetta.contenders.contender import Contender
 from rosetta.datasets import datasets
+from rosetta.environments.client import Client
 from rosetta.errors import RosettaError, unknown
 from rosetta.models.hdf5 import check_hdf5
 from rosetta.models.session import float32, worker_session
@@ -49,14 +50,21 @@ def export(weights: Weights, contender: Contender, file: Path) -> list[str]:
     suffix = form(contender, file)
     with worker_session(contender, weights.workload) as client:
         client.load_parameters(weights.parameters)
-        if suffix == ".safetensors":
-            content = safetensors.numpy.save(
-                {name: np.asarray(a, order="C") for name, a in client.own_weights().items()}
-            )
-        else:
-            content = client.own_file(suffix)
+        content = own_content(client, suffix)
     write_file(file, content)
-    return _lines(contender.framework.weights[suffix], weights.workload, file)
+    return lines_to_load(contender, suffix, weights.workload, file)
+
+
+def own_content(client: Client, suffix: str) -> bytes:
+    """Return the content of a file with a worker's weights in its framework's own form."""
+    if suffix != ".safetensors":
+        return client.own_file(suffix)
+    return safetensors.numpy.save({name: np.asarray(a, order="C") for name, a in client.own_weights().items()})
+
+
+def lines_to_load(contender: Contender, suffix: str, workload: Workload, file: Path) -> list[str]:
+    """Return the lines with which the framework's users load such a file."""
+    return _lines(contender.framework.weights[suffix], workload, file)
 
 
 def export_onnx(weights: Weights, contender: Contender, file: Path) -> list[str]:
@@ -114,23 +122,34 @@ def read(file: Path, workload: Workload, contender: Contender) -> Weights:
     suffix = form(contender, file)
     if not file.is_file():
         raise RosettaError(f"There is no file {file}.")
-    largest = _ROOM * sum(4 * int(np.prod(parameter.shape)) for parameter in workload.parameters) + 2**20
+    largest = _largest(workload)
     if file.stat().st_size > largest:
         raise RosettaError(f"{file} is far too large for {workload.name}: {file.stat().st_size:,} bytes.")
     with worker_session(contender, workload) as client:
-        if suffix == ".safetensors":
-            metadata, arrays = read_tensors(file)
-            if "workload" in metadata:
-                raise RosettaError(f"{file} is in canonical form already.", "rosetta predict reads it as it is.")
-            client.load_own_weights(arrays)
-        else:
-            content = file.read_bytes() if suffix.endswith(".h5") else _weights_in(file, largest)
-            check_hdf5(content, str(file), largest)
-            client.load_own_file(".weights.h5", content)
+        load_own_content(client, suffix, workload, file)
         parameters = float32(client.parameters())
     check(workload, parameters, str(file))
     classes = json.dumps(datasets()[workload.dataset].class_names)
     return Weights(workload, parameters, {"contender": contender.name, "from": file.name, "classes": classes})
+
+
+def load_own_content(client: Client, suffix: str, workload: Workload, file: Path) -> None:
+    """Have a worker load a file in its framework's own form, of which nothing is run that may be code."""
+    if suffix == ".safetensors":
+        metadata, arrays = read_tensors(file)
+        if "workload" in metadata:
+            raise RosettaError(f"{file} is in canonical form already.", "rosetta predict reads it as it is.")
+        client.load_own_weights(arrays)
+        return
+    largest = _largest(workload)
+    content = file.read_bytes() if suffix.endswith(".h5") else _weights_in(file, largest)
+    check_hdf5(content, str(file), largest)
+    client.load_own_file(".weights.h5", content)
+
+
+def _largest(workload: Workload) -> int:
+    """Return how many bytes a file of its weights has at most."""
+    return _ROOM * sum(4 * int(np.prod(parameter.shape)) for parameter in workload.parameters) + 2**20
 
 
 def _weights_in(file: Path, largest: int) -> bytes:

@@ -1,0 +1,42 @@
+"""The contract of every contender there is: the current ones by default, all the others in the long tier."""
+
+import pytest
+
+from rosetta.contenders.contender import DEFAULT_SET, contender_sets
+from rosetta.contenders.manifest import frameworks
+from rosetta.contract.contract import Contract
+from rosetta.contract.pair import Pair
+
+SETS = contender_sets(frameworks())
+CURRENT = ("numpy", *SETS[DEFAULT_SET])
+REPLICAS = (
+    *("torch@2xcpu", "jax@2xcpu", "tensorflow@2xcpu", "chainer@2xcpu", "mxnet@2xcpu", "paddle@2xcpu"),
+    *("keras[torch]@2xcpu", "keras[jax]@2xcpu", "keras[tensorflow]@2xcpu"),
+)
+OTHERS = [*(name for name in SETS["all"] if name not in CURRENT), *REPLICAS]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    # The tests of one contender stay in one process, which has its pair of workers.
+    named = [(name, [pytest.mark.xdist_group(name)]) for name in metafunc.cls.contenders]
+    metafunc.parametrize("contender", [pytest.param(name, marks=marks) for name, marks in named], scope="class")
+
+
+class TestCurrent(Contract):
+    whole = True
+    contenders = CURRENT
+
+    @pytest.mark.long
+    def test_batch_normalisation_is_the_same_with_room(self, pair: Pair) -> None:
+        """The hardest proof: whatever rounds a little differently must not be taken for another network."""
+        proof = pair.prove(pair.prepared("cifar10_tpu_cnn"))
+        assert proof.passed, proof
+        update = proof.update
+        assert update is not None and update.error is not None and update.error < update.tolerance / 3
+
+
+@pytest.mark.long
+class TestOthers(Contract):
+    whole = True
+    contenders = OTHERS
+    convolutional = ("cifar10_cnn",)  # what `rosetta run` takes for the current ones
