@@ -23,7 +23,7 @@ from report_fixtures import (
 )
 
 from rosetta.report.page import render_page
-from rosetta.report.summary import interval_words
+from rosetta.report.ratios import interval_words
 
 FLAGS = [
     "--no-sandbox",

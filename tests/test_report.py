@@ -25,7 +25,9 @@ from rosetta.report.exports import to_csv, to_markdown
 from rosetta.report.learning import learning_figure
 from rosetta.report.live import LiveHeader, LiveRow, LiveWorkload, live_view
 from rosetta.report.matrix import matrix, shade
-from rosetta.report.summary import number, ranked, ranks, verdict
+from rosetta.report.numbers import number
+from rosetta.report.ranking import ranked, ranks
+from rosetta.report.sentences import verdict
 from rosetta.report.terminal import compare_table, result_table
 
 

@@ -12,8 +12,10 @@ from rosetta.record.directory import new_folder
 from rosetta.record.events import Event
 from rosetta.record.plan import Plan
 from rosetta.record.result import ContenderResult, Result
+from rosetta.report.columns import first_step_words, shown
 from rosetta.report.exports import to_csv, to_markdown
-from rosetta.report.summary import extras, first_step_words, machine_words, scaling_words
+from rosetta.report.ratios import scaling_words
+from rosetta.report.sentences import machine_words
 
 BATCH = 128
 
@@ -408,7 +410,7 @@ def test_a_gpu_has_a_peak_memory_and_energy_of_its_own() -> None:
     assert "NVIDIA H100 80GB HBM3 (80 GiB, 60 TFLOP/s float32 at most)" in machine_words(result.machine)
     assert found.fraction_of_peak == pytest.approx(12_800 * workload.flops_per_sample / 60e12)
     assert found.gpu_memory_bytes == 3 * 2**30 and found.joules_per_sample == pytest.approx(0.01)
-    assert [extra.name for extra in extras(workload.contenders)] == ["GPU memory", "energy"]
+    assert [column.header for column in shown(workload, "page") if column.rare] == ["GPU memory", "energy"]
     text = to_markdown(result)
     assert "GPU memory GiB | energy J/1,000" in text and "3.00 | 10.0 |" in text
     assert ",3221225472,0.01," in to_csv(result)

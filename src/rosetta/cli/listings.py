@@ -16,8 +16,9 @@ from rosetta.errors import RosettaError
 from rosetta.paths import cache_folder, data_folder
 from rosetta.record.directory import read_result, run_folders
 from rosetta.record.result import WorkloadResult
-from rosetta.report.summary import printable, reason_words, status_words
+from rosetta.report.status import reason_words, status_words
 from rosetta.report.terminal import plain_table
+from rosetta.report.text import printable
 from rosetta.workloads import workloads
 
 _FOLDED_NAME = 18

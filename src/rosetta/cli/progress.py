@@ -13,7 +13,7 @@ from rosetta.record.derive import derive
 from rosetta.record.events import Event
 from rosetta.record.plan import Plan
 from rosetta.report.live import LiveHeader, LiveRow, LiveWorkload, Stage, live_view
-from rosetta.report.summary import reason_words, status_words
+from rosetta.report.status import reason_words, status_words
 from rosetta.workloads import find_workload
 
 _REDRAW_SECONDS = 0.5

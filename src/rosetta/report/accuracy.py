@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 
 from rosetta.record.result import ContenderResult, Protocol, WorkloadResult
-from rosetta.report.summary import is_synthetic, listed, marked_name, number, percent, ranked, round_word
+from rosetta.report.numbers import number, percent
+from rosetta.report.ranking import marked_name, ranked
+from rosetta.report.sentences import is_synthetic, round_word
+from rosetta.report.text import listed
 
 DIFFERS = "its mean accuracy is farther from the others' than the spread between launches explains"
 
@@ -21,6 +24,14 @@ def samples_words(samples: Sequence[int], epoch_samples: int) -> str:
 def accuracy_words(contender: ContenderResult) -> str:
     """Write the accuracy, marked with ≠ where it stands apart."""
     return f"{percent(contender.accuracy)}{' ≠' if contender.accuracy_differs else ''}"
+
+
+def accuracy_in_full(contender: ContenderResult, workload: WorkloadResult) -> str:
+    """Write the accuracy, after how many samples it was taken, and whether it stands apart."""
+    words = percent(contender.accuracy)
+    if contender.trained_samples is not None:
+        words += f" after {samples_words([contender.trained_samples], workload.epoch_samples)}"
+    return f"{words}; differs: {DIFFERS}" if contender.accuracy_differs else words
 
 
 def differing_words(workload: WorkloadResult) -> str:

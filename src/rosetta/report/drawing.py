@@ -5,7 +5,8 @@ from html import escape
 from typing import Any
 
 from rosetta.record.result import ContenderResult, WorkloadResult
-from rosetta.report.summary import marked_name, printable, ranked
+from rosetta.report.ranking import marked_name, ranked
+from rosetta.report.text import printable
 
 Figure = dict[str, Any]
 

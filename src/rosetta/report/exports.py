@@ -5,88 +5,52 @@ import io
 import re
 
 from rosetta.record.result import ContenderResult, Result, WorkloadResult
-from rosetta.report.accuracy import accuracy_words, learning_words
+from rosetta.report.accuracy import learning_words
+from rosetta.report.columns import csv_cells, shown
 from rosetta.report.matrix import Cell, Matrix, matrix
+from rosetta.report.numbers import NOTHING
 from rosetta.report.published import CAUTION, Comparison, comparisons, title
-from rosetta.report.summary import (
-    NOTHING,
-    checks,
+from rosetta.report.ranking import marked_name, ranked, ranks, unranked
+from rosetta.report.ratios import scaling_words
+from rosetta.report.sentences import (
     data_words,
-    extras,
-    gibibytes,
     interval_method,
-    is_reference,
     is_synthetic,
     load_words,
     machine_words,
-    marked_name,
-    milliseconds,
-    number,
-    percent,
-    printable,
-    proof_words,
-    ranked,
-    ranks,
     ratio_meaning,
-    ratio_words,
-    reason_words,
-    scaling_words,
-    status_words,
     unfinished,
-    unranked,
     verdict,
 )
+from rosetta.report.status import reason_words, status_words
+from rosetta.report.text import printable
+
+# fmt: off
+_FIRST = (
+    "run", "workload", "data", "synthetic", "device", "batch_size", "contender", "framework", "version", "precision",
+    "status", "reason", "rank", "samples_per_second", "ratio_to", "ratio", "ratio_low", "ratio_high", "confidence",
+    "tie", "import_seconds", "build_seconds", "first_step_seconds", "replicas", "efficiency", "fraction_of_peak",
+    "peak_memory_bytes", "gpu_memory_bytes", "joules_per_sample", "loss", "accuracy", "trained_samples",
+    "accuracy_differs", "latency_seconds", "note", "proof_passed", "logits_error", "loss_error", "gradients_error",
+    "gradients_worst_tensor", "update_error", "update_worst_tensor", "deviation", "chunks",
+)
+# fmt: on
+"""The order of CSV's cells, which programs rely on; those of newer columns follow."""
 
 
 def _row(result: Result, workload: WorkloadResult, contender: ContenderResult, rank: int | None) -> dict[str, object]:
-    ratio, proof = contender.ratio, contender.equivalence
-    errors = dict(checks(proof)) if proof else {}
-    return {
+    cells: dict[str, object] = {
         "run": result.run,
         "workload": workload.workload,
         "data": workload.data,
         "synthetic": is_synthetic(workload),
         "device": result.machine.device,
         "batch_size": workload.batch_size,
-        "contender": contender.name,
-        "framework": contender.framework,
-        "version": contender.version,
-        "precision": contender.precision,
-        "status": contender.status,
-        "reason": printable(contender.reason),
         "rank": rank,
-        "samples_per_second": contender.samples_per_second,
-        "ratio_to": ratio.to if ratio else None,
-        "ratio": ratio.value if ratio else None,
-        "ratio_low": ratio.low if ratio else None,
-        "ratio_high": ratio.high if ratio else None,
         "confidence": result.protocol.confidence,
-        "tie": ratio.tie if ratio else None,
-        "import_seconds": contender.import_seconds,
-        "build_seconds": contender.build_seconds,
-        "first_step_seconds": contender.first_step_seconds,
-        "replicas": contender.scaling.replicas if contender.scaling else None,
-        "efficiency": contender.scaling.efficiency if contender.scaling else None,
-        "fraction_of_peak": contender.fraction_of_peak,
-        "peak_memory_bytes": contender.peak_memory_bytes,
-        "gpu_memory_bytes": contender.gpu_memory_bytes,
-        "joules_per_sample": contender.joules_per_sample,
-        "loss": contender.loss,
-        "accuracy": contender.accuracy,
-        "trained_samples": contender.trained_samples,
-        "accuracy_differs": contender.accuracy_differs,
-        "latency_seconds": contender.latency_seconds,
-        "note": contender.note,
-        "proof_passed": proof.passed if proof else None,
-        "logits_error": proof.logits.error if proof else None,
-        "loss_error": errors["loss"].error if "loss" in errors else None,
-        "gradients_error": errors["gradients"].error if "gradients" in errors else None,
-        "gradients_worst_tensor": errors["gradients"].tensor if "gradients" in errors else None,
-        "update_error": errors["update"].error if "update" in errors else None,
-        "update_worst_tensor": errors["update"].tensor if "update" in errors else None,
-        "deviation": proof.deviation if proof else None,
-        "chunks": len(contender.chunks),
     }
+    cells |= csv_cells(contender)
+    return {name: cells[name] for name in (*_FIRST, *(name for name in cells if name not in _FIRST))}
 
 
 def to_csv(result: Result) -> str:
@@ -122,28 +86,10 @@ def _workload(workload: WorkloadResult, result: Result) -> list[str]:
     lines = [f"## {_escaped(workload.title)}", "", f"**{_escaped(data_words(workload))}**", ""]
     lines += [_escaped(verdict(workload)), ""]
     if order := ranked(workload):
-        header = ["contender", "version", "samples/s", "ratio (interval)", "import s", "build s", "first step s"]
-        header += ["of peak", "peak GiB", *(["loss", "test accuracy"] if workload.trained else ["latency ms"])]
-        more = extras(order)
-        header += [*(f"{extra.name} {extra.unit}" for extra in more), "proof"]
-        rows = [
-            [
-                marked_name(c),
-                c.version or NOTHING,
-                number(c.samples_per_second),
-                ratio_words(c.ratio, is_reference(c)),
-                number(c.import_seconds, 2),
-                number(c.build_seconds, 2),
-                number(c.first_step_seconds, 2),
-                percent(c.fraction_of_peak, 0),
-                gibibytes(c.peak_memory_bytes),
-                *([number(c.loss), accuracy_words(c)] if workload.trained else [milliseconds(c.latency_seconds)]),
-                *(number(extra.value(c), extra.digits) for extra in more),
-                proof_words(c),
-            ]
-            for c in order
-        ]
-        align = "llrl" + "r" * (len(header) - 5) + "l"
+        columns = shown(workload, "markdown")
+        header = [f"{column.header} {column.unit}".strip() for column in columns]
+        align = "".join("l" if column.left else "r" for column in columns)
+        rows = [[column.text(contender) for column in columns] for contender in order]
         lines += [*_table(header, align, rows), "", _escaped(ratio_meaning(workload, result.protocol)), ""]
         lines += [_escaped(learning_words(workload, result.protocol)), ""]
         lines += [f"- {_escaped(words)}" for words in scaling_words(workload)] + [""]

@@ -19,7 +19,10 @@ from rosetta.report.drawing import (
     marker,
     measured,
 )
-from rosetta.report.summary import is_reference, is_tie, number, printable, ranked, ratio_words
+from rosetta.report.numbers import number
+from rosetta.report.ranking import is_reference, is_tie, ranked
+from rosetta.report.ratios import ratio_words
+from rosetta.report.text import printable
 
 
 def ratio_figure(workload: WorkloadResult) -> Figure | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from rosetta.record.result import Accuracy, Chunk, ContenderResult, WorkloadResult
 from rosetta.report.drawing import DRAWN_POINTS, LEGEND, Figure, axis, figure_of, finite, label, line, marker, measured
-from rosetta.report.summary import percent
+from rosetta.report.numbers import percent
 
 _Trace = dict[str, Any]
 

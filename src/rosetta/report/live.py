@@ -10,8 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from rosetta.record.result import Ratio
-from rosetta.report.summary import duration, listed, number, printable, ratio_words
+from rosetta.report.numbers import duration, number
+from rosetta.report.ratios import ratio_words
 from rosetta.report.terminal import plain_table
+from rosetta.report.text import listed, printable
 
 Stage = Literal["measured", "current", "waiting"]
 

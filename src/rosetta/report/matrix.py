@@ -5,29 +5,13 @@ from collections import Counter
 from dataclasses import dataclass
 
 from rosetta.record.result import ContenderResult, Result, WorkloadResult
-from rosetta.report.accuracy import DIFFERS, samples_words
-from rosetta.report.summary import (
-    NOTHING,
-    bare_ratio,
-    brief,
-    data_words,
-    first_step_words,
-    gibibytes,
-    interval_words,
-    is_reference,
-    is_tie,
-    listed,
-    marked_name,
-    milliseconds,
-    number,
-    percent,
-    printable,
-    proof_words,
-    ranked,
-    ratio_words,
-    reason_words,
-    status_words,
-)
+from rosetta.report.columns import shown
+from rosetta.report.numbers import NOTHING, number
+from rosetta.report.ranking import is_reference, is_tie, marked_name, ranked
+from rosetta.report.ratios import bare_ratio, interval_words
+from rosetta.report.sentences import data_words
+from rosetta.report.status import proof_words, reason_words, status_words
+from rosetta.report.text import brief, listed, printable
 
 FEWEST_WORKLOADS = 3
 """From so many on a matrix says more than a sentence each."""
@@ -111,20 +95,20 @@ def _row(workload: WorkloadResult, columns: tuple[Column, ...]) -> Row:
     by_name = {contender.name: contender for contender in workload.contenders}
     order = ranked(workload)
     names = {contender.name for contender in order}
-    ties = [contender.name for contender in order if is_tie(contender)]
+    tied = any(is_tie(contender) for contender in order)
     cells = []
     for column in columns:
         contender = by_name.get(column.name)
         if contender is None:
             cells.append(Cell("not in this run"))
         elif column.name in names:
-            cells.append(_ranked_cell(workload, contender, ties))
+            cells.append(_ranked_cell(workload, contender, tied))
         else:
             cells.append(Cell(status_words(contender), details=_details(workload, contender, _reasons(contender))))
     return Row(workload, tuple(cells))
 
 
-def _ranked_cell(workload: WorkloadResult, contender: ContenderResult, ties: list[str]) -> Cell:
+def _ranked_cell(workload: WorkloadResult, contender: ContenderResult, tied: bool) -> Cell:
     ratio, fastest = contender.ratio, is_reference(contender)
     speed = f"{number(contender.samples_per_second)}/s"
     return Cell(
@@ -132,10 +116,10 @@ def _ranked_cell(workload: WorkloadResult, contender: ContenderResult, ties: lis
         below=speed if fastest or ratio is None else interval_words(ratio),
         ranked=True,
         fastest=fastest,
-        tie=bool(ties) if fastest else is_tie(contender),
+        tie=tied if fastest else is_tie(contender),
         differs=contender.accuracy_differs,
         ratio=ratio.value if ratio else None,
-        details=_details(workload, contender, _figures(workload, contender, ties)),
+        details=_details(workload, contender, _figures(workload, contender)),
     )
 
 
@@ -149,30 +133,11 @@ def _details(workload: WorkloadResult, contender: ContenderResult, figures: list
     return "\n".join(" ".join(printable(line).split()) for line in lines)
 
 
-def _ratio(contender: ContenderResult, ties: list[str]) -> str:
-    ratio = contender.ratio
-    if ratio is None or not is_reference(contender):
-        return f"{ratio_words(ratio)}{f', relative to {ratio.to}' if ratio else ''}"
-    return f"1.00×, tied with {listed(ties)}" if ties else "1.00×, the fastest"
-
-
-def _figures(workload: WorkloadResult, contender: ContenderResult, ties: list[str]) -> list[tuple[str, str]]:
-    figures = [
-        ("ratio", _ratio(contender, ties)),
-        ("samples/s", number(contender.samples_per_second)),
-        ("first step", first_step_words(contender)),
-        ("memory", f"{gibibytes(contender.peak_memory_bytes)} GiB at its peak"),
-        ("share of peak", f"{percent(contender.fraction_of_peak, 0)} of the machine's float32 matrix product"),
+def _figures(workload: WorkloadResult, contender: ContenderResult) -> list[tuple[str, str]]:
+    return [
+        (column.details.label or column.header, column.in_full(contender, workload))
+        for column in shown(workload, "details")
     ]
-    if workload.trained:
-        after = contender.trained_samples
-        accuracy = percent(contender.accuracy)
-        accuracy += f" after {samples_words([after], workload.epoch_samples)}" if after is not None else ""
-        accuracy += f"; differs: {DIFFERS}" if contender.accuracy_differs else ""
-        figures += [("loss", number(contender.loss)), ("accuracy", accuracy)]
-    else:
-        figures.append(("latency", f"{milliseconds(contender.latency_seconds)} ms for one sample"))
-    return [*figures, ("proof", proof_words(contender))]
 
 
 def _reasons(contender: ContenderResult) -> list[tuple[str, str]]:

@@ -15,21 +15,15 @@ from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 
 from rosetta.record.result import ContenderResult, Protocol, Result, WorkloadResult
-from rosetta.report import accuracy, figures, published, summary
+from rosetta.report import accuracy, checks, figures, published, ranking, sentences, status
+from rosetta.report.columns import shown
 from rosetta.report.learning import learning_figure
 from rosetta.report.matrix import matrix, shade
+from rosetta.report.numbers import NOTHING, duration, error, gibibytes, number, percent
+from rosetta.report.ratios import bare_ratio, interval_words, scaling_words
+from rosetta.report.text import printable
 
-_FILTERS = (
-    "number",
-    "percent",
-    "gibibytes",
-    "milliseconds",
-    "duration",
-    "error",
-    "first_step_words",
-    "printable",
-    "holds",
-)
+_FILTERS = (number, percent, gibibytes, duration, error, printable, checks.holds)
 
 
 def _file(name: str) -> str:
@@ -51,19 +45,19 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
     )
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
-    for name in _FILTERS:
-        environment.filters[name] = getattr(summary, name)
+    environment.filters |= {function.__name__: function for function in _FILTERS}
     environment.filters["breakable"] = _breakable
+    environment.globals["differs"] = accuracy.DIFFERS
     return environment.get_template("page.html.j2")
 
 
 def _breakable(name: str) -> Markup:
     """Let a contender's name go on in the next line before its variants."""
-    return Markup("<wbr>[").join(escape(part) for part in summary.printable(name).split("["))
+    return Markup("<wbr>[").join(escape(part) for part in printable(name).split("["))
 
 
-def _sort_key(value: float | None) -> str:
-    return "" if value is None else repr(value)
+def _sort_key(value: float | str | None) -> str:
+    return "" if value is None else value if isinstance(value, str) else repr(value)
 
 
 def _row(contender: ContenderResult, rank: int | None) -> dict[str, Any]:
@@ -71,16 +65,15 @@ def _row(contender: ContenderResult, rank: int | None) -> dict[str, Any]:
     return {
         "contender": contender,
         "rank": rank,
-        "reference": summary.is_reference(contender),
-        "tie": summary.is_tie(contender),
-        "interval": summary.interval_words(contender.ratio) if contender.ratio else "",
-        "value": summary.bare_ratio(contender.ratio.value) if contender.ratio else summary.NOTHING,
-        "status": summary.status_words(contender),
-        "reason": summary.reason_words(contender),
-        "worst": summary.worst_check(proof)[1] if proof else None,
-        "worst_words": summary.check_words(*summary.worst_check(proof)) if proof else "",
-        "checks": dict(summary.checks(proof)) if proof else {},
-        "dropout": summary.dropout_words(proof.dropout) if proof and proof.dropout else "",
+        "reference": ranking.is_reference(contender),
+        "tie": ranking.is_tie(contender),
+        "interval": interval_words(contender.ratio) if contender.ratio else "",
+        "value": bare_ratio(contender.ratio.value) if contender.ratio else NOTHING,
+        "status": status.status_words(contender),
+        "reason": status.reason_words(contender),
+        "worst": checks.worst_check(proof)[1] if proof else None,
+        "checks": dict(checks.checks(proof)) if proof else {},
+        "dropout": checks.dropout_words(proof.dropout) if proof and proof.dropout else "",
     }
 
 
@@ -92,7 +85,7 @@ def _highlighted(sources: Mapping[str, str]) -> dict[str, Markup]:
 
 def _first_choices(workload: WorkloadResult, names: list[str]) -> list[str]:
     """Choose what the two panes show at first: the reference's code, or the runner-up's, beside the fastest one's."""
-    texts = [contender.name.partition("==")[0] for contender in summary.ranked(workload)]
+    texts = [contender.name.partition("==")[0] for contender in ranking.ranked(workload)]
     order = [name for text in texts for name in (text, text.partition("[")[0]) if name in names]
     right = order[0] if order else names[-1]
     preferred = ["numpy", *order, *names]
@@ -118,9 +111,9 @@ def _chunk_note(count: int, left_out: int, word: str) -> str:
 
 
 def _section(number: int, workload: WorkloadResult, result: Result, sources: Mapping[str, str]) -> dict[str, Any]:
-    order = summary.ranked(workload)
+    order = ranking.ranked(workload)
     learning, loss_left_out = learning_figure(workload)
-    chunks, chunks_left_out = figures.chunk_figure(workload, summary.round_word(result.protocol))
+    chunks, chunks_left_out = figures.chunk_figure(workload, sentences.round_word(result.protocol))
     chunk_count = sum(len(contender.chunks) for contender in workload.contenders)
     chunk_word = "epoch" if result.protocol.epochs else "chunk"
     machine = result.machine
@@ -128,18 +121,18 @@ def _section(number: int, workload: WorkloadResult, result: Result, sources: Map
     return {
         "id": f"workload-{number}",
         "workload": workload,
-        "synthetic": summary.is_synthetic(workload),
-        "data": summary.data_words(workload),
-        "verdict": summary.printable(summary.verdict(workload)).replace("–", "\N{WORD JOINER}–\N{WORD JOINER}"),
-        "proof_count": summary.proof_count(workload),
-        "ratio_meaning": summary.ratio_meaning(workload, result.protocol),
+        "synthetic": sentences.is_synthetic(workload),
+        "data": sentences.data_words(workload),
+        "verdict": printable(sentences.verdict(workload)).replace("–", "\N{WORD JOINER}–\N{WORD JOINER}"),
+        "proof_count": status.proof_count(workload),
+        "ratio_meaning": sentences.ratio_meaning(workload, result.protocol),
         "learning_words": accuracy.learning_words(workload, result.protocol),
-        "extras": summary.extras(order),
-        "scaling": summary.scaling_words(workload),
-        "check_names": summary.check_names(workload),
+        "columns": shown(workload, "page"),
+        "scaling": scaling_words(workload),
+        "check_names": checks.check_names(workload),
         "published": published.comparisons(workload, f"{machine.cpu}, {machine.cores} cores, {machine.device}"),
-        "ranked": [_row(contender, rank) for rank, contender in zip(summary.ranks(order), order, strict=True)],
-        "unranked": [_row(contender, None) for contender in summary.unranked(workload)],
+        "ranked": [_row(contender, rank) for rank, contender in zip(ranking.ranks(order), order, strict=True)],
+        "unranked": [_row(contender, None) for contender in ranking.unranked(workload)],
         "figures": {
             "ratio": figures.ratio_figure(workload),
             "learning": learning,
@@ -167,19 +160,18 @@ def render_page(result: Result, sources: Mapping[str, Mapping[str, str]]) -> str
             _section(number, workload, result, sources.get(workload.workload, {}))
             for number, workload in enumerate(result.results, 1)
         ],
-        machine=summary.machine_words(result.machine),
-        load=summary.load_words(result.machine),
-        unfinished=summary.unfinished(result),
-        interval_method=summary.interval_method(result.protocol),
+        machine=sentences.machine_words(result.machine),
+        load=sentences.load_words(result.machine),
+        unfinished=sentences.unfinished(result),
+        interval_method=sentences.interval_method(result.protocol),
         matrix=matrix(result),
         shade=shade,
-        round_word=summary.round_word(result.protocol),
+        round_word=sentences.round_word(result.protocol),
         untrained={workload.workload for workload in result.results if not workload.trained},
-        differs=accuracy.DIFFERS,
         caution=published.CAUTION,
         list_title=published.title,
-        tensor_words=summary.tensor_words,
-        nothing=summary.NOTHING,
+        tensor_words=checks.tensor_words,
+        nothing=NOTHING,
         sort_key=_sort_key,
         style=Markup(_file("page.css")),
         scripts=[Markup(script) for script in scripts],

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 
 from rosetta.record.result import WorkloadResult
-from rosetta.report.summary import marked_name, number, ranked
+from rosetta.report.numbers import number
+from rosetta.report.ranking import marked_name, ranked
 
 CAUTION = (
     "The machines are of different kinds and years apart, so the times of two lists can't be compared with each other: "

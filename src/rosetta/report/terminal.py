@@ -1,8 +1,7 @@
 """The terminal's tables: one workload's result, and two runs compared."""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, JustifyMethod, RenderableType, RenderResult
@@ -12,36 +11,15 @@ from rich.text import Text
 from rosetta.errors import RosettaError
 from rosetta.record import statistics
 from rosetta.record.result import ContenderResult, Protocol, Ratio, Result, WorkloadResult
-from rosetta.report.accuracy import accuracy_words, learning_words
+from rosetta.report.accuracy import learning_words
+from rosetta.report.columns import Column, shown
+from rosetta.report.numbers import NOTHING
 from rosetta.report.published import CAUTION, Comparison, comparisons, title
-from rosetta.report.summary import (
-    NOTHING,
-    Extra,
-    brief,
-    data_words,
-    error,
-    extras,
-    gibibytes,
-    is_reference,
-    is_synthetic,
-    is_tie,
-    machine_words,
-    marked_name,
-    milliseconds,
-    number,
-    percent,
-    printable,
-    proof_count,
-    ranked,
-    ratio_meaning,
-    ratio_words,
-    reason_words,
-    scaling_words,
-    status_words,
-    unranked,
-    verdict,
-    worst_check,
-)
+from rosetta.report.ranking import is_reference, is_tie, marked_name, ranked, unranked
+from rosetta.report.ratios import ratio_words, scaling_words
+from rosetta.report.sentences import data_words, is_synthetic, machine_words, ratio_meaning, verdict
+from rosetta.report.status import proof_count, reason_words, status_words
+from rosetta.report.text import brief, printable
 
 
 def plain_table() -> Table:
@@ -61,90 +39,52 @@ def _style(contender: ContenderResult) -> str:
 # ---------------------------------------------------------------- one workload
 
 
-@dataclass(frozen=True)
-class _Column:
-    header: str
-    cell: Callable[[ContenderResult], str]
-    dropped: int = 0
-    """0: never; else the column with the highest number goes first where the console is narrow."""
-    left: bool = False
-
-
-def _proof_cell(contender: ContenderResult) -> str:
-    if contender.equivalence is None:
-        return "not proven"
-    return f"{'yes' if contender.equivalence.passed else 'NO'} {error(worst_check(contender.equivalence)[1].error)}"
-
-
-def _accuracy_cell(contender: ContenderResult) -> str:
-    return accuracy_words(contender).replace(" %", "")
-
-
-_COLUMNS = (
-    _Column("contender", marked_name, left=True),
-    _Column("version", lambda c: c.version or NOTHING, 8, left=True),
-    _Column("samples\n/s", lambda c: number(c.samples_per_second)),
-    _Column("ratio to the fastest\n(interval)", lambda c: ratio_words(c.ratio, is_reference(c)), left=True),
-    _Column("import\ns", lambda c: number(c.import_seconds, 2), 3),
-    _Column("first\nstep s", lambda c: number(c.first_step_seconds, 2), 2),
-    _Column("% of\npeak", lambda c: percent(c.fraction_of_peak, 0).removesuffix(" %"), 7),
-    _Column("peak\nGiB", lambda c: gibibytes(c.peak_memory_bytes), 6),
-    _Column("loss", lambda c: number(c.loss), 5),
-    _Column("test\n%", _accuracy_cell, 4),
-    _Column("latency\nms", lambda c: milliseconds(c.latency_seconds), 4),
-    _Column("same net?\nworst err", _proof_cell, 1, left=True),
-)
-_OF_TRAINING = ("loss", "test\n%")
-_OF_PREDICTION = ("latency\nms",)
 _FOLDED_NAME = 20
 
 
-def _extra_column(extra: Extra) -> _Column:
-    return _Column(f"{extra.name}\n{extra.unit}", lambda c: number(extra.value(c), extra.digits), 1)
+def _header(column: Column) -> str:
+    return column.terminal.header or f"{column.header}\n{column.unit}".strip()
 
 
 class _RankedTable:
     """The ranked contenders in as many columns as the console is wide; names fold before a column is dropped."""
 
-    def __init__(self, contenders: Sequence[ContenderResult], trained: bool):
-        self._contenders = contenders
-        without = _OF_PREDICTION if trained else _OF_TRAINING
-        self._columns = [column for column in _COLUMNS if column.header not in without]
-        self._columns[-1:-1] = [_extra_column(extra) for extra in extras(contenders)]
+    def __init__(self, workload: WorkloadResult):
+        self._contenders = ranked(workload)
+        self._columns = shown(workload, "terminal")
 
-    def _cells(self, column: _Column) -> list[str]:
-        return [printable(column.cell(contender)).replace("\n", " ") for contender in self._contenders]
+    def _cells(self, column: Column) -> list[str]:
+        return [printable(column.narrow_text(contender)).replace("\n", " ") for contender in self._contenders]
 
-    def _width(self, column: _Column) -> int:
-        width = max(cell_len(text) for text in (*column.header.splitlines(), *self._cells(column)))
-        return min(width, _FOLDED_NAME) if column.cell is marked_name else width
+    def _width(self, column: Column) -> int:
+        width = max(cell_len(text) for text in (*_header(column).splitlines(), *self._cells(column)))
+        return min(width, _FOLDED_NAME) if column.key == "contender" else width
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         columns = list(self._columns)
         while sum(self._width(column) + 1 for column in columns) > options.max_width:
-            least = max(columns, key=lambda column: column.dropped)
-            if not least.dropped:
+            least = max(columns, key=lambda column: column.terminal.dropped)
+            if not least.terminal.dropped:
                 break
             columns.remove(least)
         table = plain_table()
         for column in columns:
             side: JustifyMethod = "left" if column.left else "right"
-            name = column.cell is marked_name
+            name = column.key == "contender"
             table.add_column(
-                column.header, justify=side, no_wrap=not name, overflow="fold", min_width=self._width(column)
+                _header(column), justify=side, no_wrap=not name, overflow="fold", min_width=self._width(column)
             )
         for contender, cells in zip(
             self._contenders, zip(*(self._cells(column) for column in columns), strict=True), strict=True
         ):
             table.add_row(*(Text(cell) for cell in cells), style=_style(contender))
         yield table
-        missing = [column.header.replace("\n", " ") for column in self._columns if column not in columns]
-        if "version" in missing:
-            missing.remove("version")
+        missing = {column.key: _header(column).replace("\n", " ") for column in self._columns if column not in columns}
+        if missing.pop("version", None):
             versions = ", ".join(f"{c.name} {c.version or NOTHING}" for c in self._contenders)
             yield Text(printable(f"Versions: {versions}."), style="dim")
         if missing:
-            yield Text(f"Left out for want of width: {', '.join(missing)}.", style="dim")
+            yield Text(f"Left out for want of width: {', '.join(missing.values())}.", style="dim")
 
 
 def _unranked_table(contenders: Sequence[ContenderResult]) -> Table:
@@ -177,7 +117,7 @@ def result_table(workload: WorkloadResult, protocol: Protocol | None = None) -> 
     parts: list[RenderableType] = [_title(workload.title, workload), Text(printable(verdict(workload)))]
     order, others = ranked(workload), unranked(workload)
     if order:
-        parts += [Text(), _RankedTable(order, workload.trained)]
+        parts += [Text(), _RankedTable(workload)]
     if others:
         parts += [Text(), _unranked_table(others)]
     if protocol and protocol.epochs:

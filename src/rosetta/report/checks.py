@@ -1,0 +1,65 @@
+"""Writes what a proof compared with the reference, and which comparison failed."""
+
+import math
+
+from rosetta.record.result import DropoutCheck, Equivalence, TensorError, WorkloadResult
+from rosetta.report.numbers import error, number
+
+
+def checks(equivalence: Equivalence) -> list[tuple[str, TensorError]]:
+    """Return the comparisons with the reference that were made, each with the name of what was compared."""
+    trained = equivalence.loss is not None
+    named = [
+        ("logits" if trained else "features", equivalence.logits),
+        ("loss", equivalence.loss),
+        ("gradients", equivalence.gradients),
+        ("update", equivalence.update),
+    ]
+    return [(name, check) for name, check in named if check is not None]
+
+
+def holds(check: TensorError) -> bool:
+    """Whether an error is within its tolerance."""
+    return check.error is not None and check.error <= check.tolerance
+
+
+def worst_check(equivalence: Equivalence) -> tuple[str, TensorError]:
+    """Return the comparison that came nearest to its tolerance or went farthest beyond."""
+
+    def share(named: tuple[str, TensorError]) -> float:
+        check = named[1]
+        return math.inf if check.error is None or not math.isfinite(check.error) else check.error / check.tolerance
+
+    return max(checks(equivalence), key=share)
+
+
+def tensor_words(name: str, check: TensorError) -> str:
+    """Name the tensor of a comparison, unless its own name says that already."""
+    return "" if check.tensor in (name, "logits") else check.tensor
+
+
+def check_words(name: str, check: TensorError) -> str:
+    """Write "gradients conv1.weight 3.1e-02 > 1e-04" or "… ≤ …"."""
+    tensor = tensor_words(name, check)
+    return f"{name}{tensor and ' '}{tensor} {error(check.error)} {'≤' if holds(check) else '>'} {check.tolerance:.0e}"
+
+
+def dropout_words(check: DropoutCheck) -> str:
+    """Write how far dropout moves a weight's first update, against the reference's mean and scatter."""
+    expected = f"{number(check.expected, 3)} ± {number(check.sd, 1)}"
+    return f"moves {check.tensor} by {number(check.distance, 3)}, reference {expected}"
+
+
+def failed_checks(equivalence: Equivalence) -> list[str]:
+    """Describe every comparison that failed, the worst first."""
+    worst = worst_check(equivalence)
+    others = [named for named in checks(equivalence) if named != worst]
+    found = [check_words(*named) for named in (worst, *others) if not holds(named[1])]
+    if equivalence.dropout and not equivalence.dropout.passed:
+        found.append(f"dropout while training: {dropout_words(equivalence.dropout)}")
+    return found
+
+
+def check_names(workload: WorkloadResult) -> list[str]:
+    """Name the comparisons that a proof of this workload makes."""
+    return ["logits", "loss", "gradients", "update"] if workload.trained else ["features"]
