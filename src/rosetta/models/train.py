@@ -134,7 +134,6 @@ def train(
 
 def _epoch(
     client: Client,
-    workload: Workload,
     contender: Contender,
     epoch: int,
     epochs: int,
