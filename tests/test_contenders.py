@@ -6,14 +6,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import rosetta.cli.options
-import rosetta.cli.listings
-import rosetta.contenders.manifest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
 from rich.console import Console
 
+import rosetta.cli.listings
+import rosetta.cli.options
+import rosetta.contenders.manifest
 from rosetta.benchmark.prover import Standard, _standard
 from rosetta.contenders.contender import (
     DEFAULT_SET,
@@ -259,8 +259,8 @@ def test_a_large_download_is_said_wherever_it_could_be_asked_for(monkeypatch: py
     large = framework_with(download="880 MB", sets={"heritage": ["made"]})
     said = "Made is a download of 880 MB, made only when it is asked for."
     assert Contender(large).note("mnist_mlp").endswith(said)
-    monkeypatch.setattr(rosetta.cli.options, "frameworks", lambda: KNOWN | {"made": large})
-    assert said in rosetta.cli.options._set_help() and "`heritage`" in rosetta.cli.options._set_help()
+    monkeypatch.setattr(rosetta.contenders.manifest, "frameworks", lambda: KNOWN | {"made": large})
+    assert said in rosetta.cli.options.set_help() and "`heritage`" in rosetta.cli.options.set_help()
     monkeypatch.setattr(rosetta.cli.listings, "frameworks", lambda: {"made": large})
     console = Console(width=200, record=True)
     console.print(rosetta.cli.listings.contender_table())

@@ -4,7 +4,8 @@ import pytest
 
 from rosetta.contenders import placement as devices
 from rosetta.contenders.contender import parse_contender
-from rosetta.contenders.manifest import Device, frameworks
+from rosetta.contenders.device import Device
+from rosetta.contenders.manifest import frameworks
 from rosetta.contenders.placement import check_replicas, placed
 from rosetta.errors import RosettaError
 from rosetta.workloads import find_workload

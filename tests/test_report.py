@@ -13,7 +13,6 @@ from results_events import MACHINE, SESSION, chunk, data_event, environment, mak
 from rich.cells import cell_len
 from rich.console import Console
 
-from rosetta.cli.listings import proof_table
 from rosetta.cli.progress import Watch
 from rosetta.errors import RosettaError
 from rosetta.record import statistics
@@ -24,6 +23,7 @@ from rosetta.report.exports import to_csv, to_markdown
 from rosetta.report.learning import learning_figure
 from rosetta.report.live import LiveHeader, LiveRow, LiveWorkload, live_view
 from rosetta.report.matrix import matrix, shade
+from rosetta.report.proofs import proof_table
 from rosetta.report.summary import number, ranked, ranks, verdict
 from rosetta.report.terminal import compare_table, result_table
 

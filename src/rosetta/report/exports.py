@@ -89,9 +89,9 @@ def _row(result: Result, workload: WorkloadResult, contender: ContenderResult, r
     }
 
 
-def to_csv(result: Result) -> str:
-    """Write one row per workload and contender, ranked ones first; empty cells are unknown, fractions are not %."""
-    rows = [
+def rows(result: Result) -> list[dict[str, object]]:
+    """Return one row per workload and contender, ranked ones first; None is unknown, fractions are not %."""
+    return [
         _row(result, workload, contender, rank)
         for workload in result.results
         for rank, contender in (
@@ -99,11 +99,15 @@ def to_csv(result: Result) -> str:
             *((None, contender) for contender in unranked(workload)),
         )
     ]
+
+
+def to_csv(result: Result) -> str:
+    """Write the rows; an empty cell is unknown."""
     out = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+    if found := rows(result):
+        writer = csv.DictWriter(out, list(found[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(found)
     return out.getvalue()
 
 
