@@ -122,6 +122,7 @@ def main() -> None:
         preset="full",
         launches=math.ceil(chunks / (ROUNDS * len(names) * len(contenders))),
         rounds=ROUNDS,
+        epochs=False,
         test_samples=1000,
     )
     with tempfile.TemporaryDirectory() as temporary:

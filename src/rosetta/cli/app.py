@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 
 from rosetta import __version__
-from rosetta.cli import machine, models, race, reports
+from rosetta.cli import machine, models, report, run
 from rosetta.cli.options import CommandWithSets, err
 from rosetta.cli.show import show
 from rosetta.errors import RosettaError
@@ -23,16 +23,16 @@ measures them **side by side**.
 Start with `rosetta run`: two networks, six contenders, about six minutes on two cores. A *contender* is written like a
 requirement: `torch`, `torch[compile]`, `keras[jax]`, `torch==2.13.0`.""",
 )
-app.command(cls=CommandWithSets)(race.run)
-app.command(cls=CommandWithSets)(race.verify)
-app.command()(race.calibrate)
+app.command(cls=CommandWithSets)(run.run)
+app.command(cls=CommandWithSets)(run.verify)
+app.command()(run.calibrate)
 app.command()(models.train)
 app.command()(models.predict)
 app.command()(models.convert)
-app.command("list")(reports.list_)
+app.command("list")(report.list_)
 app.command()(show)
-app.command()(reports.report)
-app.command()(reports.compare)
+app.command()(report.report)
+app.command()(report.compare)
 app.command()(machine.doctor)
 environments = typer.Typer(no_args_is_help=True, help="The contenders' virtual environments.")
 environments.command("list")(machine.list_environments)

@@ -9,7 +9,7 @@ from rosetta.cli.options import DataOption, out
 
 def doctor(data: DataOption = None) -> None:
     """Look at the machine: cores, memory, governor, noise measured for a few seconds, environments, data."""
-    from rosetta.cli.examination import examine
+    from rosetta.cli.doctor import examine
     from rosetta.paths import data_folder
 
     out.print(examine(data_folder(data)))
