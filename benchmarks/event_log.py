@@ -21,10 +21,10 @@ from typing import Any
 
 from rosetta.contenders.contender import DEFAULT_SET, parse_contenders, read_set
 from rosetta.contenders.manifest import frameworks
-from rosetta.record.directory import read_result
 from rosetta.record.events import read_events
 from rosetta.record.plan import Plan
 from rosetta.report.page import render_page
+from rosetta.report.run_result import read_result
 from rosetta.report.write import sources, write_report
 from rosetta.workloads import find_workload, workloads
 
@@ -122,6 +122,7 @@ def main() -> None:
         preset="full",
         launches=math.ceil(chunks / (ROUNDS * len(names) * len(contenders))),
         rounds=ROUNDS,
+        epochs=False,
         test_samples=1000,
     )
     with tempfile.TemporaryDirectory() as temporary:

@@ -36,7 +36,6 @@ from rich.table import Table
 from rosetta import datasets
 from rosetta.benchmark.observer import Observer
 from rosetta.benchmark.run import conduct
-from rosetta.cli.app import DEFAULT_WORKLOADS
 from rosetta.contenders.contender import DEFAULT_SET, parse_contender, read_set
 from rosetta.contenders.manifest import frameworks
 from rosetta.environments.build import build
@@ -46,7 +45,7 @@ from rosetta.paths import cache_folder, data_folder
 from rosetta.record.derive import log_rates
 from rosetta.record.directory import create
 from rosetta.record.events import Event
-from rosetta.record.plan import Plan
+from rosetta.record.plan import DEFAULT_WORKLOADS, Plan
 from rosetta.record.result import Result
 from rosetta.record.statistics import rate, ratio
 from rosetta.workloads import find_workload, workloads

@@ -30,8 +30,8 @@ from rosetta.contenders.manifest import frameworks
 from rosetta.environments.build import build
 from rosetta.errors import RosettaError
 from rosetta.paths import cache_folder
-from rosetta.record.directory import read_result
 from rosetta.record.events import Event, read_events
+from rosetta.report.run_result import read_result
 
 HOST_SHARE, WALL_RATIO, BUILD_SECONDS = 0.02, 1.4, 60.0
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rosetta.record.events import Event
-from rosetta.record.plan import Plan
+from rosetta.record.plan import Plan, PlanRecord
 
 SESSION: Event = {"event": "session", "time": "2024-05-06T07:08:09+00:00", "pid": 1}
 MACHINE: Event = {
@@ -33,7 +33,7 @@ ENVIRONMENT: Event = {
 def make_plan(contenders: Sequence[str], launches: int = 2, rounds: int = 2, **more: Any) -> Plan:
     """Plan a run of mnist_mlp, whose batches have 128 samples."""
     fields = {"workloads": ["mnist_mlp"], "preset": "quick", "test_samples": 100, "affinity": [0, 1], **more}
-    return Plan(contenders=list(contenders), launches=launches, rounds=rounds, **fields)
+    return Plan.recorded(PlanRecord(contenders=list(contenders), launches=launches, rounds=rounds, **fields))
 
 
 def environment(label: str, **more: Any) -> Event:

@@ -26,9 +26,9 @@ CSV_HEADER = (
 
 
 def printed(workload, width):
-    console = Console(width=width, file=io.StringIO(), force_terminal=False)
+    console = Console(width=width, file=io.StringIO(), force_terminal=False, record=True)
     console.print(result_table(workload))
-    return console.file.getvalue()
+    return console.export_text()
 
 
 def cells(row):

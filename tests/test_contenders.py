@@ -263,8 +263,8 @@ def test_a_large_download_is_said_wherever_it_could_be_asked_for(monkeypatch: py
     large = framework_with(download="880 MB", sets={"heritage": ["made"]})
     said = "Made is a download of 880 MB, made only when it is asked for."
     assert Contender(large).note("mnist_mlp").endswith(said)
-    monkeypatch.setattr(rosetta.cli.options, "frameworks", lambda: KNOWN | {"made": large})
-    assert said in rosetta.cli.options._set_help() and "`heritage`" in rosetta.cli.options._set_help()
+    monkeypatch.setattr(rosetta.contenders.manifest, "frameworks", lambda: KNOWN | {"made": large})
+    assert said in rosetta.cli.options.set_help() and "`heritage`" in rosetta.cli.options.set_help()
     monkeypatch.setattr(rosetta.cli.listings, "frameworks", lambda: {"made": large})
     console = Console(width=200, record=True)
     console.print(rosetta.cli.listings.contender_table())

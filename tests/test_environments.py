@@ -45,7 +45,7 @@ def contender(
         name=name,
         title="Tiny",
         home="https://example.org",
-        about="A framework for tests.",
+        description="A framework for tests.",
         distribution="tiny-framework",
         packages={"cpu": ["tiny-framework==1.0"] if packages is None else packages},
         environment={"CACHE": "{environment}/kept"},

@@ -1,5 +1,6 @@
 """The published protocol: a round is an epoch with its accuracy, and a killed run repeats what it had."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 from rosetta.benchmark.observer import Observer
 from rosetta.benchmark.run import conduct
 from rosetta.record.directory import create
-from rosetta.record.plan import Plan, find_preset
+from rosetta.record.plan import Plan
+from rosetta.record.presets import find_preset
 from rosetta.record.result import Result
 from rosetta.workloads import find_workload
 
@@ -38,14 +40,15 @@ def trained(tmp_path_factory: pytest.TempPathFactory, data_folder: Path | None) 
 def test_full_is_the_published_protocol() -> None:
     full, workload = find_preset("full"), find_workload("mnist_mlp")
     assert full.epochs
-    plan = Plan(workloads=[], contenders=[], preset="full", launches=1, rounds=full.rounds, test_samples=1)
+    plan = Plan("mnist_mlp", "numpy", preset="full")
+    assert plan.epochs and plan.launches == 1 and plan.test_samples is None
     assert plan.rounds_of(workload) == workload.epochs == 20
     assert plan.rounds_of(find_workload("resnet50_features")) == 1
 
 
 def test_many_workloads_have_fewer_launches() -> None:
     few, many = find_preset("quick", 2), find_preset("quick", 10)
-    assert many == few.model_copy(update={"launches": many.launches}) and many.launches < few.launches
+    assert many == dataclasses.replace(few, launches=many.launches) and many.launches < few.launches
     assert find_preset("full", 10) == find_preset("full")
 
 

@@ -42,6 +42,7 @@ def test_frameworks_with_their_own_loaders(tmp_path: Path, data_folder: Path | N
         launches=1,
         rounds=2,
         test_samples=64,
+        device="cpu",
         data=str(data_folder) if data_folder else None,
     )
     watcher = Watcher()

@@ -2,9 +2,10 @@
 
 import pytest
 
-from rosetta.contenders import placement as devices
+from rosetta.contenders import placement
 from rosetta.contenders.contender import parse_contender
-from rosetta.contenders.manifest import Device, frameworks
+from rosetta.contenders.device import Device, Wanted
+from rosetta.contenders.manifest import frameworks
 from rosetta.contenders.placement import check_replicas, placed
 from rosetta.errors import RosettaError
 from rosetta.workloads import find_workload
@@ -14,7 +15,7 @@ KNOWN = frameworks()
 
 def machine_with(monkeypatch: pytest.MonkeyPatch, **counts: int) -> None:
     there: dict[Device, int] = {"cpu": 1, "cuda": counts.get("cuda", 0), "tpu": counts.get("tpu", 0)}
-    monkeypatch.setattr(devices, "present", lambda: there)
+    monkeypatch.setattr(placement, "present", lambda: there)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,7 @@ def test_without_a_wish_the_gpu_is_taken_by_those_that_can(monkeypatch: pytest.M
     ],
 )
 def test_a_device_that_is_not_there_is_said(
-    text: str, wanted: devices.Wanted, replicas: int, cause: str, monkeypatch: pytest.MonkeyPatch
+    text: str, wanted: Wanted, replicas: int, cause: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine_with(monkeypatch, cuda=2)
     with pytest.raises(RosettaError) as error:

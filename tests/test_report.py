@@ -14,7 +14,6 @@ from results_events import MACHINE, SESSION, chunk, data_event, environment, mak
 from rich.cells import cell_len
 from rich.console import Console
 
-from rosetta.cli.listings import proof_table
 from rosetta.cli.progress import Watch
 from rosetta.errors import RosettaError
 from rosetta.record import statistics
@@ -26,6 +25,7 @@ from rosetta.report.learning import learning_figure
 from rosetta.report.live import LiveHeader, LiveRow, LiveWorkload, live_view
 from rosetta.report.matrix import matrix, shade
 from rosetta.report.numbers import number
+from rosetta.report.proofs import proof_table
 from rosetta.report.ranking import ranked, ranks
 from rosetta.report.sentences import verdict
 from rosetta.report.terminal import compare_table, result_table

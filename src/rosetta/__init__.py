@@ -1,3 +1,69 @@
-"""Rosetta: the same neural network in every deep-learning framework, proven equal, measured side by side."""
+"""Rosetta: the same neural network in every deep-learning framework, proven equal, measured side by side.
+
+What each command does is a call here: ``rosetta.run("mnist_mlp", ["torch", "jax"])``. docs/python.md has them all.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from rosetta.benchmark.calls import calibrate, run, verify
+    from rosetta.benchmark.observer import Observer
+    from rosetta.errors import RosettaError
+    from rosetta.models.convert import convert
+    from rosetta.models.predict import predict
+    from rosetta.models.train import TrainingObserver, train
+    from rosetta.models.weights import Weights, load_weights, save_weights
+    from rosetta.record.plan import Plan
+    from rosetta.report.run_result import RunResult, read_result
+
+_HOMES = {
+    "Observer": "rosetta.benchmark.observer",
+    "Plan": "rosetta.record.plan",
+    "RosettaError": "rosetta.errors",
+    "RunResult": "rosetta.report.run_result",
+    "TrainingObserver": "rosetta.models.train",
+    "Weights": "rosetta.models.weights",
+    "calibrate": "rosetta.benchmark.calls",
+    "convert": "rosetta.models.convert",
+    "load_weights": "rosetta.models.weights",
+    "predict": "rosetta.models.predict",
+    "read_result": "rosetta.report.run_result",
+    "run": "rosetta.benchmark.calls",
+    "save_weights": "rosetta.models.weights",
+    "train": "rosetta.models.train",
+    "verify": "rosetta.benchmark.calls",
+}
+"""The module of each name, imported when the name is first asked for (PEP 562)."""
+
+__all__ = [
+    "Observer",
+    "Plan",
+    "RosettaError",
+    "RunResult",
+    "TrainingObserver",
+    "Weights",
+    "__version__",
+    "calibrate",
+    "convert",
+    "load_weights",
+    "predict",
+    "read_result",
+    "run",
+    "save_weights",
+    "train",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

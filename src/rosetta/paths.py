@@ -1,6 +1,7 @@
 """Where Rosetta keeps what can be made again: environments, decoded data, reference results."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import platformdirs
@@ -11,7 +12,12 @@ def cache_folder() -> Path:
     return Path(os.environ.get("ROSETTA_CACHE") or platformdirs.user_cache_dir("rosetta"))
 
 
-def data_folder(given: Path | None) -> Path | None:
+def data_folder(given: str | Path | None) -> Path | None:
     """Return the data folder: the one given, else ``ROSETTA_DATA``, else none."""
     named = os.environ.get("ROSETTA_DATA")
-    return given or (Path(named) if named else None)
+    return Path(given) if given else Path(named) if named else None
+
+
+def folders(given: str | Path | Iterable[str | Path]) -> list[Path]:
+    """Return the folders given, or the one."""
+    return [Path(given)] if isinstance(given, str | Path) else [Path(folder) for folder in given]

@@ -33,14 +33,14 @@ from rosetta.paths import cache_folder
 from rosetta.record.directory import EVENTS, PLAN, working_in
 from rosetta.record.events import RunLog
 from rosetta.record.plan import Plan, read_plan
-from rosetta.record.result import Result
+from rosetta.report.run_result import RunResult
 from rosetta.report.write import write_report
 from rosetta.workloads import find_workload
 from rosetta.workloads.prepared import PreparedWorkload, prepare_workload
 from rosetta.workloads.spec import Workload
 
 
-def conduct(folder: Path, observer: Observer) -> Result:
+def conduct(folder: Path, observer: Observer) -> RunResult:
     """Carry out the plan in ``folder``, or what of it isn't done yet; return the result.
 
     Whatever happens, the log is closed, the workers are gone and the result and page of what there is are written.

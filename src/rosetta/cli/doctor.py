@@ -10,7 +10,7 @@ from rich.table import Table
 
 from rosetta import datasets
 from rosetta.contenders import placement as devices
-from rosetta.contenders.placement import DEVICE_WORDS
+from rosetta.contenders.device import DEVICE_WORDS
 from rosetta.environments import build as environments
 from rosetta.machine import cpu as machine
 from rosetta.machine.gpu import gpus

@@ -4,10 +4,11 @@ import contextlib
 import sys
 from json import dumps
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import rosetta
 from rosetta.cli.options import (
     DataOption,
     DeviceOption,
@@ -18,24 +19,12 @@ from rosetta.cli.options import (
     err,
     out,
 )
-from rosetta.cli.training_progress import TrainingWatch
-from rosetta.contenders.contender import Contender, parse_contender
-from rosetta.contenders.manifest import Framework, frameworks
-from rosetta.contenders.placement import check_replicas, placed
-from rosetta.errors import RosettaError
-from rosetta.models.convert import export, export_onnx, read
-from rosetta.models.predict import predict
-from rosetta.models.tensorboard import TensorBoardLog
-from rosetta.models.train import TrainingObserver, train
-from rosetta.models.weights import load_weights, save_weights
-from rosetta.paths import data_folder
-from rosetta.workloads import find_workload
 
-app = typer.Typer()
+if TYPE_CHECKING:
+    from rosetta import TrainingObserver
 
 
-@app.command("train")
-def train_(
+def train(
     workload: Annotated[str, typer.Argument(help="A workload.", autocompletion=complete_workload)],
     contender: Annotated[
         str, typer.Option("--with", metavar="CONTENDER", help="A contender.", autocompletion=complete_contender)
@@ -73,32 +62,32 @@ def train_(
     Examples: `rosetta train cifar10_tpu_cnn --with jax --epochs 3 --save cifar10.safetensors` ·
     `rosetta train cifar10_tpu_cnn --with jax --replicas 8 --batch-size 1024`
     """
-    wanted = find_workload(workload)
-    chosen = placed(contender, frameworks(frameworks_folder or []), device, replicas)
-    check_replicas(chosen, wanted, batch_size)
-    checkpoint = save.with_name(f"{save.name}.checkpoint") if save else None
-    with TrainingWatch(err, out, chosen.name) as watch, contextlib.ExitStack() as stack:
+    from rosetta.cli.training_progress import TrainingWatch
+
+    with TrainingWatch(err, out, contender) as watch, contextlib.ExitStack() as stack:
         observers: list[TrainingObserver] = [watch]
         if tensorboard is not None:
+            from rosetta.models.tensorboard import TensorBoardLog
+
             observers.append(stack.enter_context(TensorBoardLog(tensorboard)))
-        weights = train(
-            wanted,
-            chosen,
+        rosetta.train(
+            workload,
+            contender,
             epochs=epochs,
             batch_size=batch_size,
-            data=data_folder(data),
+            device=device,
+            replicas=replicas,
+            data=data,
+            frameworks=frameworks_folder or (),
             seed=seed,
-            checkpoint=checkpoint,
+            save=save,
             observers=observers,
         )
-    if save is not None and checkpoint is not None:
-        save_weights(save, weights)
-        checkpoint.unlink(missing_ok=True)
+    if save is not None:
         out.print(f"weights {save}", highlight=False, markup=False, soft_wrap=True)
 
 
-@app.command("predict")
-def predict_(
+def predict(
     weights: Annotated[Path, typer.Argument(metavar="FILE.safetensors", help="Weights that `rosetta train` kept.")],
     sample: Annotated[
         list[str], typer.Argument(metavar="SAMPLE...", help="Picture files of any size; for networks of words, texts.")
@@ -123,11 +112,7 @@ def predict_(
     `rosetta predict imdb.safetensors "a film that I will see again"` ·
     `rosetta predict qa1.safetensors "Mary moved to the hall. John went to the garden. Where is Mary?"`
     """
-    loaded = load_weights(weights)
-    # One network predicts, wherever several trained.
-    name = contender or loaded.about.get("contender", "torch").partition("@")[0]
-    chosen = placed(name, frameworks(frameworks_folder or []), device)
-    found = predict(loaded, sample, chosen, top=top)
+    found = rosetta.predict(weights, sample, contender, top=top, device=device, frameworks=frameworks_folder or ())
     if not out.is_terminal:
         rows = [{"sample": one.sample, "classes": dict(one.classes)} for one in found]
         sys.stdout.write(dumps(rows, indent=1, ensure_ascii=False) + "\n")
@@ -137,7 +122,6 @@ def predict_(
         out.print(f"{one.sample}  {words}", highlight=False, markup=False, soft_wrap=True)
 
 
-@app.command()
 def convert(
     file: Annotated[Path, typer.Argument(help="Weights that `rosetta train` kept; with --from a framework's own.")],
     to: Annotated[
@@ -159,32 +143,11 @@ def convert(
     Examples: `rosetta convert w.safetensors --to keras` · `rosetta convert w.safetensors --to onnx` ·
     `rosetta convert model.weights.h5 --from keras --workload cifar10_cnn`
     """
-    known = frameworks(frameworks_folder or [])
-    if (to is None) == (from_ is None):
-        raise RosettaError("Give either --to or --from.", "rosetta convert --help has examples.")
+    converted = rosetta.convert(
+        file, to, from_=from_, workload=workload, out=out_file, frameworks=frameworks_folder or ()
+    )
     if from_ is not None:
-        if workload is None:
-            raise RosettaError("With --from say whose weights they are.", "Add, say, --workload cifar10_cnn.")
-        target = out_file or file.with_name(f"{file.name.split('.')[0]}-rosetta.safetensors")
-        save_weights(target, read(file, find_workload(workload), _any_back_end(from_, known)))
-        out.print(f"weights {target}", highlight=False, markup=False, soft_wrap=True)
+        out.print(f"weights {converted.file}", highlight=False, markup=False, soft_wrap=True)
         return
-    weights, stem = load_weights(file), file.name.split(".")[0]
-    if to == "onnx":
-        target = out_file or file.with_name(f"{stem}.onnx")
-        trainer = parse_contender(weights.about.get("contender", "torch").partition("@")[0], known)
-        lines = export_onnx(weights, trainer, target)
-    else:
-        contender = _any_back_end(str(to), known)
-        suffix = next(iter(contender.framework.weights), "")
-        target = out_file or file.with_name(f"{stem}-{contender.framework.name}{suffix}")
-        lines = export(weights, contender, target)
-    err.print(f"wrote {target}; load it with", highlight=False, markup=False, soft_wrap=True)
-    out.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
-
-
-def _any_back_end(text: str, known: dict[str, Framework]) -> Contender:
-    """Read a contender; where only its framework is named, the first of its back ends will do."""
-    framework = known.get(text)
-    groups = framework.groups.values() if framework else ()
-    return parse_contender(f"{text}[{','.join(members[0] for members in groups)}]" if groups else text, known)
+    err.print(f"wrote {converted.file}; load it with", highlight=False, markup=False, soft_wrap=True)
+    out.print("\n".join(converted.lines), highlight=False, markup=False, soft_wrap=True)

@@ -1,33 +1,60 @@
-"""What several commands share: where they print, their common options, and how names are completed."""
+"""What several commands share: where they print, their common options, and how names are completed.
+
+Nothing here is slow to import: what an option needs to know is read when its help is shown or a name completed.
+"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperCommand
 
-from rosetta.contenders.contender import DEFAULT_SET, Contender, contender_sets
-from rosetta.contenders.manifest import frameworks
-from rosetta.contenders.placement import Wanted
+from rosetta.contenders.device import Wanted
 from rosetta.errors import RosettaError
-from rosetta.workloads import workloads
+
+if TYPE_CHECKING:
+    from rosetta import RunResult
 
 out = Console()
 err = Console(stderr=True)
 
 
+def show_result(result: "RunResult") -> None:
+    """Print what a run of its kind found out, where its record is and how to repeat it."""
+    out.print(result)
+    if result.plan.kind == "run":
+        out.print(f"page    {result.page}", highlight=False, markup=False, soft_wrap=True)
+    out.print(f"record  {result.folder}", highlight=False, markup=False, soft_wrap=True)
+    out.print(f"again   {result.plan.command}", highlight=False, markup=False, soft_wrap=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file that the user named; raise ``RosettaError`` where that can't be."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RosettaError(f"{path} can't be written: {error.strerror}.") from error
+
+
 def complete_workload(start: str) -> list[str]:
     """Name the workloads that begin so."""
+    from rosetta.workloads import workloads
+
     return [name for name in workloads() if name.startswith(start)]
 
 
 def complete_framework(start: str) -> list[str]:
     """Name the frameworks that begin so."""
+    from rosetta.contenders.manifest import frameworks
+
     return [name for name in frameworks() if name.startswith(start)]
 
 
 def complete_contender(start: str) -> list[str]:
     """Name the frameworks and their variants that begin so."""
+    from rosetta.contenders.manifest import frameworks
+
     names = []
     for framework in frameworks().values():
         names += [] if framework.groups else [framework.name]
@@ -37,10 +64,17 @@ def complete_contender(start: str) -> list[str]:
 
 def complete_set(start: str) -> list[str]:
     """Name the sets that begin so."""
+    from rosetta.contenders.contender import contender_sets
+    from rosetta.contenders.manifest import frameworks
+
     return [name for name in contender_sets(frameworks()) if name.startswith(start)]
 
 
-def _set_help() -> str:
+def set_help() -> str:
+    """Name the sets that there are, and the large downloads among them."""
+    from rosetta.contenders.contender import DEFAULT_SET, Contender, contender_sets
+    from rosetta.contenders.manifest import frameworks
+
     try:
         known = frameworks()
     except RosettaError:  # the command itself will say what is wrong with a manifest
@@ -51,6 +85,17 @@ def _set_help() -> str:
         f"A set of contenders: {names}, or a file that names some, one a line. Default, unless contenders are named: "
         f"`{DEFAULT_SET}`. {downloads}"
     )
+
+
+class CommandWithSets(TyperCommand):
+    """A command with ``SetOption``, whose help is made only when it is shown: it reads every manifest."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help, that of ``--set`` included."""
+        for parameter in self.params:
+            if "--set" in parameter.opts:
+                parameter.help = set_help()  # type: ignore[attr-defined]
+        super().format_help(ctx, formatter)
 
 
 WorkloadsArgument = Annotated[
@@ -76,7 +121,6 @@ SetOption = Annotated[
     typer.Option(
         "--set",
         metavar="SET",
-        help=_set_help(),
         autocompletion=complete_set,
     ),
 ]

@@ -11,10 +11,9 @@ from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from rosetta.contenders.device import DEVICES, Device
 from rosetta.contenders.manifest import (
-    DEVICES,
     Deviation,
-    Device,
     ForeignWheel,
     Framework,
     Install,

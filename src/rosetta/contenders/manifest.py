@@ -4,17 +4,14 @@ import tomllib
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 import rosetta_worker
+from rosetta.contenders.device import Device
 from rosetta.contenders.old_names import with_todays_names
 from rosetta.errors import RosettaError, unknown
-
-Device = Literal["cpu", "cuda", "tpu"]
-"""The kinds of devices for which a manifest may have packages."""
-DEVICES: tuple[Device, ...] = get_args(Device)
 
 _BUILT_IN = Path(rosetta_worker.__file__).parent / "frameworks"
 

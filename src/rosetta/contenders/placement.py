@@ -1,20 +1,20 @@
 """Which devices this machine has, and on which of them a contender computes."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import get_args
 
 import psutil
 
 from rosetta.contenders.contender import Contender, parse_contender
-from rosetta.contenders.manifest import DEVICES, Device, Framework
-from rosetta.errors import RosettaError
+from rosetta.contenders.device import DEVICE_WORDS, DEVICES, Device, Wanted
+from rosetta.contenders.manifest import Framework, frameworks
+from rosetta.errors import RosettaError, unknown
 from rosetta.machine.gpu import gpus
+from rosetta.paths import folders
 from rosetta.workloads.spec import Workload
 
-Wanted = Literal["auto", "cpu", "cuda", "tpu"]
-DEVICE_WORDS: dict[Device, str] = {"cpu": "CPU", "cuda": "NVIDIA GPU", "tpu": "TPU"}
 _REPLICA_BYTES = 400 * 2**20
 """What a replica takes at least where it is a process: PyTorch, imported, with a small network."""
 
@@ -31,6 +31,10 @@ def placed(text: str, known: Mapping[str, Framework], wanted: Wanted = "auto", r
     Raises ``RosettaError`` where the device isn't there, the framework has no packages for it, or the replicas are
     more than the machine holds.
     """
+    if wanted not in get_args(Wanted):
+        raise unknown("device", wanted, get_args(Wanted))
+    if replicas < 1:
+        raise RosettaError(f"{text}: {replicas} replicas are none that could train.", "One or more are.")
     there = present()
     contender = parse_contender(text, dict(known))
     if "@" not in text:
@@ -56,6 +60,18 @@ def placed(text: str, known: Mapping[str, Framework], wanted: Wanted = "auto", r
             )
     _check_room(contender, there)
     return contender
+
+
+def chosen(
+    contender: str | Contender,
+    own: str | Path | Iterable[str | Path] = (),
+    wanted: Wanted = "auto",
+    replicas: int = 1,
+) -> Contender:
+    """Return a contender given by name, placed as above, with the user's own frameworks too; or the one given."""
+    if isinstance(contender, Contender):
+        return contender
+    return placed(contender, frameworks(folders(own)), wanted, replicas)
 
 
 def _check_room(contender: Contender, there: Mapping[Device, int]) -> None:

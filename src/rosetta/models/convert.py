@@ -2,7 +2,8 @@
 
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +11,81 @@ import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from rosetta.contenders.contender import Contender
+from rosetta.contenders import manifest
+from rosetta.contenders.contender import Contender, parse_contender
 from rosetta.datasets import datasets
 from rosetta.environments.client import Client
 from rosetta.errors import RosettaError, unknown
 from rosetta.models.hdf5 import check_hdf5
 from rosetta.models.session import float32, worker_session
-from rosetta.models.weights import Weights, check, read_tensors, write_file
+from rosetta.models.weights import Weights, check, load_weights, read_tensors, save_weights, write_file
+from rosetta.paths import folders
+from rosetta.workloads import find_workload
 from rosetta.workloads.spec import Workload
 
 _PICKLED = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".joblib")
+ONNX = "onnx"
 _ROOM = 8
 """A file has at most so many times the parameters' bytes: an optimiser's state may be in it too."""
 _IN_KERAS_FILE = "model.weights.h5"
 ONNX_TOLERANCE = 1e-5
 """Relative L2, as the proof's for logits."""
 _ONNX_SAMPLES = 4
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A file of weights that was written."""
+
+    file: Path
+    lines: list[str]
+    """With which it is loaded."""
+
+
+def convert(
+    weights: Weights | str | Path,
+    to: str | None = None,
+    *,
+    from_: str | None = None,
+    workload: str | Workload | None = None,
+    out: str | Path | None = None,
+    frameworks: str | Path | Iterable[str | Path] = (),
+) -> Converted:
+    """Carry weights into the form that a framework's users load without Rosetta, or back from there.
+
+    ``to`` is a framework or "onnx"; ``from_`` is the framework whose own file it is, and then ``workload`` says whose
+    weights they are. ``out`` is the file to write, by default one beside the file that was given. Raises
+    ``RosettaError`` where the one isn't a file of the other.
+    """
+    if (to is None) == (from_ is None):
+        raise RosettaError("Give either --to or --from (to or from_).", "rosetta convert --help has examples.")
+    if isinstance(weights, Weights) and (from_ is not None or out is None):
+        raise RosettaError("Weights in memory have no file.", "Convert them to a form, and say the file with out.")
+    known = manifest.frameworks(folders(frameworks))
+    given = Path("weights") if isinstance(weights, Weights) else Path(weights)
+    stem = given.name.split(".")[0]
+    if from_ is not None:
+        if workload is None:
+            raise RosettaError("With --from say whose weights they are.", "Add, say, --workload cifar10_cnn.")
+        target = Path(out) if out else given.with_name(f"{stem}-rosetta.safetensors")
+        save_weights(target, read(given, find_workload(workload), _any_back_end(from_, known)))
+        return Converted(target, [f"weights = rosetta.load_weights({str(target)!r})"])
+    if not isinstance(weights, Weights):
+        weights = load_weights(weights)
+    if to == ONNX:
+        target = Path(out) if out else given.with_name(f"{stem}.onnx")
+        return Converted(target, export_onnx(weights, parse_contender(weights.contender, known), target))
+    contender = _any_back_end(str(to), known)
+    suffix = next(iter(contender.framework.weights), "")
+    target = Path(out) if out else given.with_name(f"{stem}-{contender.framework.name}{suffix}")
+    return Converted(target, export(weights, contender, target))
+
+
+def _any_back_end(text: str, known: dict[str, manifest.Framework]) -> Contender:
+    """Read a contender; where only its framework is named, the first of its back ends will do."""
+    framework = known.get(text)
+    groups = framework.groups.values() if framework else ()
+    return parse_contender(f"{text}[{','.join(members[0] for members in groups)}]" if groups else text, known)
 
 
 def form(contender: Contender, file: Path) -> str:

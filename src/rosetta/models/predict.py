@@ -1,7 +1,7 @@
 """Asks a trained network, in any framework that has it, about samples of the user's own."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rosetta.contenders.contender import Contender
+from rosetta.contenders.device import Wanted
+from rosetta.contenders.placement import chosen
 from rosetta.datasets import datasets
 from rosetta.errors import RosettaError
 from rosetta.models.images import read_picture
 from rosetta.models.session import worker_session
-from rosetta.models.weights import Weights
+from rosetta.models.weights import Weights, load_weights
 from rosetta.workloads.spec import Workload
 
 
@@ -26,12 +28,25 @@ class Prediction:
     classes: tuple[tuple[str, float], ...]
 
 
-def predict(weights: Weights, samples: Sequence[str], contender: Contender, *, top: int = 3) -> list[Prediction]:
+def predict(
+    weights: Weights | str | Path,
+    samples: str | Path | Sequence[str | Path],
+    contender: str | Contender | None = None,
+    *,
+    top: int = 3,
+    device: Wanted = "auto",
+    frameworks: str | Path | Iterable[str | Path] = (),
+) -> list[Prediction]:
     """Return the ``top`` classes of each sample, by the weights' network in the contender's framework.
 
-    A sample is a picture file or, where the network takes words, a text. Raises ``RosettaError`` where it can't be
+    A sample is a picture file or, where the network takes words, a text. Without a contender the one that trained
+    predicts. ``device`` is where one computes that is named without. Raises ``RosettaError`` where a sample can't be
     read, or the weights' file doesn't name classes or words.
     """
+    if not isinstance(weights, Weights):
+        weights = load_weights(weights)
+    texts = [str(sample) for sample in ([samples] if isinstance(samples, str | Path) else samples)]
+    wanted = chosen(contender or weights.contender, frameworks, device)
     workload = weights.workload
     if not workload.trains:
         raise RosettaError(f"{workload.name} has no classes: its network only makes features.")
@@ -41,15 +56,15 @@ def predict(weights: Weights, samples: Sequence[str], contender: Contender, *, t
     if read_text:
         known = next(p.shape[0] for p in workload.parameters if p.kind == "embedding_weight")
         vocabulary = _named(weights, "vocabulary", 1, known)
-        texts = [read_text(sample, vocabulary) for sample in samples]
-        inputs = tuple(np.stack(arrays) for arrays in zip(*texts, strict=True))
+        read = [read_text(text, vocabulary) for text in texts]
+        inputs = tuple(np.stack(arrays) for arrays in zip(*read, strict=True))
     else:
-        inputs = _pictures(workload, [Path(sample) for sample in samples])
-    with worker_session(contender, weights.workload) as client:
+        inputs = _pictures(workload, [Path(text) for text in texts])
+    with worker_session(wanted, weights.workload) as client:
         client.load_parameters(weights.parameters)
         probabilities = softmax(client.outputs(inputs))
     found = []
-    for sample, row in zip(samples, probabilities, strict=True):
+    for sample, row in zip(texts, probabilities, strict=True):
         best = np.argsort(-row, kind="stable")[:top]
         found.append(Prediction(sample, tuple((names[index], float(row[index])) for index in best)))
     return found

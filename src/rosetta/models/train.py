@@ -4,7 +4,7 @@ import dataclasses
 import json
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +12,16 @@ import numpy as np
 
 from rosetta import datasets
 from rosetta.contenders.contender import Contender
+from rosetta.contenders.device import Wanted
 from rosetta.contenders.hints import hints
+from rosetta.contenders.placement import check_replicas, chosen
 from rosetta.environments.client import Client
 from rosetta.errors import RosettaError
 from rosetta.models.checkpoint import Checkpoint, EpochEnd, load_checkpoint, save_checkpoint
 from rosetta.models.session import float32, worker_session
-from rosetta.models.weights import Weights, identity
-from rosetta.paths import cache_folder
+from rosetta.models.weights import Weights, identity, save_weights
+from rosetta.paths import cache_folder, data_folder
+from rosetta.workloads import find_workload
 from rosetta.workloads.order import training_data
 from rosetta.workloads.spec import Workload
 
@@ -58,24 +61,36 @@ class TrainingObserver:
 
 
 def train(
-    workload: Workload,
-    contender: Contender,
+    workload: str | Workload,
+    contender: str | Contender,
     *,
     epochs: int | None = None,
-    data: Path | None = None,
     batch_size: int | None = None,
+    device: Wanted = "auto",
+    replicas: int = 1,
+    data: str | Path | None = None,
+    frameworks: str | Path | Iterable[str | Path] = (),
     seed: int = 1,
+    save: str | Path | None = None,
     checkpoint: Path | None = None,
     observers: Sequence[TrainingObserver] = (),
 ) -> Weights:
     """Train for so many epochs, by default the published ones, and return the weights with what they came from.
 
-    A step takes ``batch_size`` samples, by default the workload's, which the contender's replicas share.
+    A step takes ``batch_size`` samples, by default the workload's, which the replicas share; ``device`` and
+    ``replicas`` are those of a contender that is named without. ``data`` is by default the folder that
+    ``ROSETTA_DATA`` names.
 
     Starts from the canonical parameters of the seed, in the seed's order of samples; or goes on from ``checkpoint``,
-    which is written after every epoch, with the same result as without the interruption. Raises ``RosettaError`` where
-    the workload isn't trained, the contender can't, or the loss is no longer a finite number.
+    which is written after every epoch, with the same result as without the interruption. ``save`` is the file for the
+    weights; the checkpoint then is beside it, unless another is named, and gone in the end. Raises ``RosettaError``
+    where the workload isn't trained, the contender can't, or the loss is no longer a finite number.
     """
+    workload = find_workload(workload)
+    contender = chosen(contender, frameworks, device, replicas)
+    check_replicas(contender, workload, batch_size)
+    file = Path(save) if save is not None else None
+    checkpoint = checkpoint or (file.with_name(f"{file.name}.checkpoint") if file else None)
 
     def say(sentence: str) -> None:
         for observer in observers:
@@ -87,7 +102,7 @@ def train(
     batch_size = batch_size or workload.batch_size
     for hint in hints([contender], [dataclasses.replace(workload, batch_size=batch_size)]):
         say(hint)
-    prepared = datasets.prepare(workload.dataset, data, cache_folder() / "data", say=say)
+    prepared = datasets.prepare(workload.dataset, data_folder(data), cache_folder() / "data", say=say)
     run = {
         "workload": workload.name,
         "identity": identity(workload),
@@ -129,7 +144,11 @@ def train(
     }
     if prepared.vocabulary:
         about["vocabulary"] = json.dumps(prepared.vocabulary)
-    return Weights(workload, parameters, about)
+    weights = Weights(workload, parameters, about)
+    if file is not None and checkpoint is not None:
+        save_weights(file, weights)
+        checkpoint.unlink(missing_ok=True)
+    return weights
 
 
 def _epoch(

@@ -17,6 +17,8 @@ from rosetta.workloads import find_workload
 from rosetta.workloads.spec import Workload
 
 FORMAT = "rosetta-weights/1"
+_LISTS = ("classes", "vocabulary")
+"""What is known of them that is long."""
 _SHOWN = 3
 """How many of several wrong names an error lists."""
 
@@ -32,6 +34,15 @@ class Weights:
     about: Mapping[str, str]
     """Such as the contender that trained them, its epochs and its data."""
 
+    @property
+    def contender(self) -> str:
+        """The contender that trained them, as one network where it trained several."""
+        return self.about.get("contender", "torch").partition("@")[0]
+
+    def __repr__(self) -> str:
+        about = ", ".join(f"{key} {value}" for key, value in self.about.items() if key not in _LISTS)
+        return f"<Weights of {self.workload.name}: {about}>"
+
 
 def identity(workload: Workload) -> str:
     """Return a digest of a workload's name, inputs and parameters' names, kinds and shapes: what weights fit to."""
@@ -40,7 +51,7 @@ def identity(workload: Workload) -> str:
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def save_weights(path: Path, weights: Weights) -> None:
+def save_weights(path: str | Path, weights: Weights) -> None:
     """Write the file; one that was there before stays until the new one is complete.
 
     Raises ``RosettaError`` where the parameters aren't those of the workload, or the file can't be written.
@@ -53,11 +64,12 @@ def save_weights(path: Path, weights: Weights) -> None:
         "identity": identity(weights.workload),
     }
     arrays = {name: np.ascontiguousarray(value, np.float32) for name, value in weights.parameters.items()}
-    write_file(path, safetensors.numpy.save(arrays, metadata=metadata))
+    write_file(Path(path), safetensors.numpy.save(arrays, metadata=metadata))
 
 
-def load_weights(path: Path) -> Weights:
+def load_weights(path: str | Path) -> Weights:
     """Read and check a file; raise ``RosettaError`` with the cause where it isn't a workload's weights."""
+    path = Path(path)
     metadata, arrays = read_tensors(path)
     if metadata.get("format") != FORMAT:
         raise RosettaError(

@@ -10,11 +10,13 @@ from rosetta.contenders.manifest import frameworks
 from rosetta.errors import RosettaError
 from rosetta.files import locked
 from rosetta.record.derive import derive
-from rosetta.record.events import read_events
+from rosetta.record.events import Event, read_events
 from rosetta.record.plan import Plan, read_plan
 from rosetta.record.result import Result
 from rosetta.workloads import find_workload
 
+RUNS = Path("runs")
+"""Where runs are made that are given no directory, below the working directory."""
 PLAN, EVENTS, RESULT, PAGE = "plan.json", "events.jsonl", "result.json", "report.html"
 
 
@@ -48,14 +50,14 @@ def working_in(folder: Path) -> Iterator[None]:
         yield
 
 
-def read_result(folder: Path) -> Result:
-    """Derive the result of a run from its plan and events."""
+def read_run(folder: Path) -> tuple[Plan, list[Event], Result]:
+    """Return a run's plan, its events and the result that is derived from them."""
     plan = read_plan(folder / PLAN)
     path = folder / EVENTS
     events = read_events(path) if path.exists() else []
     if not any(event["event"] == "machine" for event in events):
         raise RosettaError(f"{folder} has no results yet.", f"Go on with it: rosetta run --resume {folder}")
-    return derive(plan, folder.name, events)
+    return plan, events, derive(plan, folder.name, events)
 
 
 def run_folders(root: Path) -> list[Path]:

@@ -1,58 +1,46 @@
-"""The plan of a run: all that is needed to run it again, fixed before it starts and kept in ``plan.json``."""
+"""The plan of a run: all that is needed to run it again, fixed before it starts and kept in ``plan.json``.
+
+Making one and reading one are two things: ``Plan(...)`` places contenders on this machine's devices and checks what it
+is given; ``read_plan`` takes what was written as it stands, on whatever machine that was.
+"""
 
 import shlex
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rosetta import __version__
-from rosetta.contenders.manifest import Device
+from rosetta.contenders import manifest
+from rosetta.contenders.contender import DEFAULT_SET, parse_contenders, read_set
+from rosetta.contenders.device import Device, Wanted
+from rosetta.contenders.placement import check_replicas, placed
 from rosetta.environments.client import Timeouts
 from rosetta.environments.variables import worker_variables
-from rosetta.errors import RosettaError, unknown
+from rosetta.errors import RosettaError
 from rosetta.files import replace_file
-from rosetta.machine.cpu import affinity
+from rosetta.machine import cpu
+from rosetta.paths import data_folder, folders
+from rosetta.record.presets import Preset, find_preset
+from rosetta.workloads import find_workload
+from rosetta.workloads import workloads as known_workloads
 from rosetta.workloads.spec import Workload
 
-
-class Preset(BaseModel):
-    """How much is measured: launches of fresh processes, and rounds in each."""
-
-    model_config = ConfigDict(frozen=True)
-    launches: int
-    rounds: int | None = Field(description="None: as many epochs as the workload's published protocol has")
-    test_samples: int | None = Field(
-        description="test samples whose classes are predicted to take the accuracy; None: all of them"
-    )
-    epochs: bool = Field(default=False, description="a round is a whole epoch, the accuracy is taken after each")
-    description: str
+Kind = Literal["run", "verify", "calibrate"]
+DEFAULT_WORKLOADS = ("mnist_mlp", "cifar10_cnn")
+ALL = "all"
+_OTHER_KINDS = {"verify": Preset(1, 1, 0), "calibrate": Preset(6, 12, 0)}
+"""How much is done where nothing is raced against others."""
+_LEAST_LAUNCHES = 2
 
 
-PRESETS = {
-    "smoke": Preset(launches=2, rounds=2, test_samples=256, description="does it work: the figures mean little"),
-    "quick": Preset(launches=4, rounds=2, test_samples=256, description="some minutes on two cores"),
-    "full": Preset(
-        launches=1,
-        rounds=None,
-        test_samples=None,
-        epochs=True,
-        description="the published protocol, all its epochs, hours on two cores; add launches for intervals",
-    ),
-}
-
-
-_MANY_WORKLOADS = 5
-_MANY_QUICKLY = PRESETS["quick"].model_copy(update={"launches": 3})
-"""From five workloads on: a launch costs imports and compilations."""
-
-
-class Plan(BaseModel):
-    """Everything that is fixed before a run."""
+class PlanRecord(BaseModel):
+    """Everything that is fixed before a run: the schema of ``plan.json``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     schema_: Annotated[Literal["rosetta-plan/1"], Field(alias="schema")] = "rosetta-plan/1"
-    kind: Literal["run", "verify", "calibrate"] = "run"
+    kind: Kind = "run"
     rosetta_version: str = __version__
     workloads: list[str]
     contenders: list[str]
@@ -70,7 +58,7 @@ class Plan(BaseModel):
     confidence: float = 0.95
     planted_slowdowns: Annotated[list[float], Field(description="of a calibration, as fractions")] = []
     comparison_launches: Annotated[int, Field(ge=1, description="of a calibration: launches in each comparison")] = 1
-    affinity: list[int] = Field(default_factory=affinity)
+    affinity: list[int] = Field(default_factory=cpu.affinity)
     timeouts: Timeouts = Timeouts()
 
     def rounds_of(self, workload: Workload) -> int:
@@ -108,20 +96,124 @@ class Plan(BaseModel):
         replace_file(path, (self.model_dump_json(by_alias=True, indent=2) + "\n").encode())
 
 
+class Plan(PlanRecord):
+    """A plan made for this machine: contenders with their devices, all of them checked."""
+
+    def __init__(
+        self,
+        workloads: str | Sequence[str] | None = None,
+        contenders: str | Sequence[str] | None = None,
+        *,
+        set: str | None = None,
+        kind: Kind = "run",
+        preset: str | None = None,
+        launches: int | None = None,
+        rounds: int | None = None,
+        epochs: bool | None = None,
+        test_samples: int | None = None,
+        device: Wanted = "auto",
+        replicas: int = 1,
+        weak: bool = False,
+        data: str | Path | None = None,
+        frameworks: str | Path | Iterable[str | Path] = (),
+        one_at_a_time: bool = False,
+        seed: int = 1,
+        confidence: float = 0.95,
+        comparisons: int = 1,
+        planted_slowdowns: Sequence[float] = (),
+        affinity: Sequence[int] | None = None,
+        timeouts: Timeouts | None = None,
+    ):
+        """Place the contenders that name no device, and check what can be checked before a run.
+
+        ``workloads`` are names; "all" is every one there is, None the two of ``rosetta run``. ``contenders`` are
+        written as on the command line. They join a ``set``, which is a name or a file that names some; without either
+        it is "current". ``data`` is by default the folder that ``ROSETTA_DATA`` names. A calibration has so many
+        ``launches`` in each of its ``comparisons``. What else is None is the preset's or the kind's. Raises
+        ``RosettaError`` with the remedy, as the command line does.
+        """
+        own_folders = folders(frameworks)
+        known = manifest.frameworks(own_folders)
+        names = _workload_names(workloads)
+        race = _contender_names(contenders, set, known, device, replicas)
+        for contender in parse_contenders(race, known):
+            for name in names:
+                check_replicas(contender, find_workload(name))
+        amount = _OTHER_KINDS[kind] if kind in _OTHER_KINDS else find_preset(preset or "quick", len(names))
+        launches = launches if launches is not None else amount.launches
+        if kind == "calibrate" and (launches < _LEAST_LAUNCHES or comparisons < 1):
+            raise RosettaError(
+                f"{comparisons} comparisons of {launches} launches have no interval.",
+                f"It takes one comparison, and {_LEAST_LAUNCHES} launches in it.",
+            )
+        folder = data_folder(data)
+        fields: dict[str, Any] = {
+            "kind": kind,
+            "workloads": names,
+            "contenders": race,
+            "preset": preset or ("smoke" if kind in _OTHER_KINDS else "quick"),
+            "launches": launches * comparisons if kind == "calibrate" else launches,
+            "rounds": rounds if rounds is not None else amount.rounds,
+            "epochs": epochs if epochs is not None else amount.epochs,
+            "test_samples": test_samples if test_samples is not None else amount.test_samples,
+            "seed": seed,
+            "data": str(folder.absolute()) if folder else None,
+            "frameworks": [str(path.absolute()) for path in own_folders],
+            "one_at_a_time": one_at_a_time,
+            "weak": weak,
+            "confidence": confidence,
+            "planted_slowdowns": sorted(planted_slowdowns),
+            "comparison_launches": launches if kind == "calibrate" else 1,
+            "affinity": list(affinity) if affinity is not None else cpu.affinity(),
+            "timeouts": timeouts or Timeouts(),
+        }
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise RosettaError(f"A plan can't have {where} = {first['input']!r}: {first['msg']}.") from error
+
+    @classmethod
+    def recorded(cls, record: PlanRecord) -> "Plan":
+        """Return a recorded plan as it stands: nothing in it is placed or checked against this machine."""
+        return cls.model_construct(**dict(record))
+
+
+def _workload_names(given: str | Sequence[str] | None) -> list[str]:
+    """Return the workloads' names, each once."""
+    if given is None or given == ALL:
+        return list(DEFAULT_WORKLOADS if given is None else known_workloads())
+    names = [given] if isinstance(given, str) else given
+    if not names:
+        raise RosettaError("A plan names no workload.", "Name some, or leave them out for the usual two.")
+    return list(dict.fromkeys(find_workload(name).name for name in names))
+
+
+def _contender_names(
+    given: str | Sequence[str] | None,
+    set_: str | None,
+    known: dict[str, manifest.Framework],
+    device: Wanted,
+    replicas: int,
+) -> list[str]:
+    """Return the names of a set's contenders and the ones given, each with the device it gets."""
+    texts = [given] if isinstance(given, str) else given
+    if texts is not None and not texts and set_ is None:
+        raise RosettaError("A plan names no contender.", f"Name some, or leave them out for the set {DEFAULT_SET}.")
+    members = read_set(set_ or DEFAULT_SET, known) if set_ or texts is None else []
+    own = [placed(text, known, device, replicas).name for text in texts or []]
+    of_set = [placed(text, known, device, replicas).name for text in members]
+    return [*(name for name in of_set if name not in own), *own]
+
+
 def read_plan(path: Path) -> Plan:
-    """Read a plan; raise ``RosettaError`` if there is none or it isn't one of this version."""
+    """Read a plan as it was written; raise ``RosettaError`` if there is none or it isn't one of this version."""
     try:
-        return Plan.model_validate_json(path.read_bytes())
+        return Plan.recorded(PlanRecord.model_validate_json(path.read_bytes()))
     except (FileNotFoundError, NotADirectoryError):
         raise RosettaError(
             f"{path.parent} isn't a run: it has no plan.json.", "rosetta list runs shows them."
         ) from None
     except ValidationError as error:
         raise RosettaError(f"{path} isn't a plan of this version of Rosetta: {error.errors()[0]['msg']}.") from error
-
-
-def find_preset(name: str, workloads: int = 1) -> Preset:
-    """Return the preset of that name for so many workloads; raise ``RosettaError`` with the nearest names else."""
-    if name not in PRESETS:
-        raise unknown("preset", name, PRESETS)
-    return _MANY_QUICKLY if name == "quick" and workloads >= _MANY_WORKLOADS else PRESETS[name]

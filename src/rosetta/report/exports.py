@@ -53,9 +53,9 @@ def _row(result: Result, workload: WorkloadResult, contender: ContenderResult, r
     return {name: cells[name] for name in (*_FIRST, *(name for name in cells if name not in _FIRST))}
 
 
-def to_csv(result: Result) -> str:
-    """Write one row per workload and contender, ranked ones first; empty cells are unknown, fractions are not %."""
-    rows = [
+def rows(result: Result) -> list[dict[str, object]]:
+    """Return one row per workload and contender, ranked ones first; None is unknown, fractions are not %."""
+    return [
         _row(result, workload, contender, rank)
         for workload in result.results
         for rank, contender in (
@@ -63,11 +63,15 @@ def to_csv(result: Result) -> str:
             *((None, contender) for contender in unranked(workload)),
         )
     ]
+
+
+def to_csv(result: Result) -> str:
+    """Write the rows; an empty cell is unknown."""
     out = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+    if found := rows(result):
+        writer = csv.DictWriter(out, list(found[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(found)
     return out.getvalue()
 
 

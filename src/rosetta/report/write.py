@@ -6,20 +6,21 @@ from rosetta.contenders.contender import Contender, parse_contender
 from rosetta.contenders.manifest import frameworks
 from rosetta.errors import RosettaError
 from rosetta.files import replace_file
-from rosetta.record.directory import PAGE, PLAN, RESULT, read_result
-from rosetta.record.plan import Plan, read_plan
+from rosetta.record.directory import PAGE, RESULT
+from rosetta.record.plan import Plan
 from rosetta.record.result import Result
 from rosetta.report.page import render_page
+from rosetta.report.run_result import RunResult, read_result
 from rosetta.workloads import find_workload
 
 
-def write_report(folder: Path) -> Result:
+def write_report(folder: Path) -> RunResult:
     """Write ``result.json`` and ``report.html`` from the events, whole or not at all."""
     result = read_result(folder)
     text = result.model_dump_json(by_alias=True, indent=1)
     Result.model_validate_json(text)
     _replace(folder / RESULT, text + "\n")
-    _replace(folder / PAGE, render_page(result, sources(read_plan(folder / PLAN))))
+    _replace(folder / PAGE, render_page(result, sources(result.plan)))
     return result
 
 

@@ -20,11 +20,13 @@ def workloads() -> dict[str, Workload]:
 
 
 @cache
-def find_workload(name: str) -> Workload:
-    """Return a workload by name, ``babi_rnn``, or one of its other forms, ``babi_rnn[qa5]``.
+def find_workload(name: str | Workload) -> Workload:
+    """Return a workload by name, ``babi_rnn``, or one of its other forms, ``babi_rnn[qa5]``; or the one given.
 
     Raises ``RosettaError`` with the nearest names if there is none.
     """
+    if isinstance(name, Workload):
+        return name
     known = workloads()
     if name in known:
         return known[name]

@@ -1,0 +1,191 @@
+"""The commands of races and proofs: run, verify, calibrate."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import rosetta
+from rosetta.cli.options import (
+    AllOption,
+    DataOption,
+    DeviceOption,
+    FrameworksOption,
+    OutOption,
+    ReplicasOption,
+    SeedOption,
+    SetOption,
+    WithOption,
+    WorkloadsArgument,
+    complete_contender,
+    complete_workload,
+    err,
+    show_result,
+    write_text,
+)
+from rosetta.errors import RosettaError
+from rosetta.record.presets import PRESETS
+
+if TYPE_CHECKING:
+    from rosetta import Plan, RunResult
+
+
+def run(
+    workload: WorkloadsArgument = None,
+    contender: WithOption = None,
+    set_: SetOption = None,
+    all_: AllOption = False,
+    preset: Annotated[
+        str, typer.Option(help=" ".join(f"`{n}`: {p.description}." for n, p in PRESETS.items()))
+    ] = "quick",
+    launches: Annotated[
+        int | None, typer.Option(min=1, help="Sets of fresh processes; more narrow the intervals.")
+    ] = None,
+    rounds: Annotated[int | None, typer.Option(min=1, help="Chunks of every contender in each launch.")] = None,
+    data: DataOption = None,
+    out_folder: OutOption = None,
+    json: Annotated[str | None, typer.Option(help="Write result.json there too; - for standard output.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with an interrupted run, of whatever kind.", show_default=False)
+    ] = None,
+    one_at_a_time: Annotated[
+        bool, typer.Option("--one-at-a-time", help="For memory that can't hold all workers.")
+    ] = False,
+    device: DeviceOption = "auto",
+    replicas: ReplicasOption = 1,
+    weak: Annotated[
+        bool, typer.Option("--weak", help="Weak scaling: each replica has a whole batch, instead of a part of one.")
+    ] = False,
+    frameworks_folder: FrameworksOption = None,
+    seed: SeedOption = 1,
+) -> None:
+    """Prove and race contenders on workloads; show who is fastest, by how much, and how sure that is.
+
+    Examples: `rosetta run` · `rosetta run mnist_mlp --with torch --with jax` ·
+    `rosetta run --with torch==2.13.0 --with torch==2.12.0` · `rosetta run --resume runs/NAME`
+    """
+    if resume is not None:
+        from rosetta.record.plan import read_plan
+
+        result = _watched(read_plan(resume / "plan.json"), resume, resume=True)
+    else:
+        plan = rosetta.Plan(
+            _chosen(workload, all_),
+            contender or None,
+            set=set_,
+            preset=preset,
+            launches=launches,
+            rounds=rounds,
+            device=device,
+            replicas=replicas,
+            weak=weak,
+            data=data,
+            frameworks=frameworks_folder or (),
+            one_at_a_time=one_at_a_time,
+            seed=seed,
+        )
+        result = _watched(plan, out_folder)
+    if json is not None:
+        text = result.model_dump_json(by_alias=True, indent=1) + "\n"
+        if json == "-":
+            sys.stdout.write(text)
+        else:
+            write_text(Path(json), text)
+    if json != "-":
+        show_result(result)
+    _exit_unless_all_ok(result)
+
+
+def verify(
+    workload: WorkloadsArgument = None,
+    contender: WithOption = None,
+    set_: SetOption = None,
+    all_: AllOption = False,
+    data: DataOption = None,
+    out_folder: OutOption = None,
+    device: DeviceOption = "auto",
+    replicas: ReplicasOption = 1,
+    frameworks_folder: FrameworksOption = None,
+    seed: SeedOption = 1,
+) -> None:
+    """Prove that contenders compute the same network, without timing them."""
+    plan = rosetta.Plan(
+        _chosen(workload, all_),
+        contender or None,
+        set=set_,
+        kind="verify",
+        device=device,
+        replicas=replicas,
+        data=data,
+        frameworks=frameworks_folder or (),
+        seed=seed,
+    )
+    result = _watched(plan, out_folder)
+    show_result(result)
+    _exit_unless_all_ok(result)
+
+
+def calibrate(
+    workload: Annotated[str, typer.Argument(help="A workload.", autocompletion=complete_workload)],
+    contender: Annotated[
+        str, typer.Argument(help="A contender, raced against itself.", autocompletion=complete_contender)
+    ],
+    comparisons: Annotated[int, typer.Option("--comparisons", min=1, help="How many A/A comparisons.")] = 1,
+    launches: Annotated[int, typer.Option(min=2, help="Launches in each comparison.")] = 6,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds in each launch.")] = 12,
+    plant: Annotated[
+        list[float] | None, typer.Option(help="Also race a copy slowed by this fraction, e.g. 0.1; repeat it.")
+    ] = None,
+    data: DataOption = None,
+    out_folder: OutOption = None,
+    device: DeviceOption = "auto",
+    frameworks_folder: FrameworksOption = None,
+    seed: SeedOption = 1,
+) -> None:
+    """Race a contender against itself: how often would a difference be seen that isn't there?"""
+    plan = rosetta.Plan(
+        workload,
+        contender,
+        kind="calibrate",
+        comparisons=comparisons,
+        launches=launches,
+        rounds=rounds,
+        planted_slowdowns=plant or (),
+        device=device,
+        data=data,
+        frameworks=frameworks_folder or (),
+        seed=seed,
+    )
+    result = _watched(plan, out_folder)
+    show_result(result)
+    _exit_unless_all_ok(result)
+
+
+def _chosen(names: list[str] | None, all_: bool) -> str | list[str] | None:
+    if all_ and names:
+        raise RosettaError("Workloads are named and --all is given too.", "Leave out one of the two.")
+    return "all" if all_ else names or None
+
+
+def _watched(plan: "Plan", folder: Path | None, resume: bool = False) -> "RunResult":
+    """Carry out a plan in a new directory, or what is left of it in its own, and show how it goes."""
+    from rosetta.cli.progress import Watch
+    from rosetta.record.directory import RUNS, new_folder
+
+    folder = folder or new_folder(RUNS, plan)
+    try:
+        with Watch(plan, err) as watch:
+            if resume:
+                return rosetta.run(resume=folder, observer=watch)
+            return rosetta.run(plan, folder=folder, observer=watch)
+    except KeyboardInterrupt:
+        sentence = f"\nInterrupted. What was measured is in {folder}; go on with: rosetta run --resume {folder}"
+        err.print(sentence, markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(130) from None
+
+
+def _exit_unless_all_ok(result: "RunResult") -> None:
+    if any(contender.status != "ok" for workload in result.results for contender in workload.contenders):
+        err.print("Not all contenders finished; the reasons stand beside them.")
+        raise typer.Exit(1)
