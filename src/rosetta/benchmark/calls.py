@@ -35,7 +35,7 @@ def run(
     resume: str | Path | None = None,
     observer: Observer | None = None,
 ) -> RunResult:
-    """Prove and race contenders on workloads, or carry out a plan, of whatever kind; return the result.
+    """Prove and measure contenders on workloads, or carry out a plan, of whatever kind; return the result.
 
     The parameters are those of ``Plan``. ``folder`` is the run's new directory, by default one below ``runs``;
     ``resume`` is the directory of an interrupted run to go on with, which needs nothing else. ``observer`` is told what
@@ -107,7 +107,7 @@ def calibrate(
     folder: str | Path | None = None,
     observer: Observer | None = None,
 ) -> RunResult:
-    """Race a contender against itself: how often would a difference be seen that isn't there?
+    """Measure a contender against itself: how often would a difference be seen that isn't there?
 
     Each of the ``comparisons`` has so many launches; for every fraction in ``plant`` a copy that is slower by it runs
     too. The other parameters are those of ``run``; the result's ``comparisons`` are what was found.

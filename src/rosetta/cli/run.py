@@ -1,4 +1,4 @@
-"""The commands of races and proofs: run, verify, calibrate."""
+"""The commands that prove and measure: run, verify, calibrate."""
 
 import sys
 from pathlib import Path
@@ -60,7 +60,7 @@ def run(
     frameworks_folder: FrameworksOption = None,
     seed: SeedOption = 1,
 ) -> None:
-    """Prove and race contenders on workloads; show who is fastest, by how much, and how sure that is.
+    """Prove and measure contenders on workloads; show who is fastest, by how much, and how sure that is.
 
     Examples: `rosetta run` · `rosetta run mnist_mlp --with torch --with jax` ·
     `rosetta run --with torch==2.13.0 --with torch==2.12.0` · `rosetta run --resume runs/NAME`
@@ -129,13 +129,13 @@ def verify(
 def calibrate(
     workload: Annotated[str, typer.Argument(help="A workload.", autocompletion=complete_workload)],
     contender: Annotated[
-        str, typer.Argument(help="A contender, raced against itself.", autocompletion=complete_contender)
+        str, typer.Argument(help="A contender, measured against itself.", autocompletion=complete_contender)
     ],
     comparisons: Annotated[int, typer.Option("--comparisons", min=1, help="How many A/A comparisons.")] = 1,
     launches: Annotated[int, typer.Option(min=2, help="Launches in each comparison.")] = 6,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds in each launch.")] = 12,
     plant: Annotated[
-        list[float] | None, typer.Option(help="Also race a copy slowed by this fraction, e.g. 0.1; repeat it.")
+        list[float] | None, typer.Option(help="Also measure a copy slowed by this fraction, e.g. 0.1; repeat it.")
     ] = None,
     data: DataOption = None,
     out_folder: OutOption = None,
@@ -143,7 +143,7 @@ def calibrate(
     frameworks_folder: FrameworksOption = None,
     seed: SeedOption = 1,
 ) -> None:
-    """Race a contender against itself: how often would a difference be seen that isn't there?"""
+    """Measure a contender against itself: how often would a difference be seen that isn't there?"""
     plan = rosetta.Plan(
         workload,
         contender,

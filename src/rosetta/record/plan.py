@@ -31,7 +31,7 @@ Kind = Literal["run", "verify", "calibrate"]
 DEFAULT_WORKLOADS = ("mnist_mlp", "cifar10_cnn")
 ALL = "all"
 _OTHER_KINDS = {"verify": Preset(1, 1, 0), "calibrate": Preset(6, 12, 0)}
-"""How much is done where nothing is raced against others."""
+"""How much is done where nobody is compared with others."""
 _LEAST_LAUNCHES = 2
 
 
@@ -135,8 +135,8 @@ class Plan(PlanRecord):
         own_folders = folders(frameworks)
         known = manifest.frameworks(own_folders)
         names = _workload_names(workloads)
-        race = _contender_names(contenders, set, known, device, replicas)
-        for contender in parse_contenders(race, known):
+        chosen = _contender_names(contenders, set, known, device, replicas)
+        for contender in parse_contenders(chosen, known):
             for name in names:
                 check_replicas(contender, find_workload(name))
         amount = _OTHER_KINDS[kind] if kind in _OTHER_KINDS else find_preset(preset or "quick", len(names))
@@ -150,7 +150,7 @@ class Plan(PlanRecord):
         fields: dict[str, Any] = {
             "kind": kind,
             "workloads": names,
-            "contenders": race,
+            "contenders": chosen,
             "preset": preset or ("smoke" if kind in _OTHER_KINDS else "quick"),
             "launches": launches * comparisons if kind == "calibrate" else launches,
             "rounds": rounds if rounds is not None else amount.rounds,
