@@ -7,10 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.columns import Columns
 from rich.markup import escape
-from rich.panel import Panel
-from rich.syntax import Syntax
 from rich.table import Table
 
 from rosetta import __version__
@@ -30,14 +27,14 @@ from rosetta.cli.options import (
     WithOption,
     WorkloadsArgument,
     complete_contender,
-    complete_framework,
     complete_workload,
     err,
     out,
 )
 from rosetta.cli.progress import Watch
-from rosetta.contenders.contender import DEFAULT_SET, Contender, parse_contender, read_set
-from rosetta.contenders.manifest import Framework, frameworks
+from rosetta.cli.show import show
+from rosetta.contenders.contender import DEFAULT_SET, read_set
+from rosetta.contenders.manifest import frameworks
 from rosetta.contenders.placement import Wanted, check_replicas, placed
 from rosetta.environments import build as environments
 from rosetta.errors import RosettaError, unknown
@@ -214,34 +211,7 @@ def list_(
     out.print(tables[what]())
 
 
-@app.command()
-def show(
-    workload: Annotated[str, typer.Argument(help="A workload.", autocompletion=complete_workload)],
-    inside: Annotated[
-        list[str] | None,
-        typer.Option("--in", metavar="FRAMEWORK", help="A framework; repeat it.", autocompletion=complete_framework),
-    ] = None,
-    frameworks_folder: FrameworksOption = None,
-) -> None:
-    """Show a workload's implementations side by side, e.g. `rosetta show cifar10_cnn --in torch --in jax`."""
-    known = frameworks(frameworks_folder or [])
-    wanted = inside or ["torch", "jax"]
-    panels = []
-    for text in wanted:
-        framework = _framework(text, known)
-        chosen = Contender(framework) if text == framework.name else parse_contender(text, known)
-        module = find_workload(workload).module
-        if why := chosen.why_not(module):
-            raise RosettaError(why)
-        path = chosen.implementation(module)
-        source = path.read_text("utf-8")
-        if out.is_terminal:
-            width = max(60, out.width // len(wanted) - 2)
-            panels.append(Panel(Syntax(source, "python", word_wrap=True), title=framework.title, width=width))
-        else:
-            print(f"# {framework.title}: {path.name}\n{source}")
-    if panels:
-        out.print(Columns(panels))
+app.command()(show)
 
 
 @app.command()
@@ -297,13 +267,6 @@ def environment_remove(name: Annotated[str, typer.Argument(help="Its name in `ro
     for found in [e.folder.name for e in environments.existing()] if name == "all" else [name]:
         environments.remove(found)
         out.print(f"removed {found}", highlight=False)
-
-
-def _framework(contender: str, known: dict[str, Framework]) -> Framework:
-    name = contender.partition("[")[0].partition("==")[0]
-    if name not in known:
-        raise unknown("framework", name, known)
-    return known[name]
 
 
 def _chosen(names: Sequence[str] | None, all_: bool) -> list[str]:
