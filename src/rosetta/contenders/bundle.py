@@ -62,6 +62,9 @@ class _Import:
         return self.module if self.alias else self.name
 
 
+_TEMPFILE = _Import("tempfile", "", "")
+
+
 @dataclass
 class _Statement:
     node: ast.stmt
@@ -255,6 +258,9 @@ class _Bundle:
     def _imports(self, kept: Iterable[str]) -> dict[str, list[_Import]]:
         """Return what of its imports each module uses; where one name means two things, the longer gets another."""
         imported = {n: [i for i in self._modules[n].imports if i.name in self._used(n)] for n in kept}
+        for name, imports in imported.items():
+            if "__file__" in self._used(name):
+                imports.append(_TEMPFILE)
         every = [i for imports in imported.values() for i in imports]
         for name, imports in imported.items():
             for place, one in enumerate(imports):
@@ -294,8 +300,9 @@ class _Bundle:
     def _prelude(self, name: str, imports: list[_Import], written: list[_Import]) -> Section:
         """Write a module that runs before the imports of the others; its own stay where they are."""
         module = self._modules[name]
-        fresh = sorted({i for i in imports if i not in written and self._is_at_head(module, i)}, key=_order)
-        code = "\n\n".join(part for part in (_import_lines(fresh), self._body(name, imports).code) if part)
+        hoisted = {i for i in imports if i == _TEMPFILE or self._is_at_head(module, i)}
+        code = _import_lines(sorted(hoisted.difference(written), key=_order))
+        code += gap(self._body(name, imports).code)
         written += imports
         return Section(module.about, code)
 
@@ -317,7 +324,7 @@ class _Bundle:
             in_place = not statement.at_head and any(i in imports for i in _imports_of(statement.node))
             if index in self._kept[name] or in_place:
                 pieces += lines[statement.first_line : statement.end_line]
-        return Section(module.about, (before + _tidy(pieces)).strip("\n"))
+        return Section(module.about, before + gap(_tidy(pieces)) if before else _tidy(pieces))
 
     @staticmethod
     def _beside(module: _Module) -> str:
@@ -329,14 +336,13 @@ class _Bundle:
                 if isinstance(node, ast.Name) and node.id == "__file__":
                     _edit(module, node, "__file__", new)
         folder = source.folder or Path()
-        text = f"# {source.name} looks for files beside itself.\nimport tempfile\n\n"
-        text += f'{new} = tempfile.mkdtemp() + "/{source.name}"\n'
+        text = f'{new} = tempfile.mkdtemp() + "/{source.name}"  # it looks for files beside itself\n'
         for file in sorted(folder.iterdir()):
             if file.is_file() and file.suffix not in (".py", ".toml") and file.name in source.text:
                 content = file.read_text("utf-8")
                 text += f'with open({new}[: -len("{source.name}")] + "{file.name}", "w") as opened:\n'
-                text += f"    opened.write(\n        r'''{content}'''\n    )\n"
-        return text + "\n"
+                text += f"    opened.write(\n        r'''\n{content}'''\n    )\n"
+        return text
 
 
 def _parse(source: Source, values: Mapping[str, Any], settings: str) -> _Module:
@@ -478,6 +484,11 @@ def _tidy(lines: list[str]) -> str:
     while "\n\n\n\n" in text:
         text = text.replace("\n\n\n\n", "\n\n\n")
     return text.strip("\n")
+
+
+def gap(code: str) -> str:
+    """Return code to go below other code, with the blank lines above it that it should have."""
+    return ("\n\n\n" if code.startswith(("def ", "class ", "@")) else "\n\n") + code
 
 
 def _order(one: _Import) -> tuple[object, ...]:

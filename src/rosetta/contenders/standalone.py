@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import rosetta_worker
-from rosetta.contenders.bundle import Section, Source, bundle
+from rosetta.contenders.bundle import Section, Source, bundle, gap
 from rosetta.contenders.contender import Contender
 from rosetta.datasets.spec import PreparedDataset
 from rosetta.errors import RosettaError
@@ -27,14 +27,14 @@ _SETTINGS = "workload.py"
 
 def script(contender: Contender, workload: Workload, data: PreparedDataset) -> str:
     """Return the file; raise ``RosettaError`` where the framework or one of the variants can't be shown so."""
-    text = f'"""{_header(contender, workload, data)}"""'
+    header = _header(contender, workload, data)
+    text = ("r" if "\\" in header else "") + f'"""{header}"""'
     for section in _sections(contender, workload, data, _COMMAND_LINE):
         if section.title:
             words = (part for line in section.title.splitlines() for part in textwrap.wrap(line, 118) or [""])
             title = "".join(f"# {line}".rstrip() + "\n" for line in words)
             text += f"\n\n\n# {'-' * 118}\n{title}"
-        gap = "\n\n" if section.code.startswith(("def ", "class ", "@")) else "\n"
-        text += ("" if section.title else "\n") + gap + section.code
+        text += gap(section.code).removeprefix("\n" if section.title else "")
     return text + "\n"
 
 
@@ -139,6 +139,7 @@ def _constants(contender: Contender, workload: Workload, data: PreparedDataset) 
         "OPTIONS": dict(workload.options),
         "CLASSES": workload.output_shape[0],
         "PARAMETERS": {p.name: (p.kind, tuple(p.shape)) for p in workload.parameters},
+        "TRAINABLE": [p.name for p in workload.parameters if p.trainable],
         "TRAINED": workload.trains,
         "OWN_LOADER": workload.own_loader,
         "VARIANTS": list(contender.variants),
@@ -148,8 +149,10 @@ def _constants(contender: Contender, workload: Workload, data: PreparedDataset) 
 
 def _literal(value: Any) -> str:
     text = repr(value).replace("'", '"')
-    if isinstance(value, dict) and len(text) > 100:
+    if len(text) > 100 and isinstance(value, dict):
         return "{\n" + "".join(f"    {_literal(key)}: {_literal(item)},\n" for key, item in value.items()) + "}"
+    if len(text) > 100 and isinstance(value, list):
+        return "[\n" + "".join(f"    {_literal(item)},\n" for item in value) + "]"
     return text
 
 
@@ -185,7 +188,7 @@ def _header(contender: Contender, workload: Workload, data: PreparedDataset, com
     framework = contender.framework
     what = "trains an epoch and prints the accuracy" if workload.trains else "predicts and prints how long it took"
     _, early = _variables(contender)
-    settings = "".join(f"{name}={value} " for name, value in early.items()).replace("{environment}", "$VIRTUAL_ENV")
+    settings = [f"    export {k}={v.replace('{environment}', '$VIRTUAL_ENV')}" for k, v in early.items()]
     arrays = f"The arrays are the data set's, {data.kind}" if data.kind != "real" else "The arrays are the data set's"
     paragraphs = [
         f"{workload.title}, in {framework.title}: {what}.",
@@ -194,10 +197,8 @@ def _header(contender: Contender, workload: Workload, data: PreparedDataset, com
         _installation(contender),
     ]
     if command:
-        paragraphs.append(f"    {settings}python {workload.module}.py [--data FOLDER] [--samples N]")
-    elif settings:
-        paragraphs.append(f"Before Jupyter starts: {settings}")
-    return "\n\n".join(map(_filled, paragraphs)) + "\n"
+        settings.append(f"    python {workload.module}.py [--data FOLDER] [--samples N]")
+    return "\n\n".join(map(_filled, [*paragraphs, "\n".join(settings)])).strip() + "\n"
 
 
 def _installation(contender: Contender) -> str:
@@ -210,7 +211,11 @@ def _installation(contender: Contender) -> str:
             "list` names its folder; the interpreter is bin/python in there."
         )
     packages = [f"'{package}'" if "[" in package else package for package in contender.packages(contender.device)]
-    return f"{python}\n\n".lstrip() + f"    pip install {' '.join(packages)}"
+    commands = [f"pip install {' '.join(packages)}"]
+    if install.build:
+        commands = [f"pip install {' '.join(install.build)}", f"pip install --no-build-isolation {' '.join(packages)}"]
+    lines = [" \\\n        ".join(textwrap.wrap(command, 100, break_on_hyphens=False)) for command in commands]
+    return f"{python}\n\n".lstrip() + "\n".join(f"    {line}" for line in lines)
 
 
 def _filled(paragraph: str) -> str:

@@ -50,7 +50,7 @@ if workload.TRAINED:
     losses = []
     for *inputs, labels in training_batches(train_set, shuffled(train_set)):
         loss, gradients = loss_and_gradients(parameters, exact(inputs), labels)
-        update(parameters, {name: g for name, g in gradients.items() if "running" not in name})
+        update(parameters, {name: gradients[name] for name in workload.TRAINABLE})
         parameters.update(training.running)
         losses.append(loss)
     seconds = time.perf_counter() - start
