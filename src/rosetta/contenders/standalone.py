@@ -114,8 +114,9 @@ def _check_variants(contender: Contender, text: str) -> None:
     """Raise if the main part knows nothing of a variant that would change what it does, or of the device."""
     known = {node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant)}
     for name in contender.variants:
-        variant = contender.framework.variants[name]
-        if not (name in known or variant.environment or variant.texts):
+        alone = Contender(contender.framework, variants=(name,))
+        has_own = alone.implementation("standalone") != Contender(contender.framework).implementation("standalone")
+        if not (name in known or has_own or contender.framework.variants[name].environment):
             raise RosettaError(f"{contender.framework.title}'s script has no variant {name}.", "Leave it out.")
     if contender.replicas > 1 or (contender.device != "cpu" and "DEVICE" not in text):
         place = f"on {contender.device}" if contender.replicas == 1 else "with replicas"
