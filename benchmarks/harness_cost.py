@@ -1,19 +1,21 @@
-"""Measures what the harness costs: samples/s of an ordinary ``rosetta run`` over those of plain scripts.
+"""Measures what the harness costs: samples/s of an ordinary ``rosetta run`` over those of a bare loop.
 
     python benchmarks/harness_cost.py [--contender torch] [--workload mnist_mlp] [--launches 6] [--rounds 3] [--json F]
 
-It conducts a real run. Beside each worker it starts the script of that framework from ``plain/``, which imports nothing
-of Rosetta (but the ``shims.py`` without which an old framework can't be imported), in the same environment, with the
-same variables, processors, arrays and batch order (or, where frameworks read the images with loaders of their own, the
-same loader), and trains it for as many steps as the worker was warmed up. In each round, just before or just after a
-worker's chunk (a coin decides), the script trains a chunk of as many steps, with the same lead-in outside the clock;
-whoever waits is stopped. The ratio is estimated as ``rosetta run`` does it, paired by round, its interval over
-launches.
+It conducts a real run. Beside each worker it starts ``plain/bare_loop.py`` in the same environment, with the same
+variables, processors, arrays and batch order (or, where frameworks read the images with loaders of their own, the same
+loader): the same trainer and implementation, but no host, no messages and no scheduler. It trains it for as many steps
+as the worker was warmed up. In each round, just before or just after a worker's chunk (a coin decides), the bare loop
+trains a chunk of as many steps, with the same lead-in outside the clock; whoever waits is stopped. The ratio is
+estimated as ``rosetta run`` does it, paired by round, its interval over launches.
 
-Bound: 0.98 of the plain script's samples/s, for every contender on every workload, on the CPU. Options given several
-times select several; the current contenders on the default two workloads take about 15 minutes on two quiet cores.
-With few launches most intervals span the bound: ``undecided``. Where a framework's script doesn't have a workload the
-table says ``not covered``. Exit status 1 if an interval lies below the bound or a contender wasn't measured.
+``--independent`` holds torch against ``plain/torch_plain.py`` instead, which was written apart from the
+implementations and has the two default workloads.
+
+Bound: 0.98 of the bare loop's samples/s, for every contender on every workload, on the CPU. Options given several
+times select several; the current contenders on the two default workloads take about 15 minutes on two quiet cores.
+With few launches most intervals span the bound: ``undecided``. Exit status 1 if an interval lies below the bound or a
+contender wasn't measured.
 """
 
 import argparse
@@ -29,14 +31,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from rosetta import datasets
 from rosetta.benchmark.observer import Observer
 from rosetta.benchmark.run import conduct
-from rosetta.contenders.contender import DEFAULT_SET, parse_contender, read_set
+from rosetta.contenders.contender import DEFAULT_SET, Contender, parse_contender, read_set
 from rosetta.contenders.manifest import frameworks
 from rosetta.environments.build import build
 from rosetta.environments.variables import clean_environment
@@ -49,28 +50,20 @@ from rosetta.record.plan import DEFAULT_WORKLOADS, Plan
 from rosetta.record.result import Result
 from rosetta.record.statistics import rate, ratio
 from rosetta.workloads import find_workload, workloads
-from rosetta.workloads.order import batch_order
+from rosetta.workloads.prepared import prepare_workload
 
 BOUND = 0.98
-SCRIPTS = Path(__file__).parent / "plain"
-COMPLETE = ("torch", "tensorflow", "jax")
-"""The frameworks whose scripts have every workload; others have mnist_mlp and cifar10_cnn."""
+PLAIN = Path(__file__).parent / "plain"
+BARE_LOOP, INDEPENDENT = PLAIN / "bare_loop.py", PLAIN / "torch_plain.py"
 
 
-def script(contender: str) -> Path:
-    """Return where the plain script beside a contender is, ``mxnet_module_plain.py``, whether it exists or not."""
-    name = parse_contender(contender, frameworks()).implementation_name
-    return SCRIPTS / f"{name.replace('[', '_').removesuffix(']')}_plain.py"
+def covered(script: Path, contender: str, workload: str) -> bool:
+    """Whether the script has the contender's framework and the workload."""
+    return script == BARE_LOOP or (contender == "torch" and workload in DEFAULT_WORKLOADS)
 
 
-def covered(contender: str, workload: str) -> bool:
-    """Whether the contender's framework has a script, and that the workload."""
-    path = script(contender)
-    return path.exists() and (path.name.removesuffix("_plain.py") in COMPLETE or workload in DEFAULT_WORKLOADS)
-
-
-class PlainScript:
-    """The process of one plain script; while it isn't asked anything it is stopped."""
+class Script:
+    """The process of one script; while it isn't asked anything it is stopped."""
 
     def __init__(self, command: Sequence[str | Path], environment: Mapping[str, str], plan: Plan, log: Path):
         """Start it, its errors going to the file ``log``, and wait until it has built its network."""
@@ -114,7 +107,7 @@ class PlainScript:
             if line.startswith(word):
                 return line.removeprefix(word).strip()
         self._process.wait()
-        raise SystemExit(f"A plain script ended: {self._log.read_text(errors='replace')[-2000:]}")
+        raise SystemExit(f"A script ended: {self._log.read_text(errors='replace')[-2000:]}")
 
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
@@ -127,13 +120,14 @@ class PlainScript:
 
 
 class SideBySide(Observer):
-    """Watches a run and trains the plain scripts beside its workers, never while a chunk runs."""
+    """Watches a run and trains the scripts beside its workers, never while a chunk runs."""
 
-    def __init__(self, plan: Plan, folder: Path, console: Console):
+    def __init__(self, script: Path, plan: Plan, folder: Path, console: Console):
+        self._script = script
         self._plan = plan
         self._folder = folder
         self._console = console
-        self._scripts: dict[str, PlainScript] = {}
+        self._scripts: dict[str, Script] = {}
         self._warm: dict[str, Event] = {}
         self._positions: dict[str, int] = {}
         self._before: dict[str, float] = {}
@@ -146,12 +140,12 @@ class SideBySide(Observer):
         self._console.print(sentence, highlight=False, markup=False)
 
     def state(self, workload: str, label: str, state: str) -> None:
-        """Perhaps train the plain script before the worker's chunk that is about to begin."""
+        """Perhaps train the script before the worker's chunk that is about to begin."""
         if state.startswith("launch ") and label in self._scripts and self._coin.random() < 0.5:
             self._before[label] = self._train(label)
 
     def event(self, event: Event) -> None:
-        """Start a plain script when a worker is warm; train it after a worker's chunk unless it was before."""
+        """Start a script when a worker is warm; train it after a worker's chunk unless it was before."""
         match event["event"]:
             case "data":
                 self._epoch_samples[event["workload"]] = event["epoch_samples"]
@@ -159,10 +153,10 @@ class SideBySide(Observer):
                 self._start(event)
             case "chunk" if event["label"] in self._scripts:
                 label = event["label"]
-                plain_first = label in self._before
-                seconds = self._before.pop(label) if plain_first else self._train(label)
+                script_first = label in self._before
+                seconds = self._before.pop(label) if script_first else self._train(label)
                 fields = {key: event[key] for key in ("workload", "label", "launch", "round", "steps", "seconds")}
-                self.chunks.append({**fields, "plain_seconds": seconds, "plain_first": plain_first})
+                self.chunks.append({**fields, "script_seconds": seconds, "script_first": script_first})
             case "failure":
                 self.say(f"{event['workload']}: {event['label']}: {event['stage']}: {event['reason']}")
             case "launch":
@@ -170,7 +164,7 @@ class SideBySide(Observer):
                 self.say(f"launch {event['launch'] + 1} of {self._plan.launches} done")
 
     def close(self) -> None:
-        """End the plain scripts."""
+        """End the scripts."""
         for script in self._scripts.values():
             script.close()
         self._scripts.clear()
@@ -179,13 +173,13 @@ class SideBySide(Observer):
         label = warm["worker"]
         if label in self._scripts:
             self._scripts.pop(label).close()
-        if not covered(label, warm["workload"]):
+        if not covered(self._script, label, warm["workload"]):
             return
         contender = parse_contender(label, frameworks())
         environment = build(contender)
-        log = self._folder / "workers" / f"plain {label}, {warm['workload']}, launch {warm['launch']}.log"
-        process = PlainScript(
-            [environment.python, "-s", script(label), *self._arguments(warm)],
+        log = self._folder / "workers" / f"script {label}, {warm['workload']}, launch {warm['launch']}.log"
+        process = Script(
+            [environment.python, "-s", self._script, self._arguments(contender, warm)],
             clean_environment(environment.home) | self._plan.environment | environment.variables(contender),
             self._plan,
             log,
@@ -199,27 +193,24 @@ class SideBySide(Observer):
         process.train(first, 0, 1)
         process.train(first + 1, 0, done - 1)
 
-    def _arguments(self, warm: Event) -> list[str]:
-        workload = find_workload(warm["workload"])
-        arrays = self._folder / f"plain {file_name(workload.name)}.json"
-        if not arrays.exists():
+    def _arguments(self, contender: Contender, warm: Event) -> Path:
+        workload, seed = find_workload(warm["workload"]), self._plan.seed
+        described = self._folder / f"{file_name(workload.name)}, {file_name(contender.name)}.json"
+        if not described.exists():
             given = Path(self._plan.data) if self._plan.data else None
-            data = datasets.prepare(workload.dataset, given, cache_folder() / "data")
-            order = arrays.with_suffix(".npy")
-            samples = len(np.load(data.train_labels, mmap_mode="r"))
-            np.save(order, batch_order(workload, samples, self._plan.seed))
-            described = {
-                "inputs": [str(path) for path in data.train_inputs],
-                "labels": str(data.train_labels),
-                "order": str(order),
-                "shapes": [given.shape for given in workload.inputs],
-                "kinds": [given.kind for given in workload.inputs],
-                "scale": data.scale,
-                "batch_size": workload.batch_size,
-                "own_loader": workload.own_loader,
+            dataset = datasets.prepare(workload.dataset, given, cache_folder() / "data")
+            prepared = prepare_workload(workload, dataset, self._folder, seed)
+            arguments = {
+                **prepared.data,
+                "workload": workload.to_worker(),
+                "folder": str(contender.framework.folder),
+                "variants": list(contender.variants),
+                "device": contender.device,
+                "seed": seed,
+                "parameters": str(prepared.parameters_file(seed)),
             }
-            arrays.write_text(json.dumps(described))
-        return [workload.module, str(arrays)]
+            described.write_text(json.dumps(arguments))
+        return described
 
     def _train(self, label: str) -> float:
         warm, first = self._warm[label], self._positions[label]
@@ -227,9 +218,9 @@ class SideBySide(Observer):
         return self._scripts[label].train(first, warm["lead_in"], warm["chunk_steps"])
 
 
-def report(plan: Plan, chunks: Sequence[dict[str, Any]], result: Result | None, console: Console) -> bool:
+def report(script: Path, plan: Plan, chunks: Sequence[dict[str, Any]], result: Result | None, console: Console) -> bool:
     """Print the table; return whether every pair was measured and no interval lies below the bound."""
-    table = Table("contender", "workload", "rosetta", "plain", "ratio", "interval", f"≥ {BOUND}")
+    table = Table("contender", "workload", "rosetta", "script", "ratio", "interval", f"≥ {BOUND}")
     for column in table.columns:
         column.no_wrap = True
     table.title, table.title_justify = f"samples/s, {plan.launches} launches × {plan.rounds} rounds", "left"
@@ -240,20 +231,20 @@ def report(plan: Plan, chunks: Sequence[dict[str, Any]], result: Result | None, 
             mine = [c for c in chunks if (c["label"], c["workload"]) == (contender, name)]
             shown = contender.replace("[", r"\[")
             if not mine:
-                reason = reasons.get((name, contender), "") if covered(contender, name) else "not covered"
+                reason = reasons.get((name, contender), "") if covered(script, contender, name) else "not covered"
                 table.add_row(shown, name, "", "", "", "", reason or "not measured")
                 fine = False
                 continue
             batch_size = find_workload(name).batch_size
             ours = log_rates(mine, batch_size)
-            plain = log_rates(({**c, "seconds": c["plain_seconds"]} for c in mine), batch_size)
-            estimate = ratio(ours, plain, plan.confidence)
+            other = log_rates(({**c, "seconds": c["script_seconds"]} for c in mine), batch_size)
+            estimate = ratio(ours, other, plan.confidence)
             interval, verdict = "–", "undecided"
             if estimate.low is not None and estimate.high is not None:
                 interval = f"{estimate.low:.3f} – {estimate.high:.3f}"
                 verdict = "yes" if estimate.low >= BOUND else "no" if estimate.high < BOUND else "undecided"
             fine &= verdict != "no"
-            speeds = [f"{rate(rates, plan.confidence).value:,.0f}" for rates in (ours, plain)]
+            speeds = [f"{rate(rates, plan.confidence).value:,.0f}" for rates in (ours, other)]
             table.add_row(shown, name, *speeds, f"{estimate.value:.3f}", interval, verdict)
     console.print(table)
     return fine
@@ -262,16 +253,18 @@ def report(plan: Plan, chunks: Sequence[dict[str, Any]], result: Result | None, 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--contender", action="append", help="default: the current ones")
-    parser.add_argument("--workload", action="append", choices=list(workloads()), help="default: those of rosetta run")
+    parser.add_argument("--workload", action="append", choices=list(workloads()), help="default: the default run's two")
     parser.add_argument("--launches", type=int, default=6)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path, help="write the raw values there")
+    parser.add_argument("--independent", action="store_true", help="torch against torch_plain.py")
     options = parser.parse_args()
+    script = INDEPENDENT if options.independent else BARE_LOOP
     os.environ["CUDA_VISIBLE_DEVICES"] = ""  # the workers and the scripts both inherit it
     data, console = data_folder(None), Console(width=None if sys.stdout.isatty() else 140)
     plan = Plan(
         workloads=options.workload or list(DEFAULT_WORKLOADS),
-        contenders=options.contender or read_set(DEFAULT_SET, frameworks()),
+        contenders=options.contender or (["torch"] if options.independent else read_set(DEFAULT_SET, frameworks())),
         preset="quick",
         launches=options.launches,
         rounds=options.rounds,
@@ -281,7 +274,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "run"
         create(plan, folder)
-        side_by_side, result = SideBySide(plan, folder, console), None
+        side_by_side, result = SideBySide(script, plan, folder, console), None
         try:
             result = conduct(folder, side_by_side)
         except KeyboardInterrupt:
@@ -291,7 +284,7 @@ def main() -> None:
     if options.json:
         raw = {"plan": plan.model_dump(by_alias=True), "chunks": side_by_side.chunks}
         options.json.write_text(json.dumps(raw, indent=1) + "\n")
-    fine = report(plan, side_by_side.chunks, result, console)
+    fine = report(script, plan, side_by_side.chunks, result, console)
     sys.exit(0 if fine and result else 1)
 
 
