@@ -16,8 +16,6 @@ if "tensorflow" in workload.VARIANTS:
 
 keras.utils.set_random_seed(1)
 model = implementation.make_model(**workload.OPTIONS)
-if "tensorflow" in workload.VARIANTS:
-    mend(model.optimizer)
 
 
 def fed(inputs):
@@ -34,6 +32,8 @@ def logits(*inputs):
 train_set = load(workload.TRAIN_FILES)
 
 if workload.TRAINED:
+    if "tensorflow" in workload.VARIANTS:
+        mend(model.optimizer)
     rows = shuffled(train_set)
     if workload.OWN_LOADER:
         loader = implementation.make_loader(*(os.path.join(workload.DATA, file) for file in workload.TRAIN_FILES))
