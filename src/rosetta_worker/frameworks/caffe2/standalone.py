@@ -61,5 +61,6 @@ else:
     workspace.RunNetOnce(predictor.param_init_net)
     create(predictor)
     start = time.perf_counter()
-    features = np.concatenate(implementation.predict(predictor, outputs, all_batches(train_set)))
+    inputs_only = ((images,) for images, _ in all_batches(train_set))
+    features = np.concatenate(implementation.predict(predictor, outputs, inputs_only))
     print(f"features: {features[: len(train_set[-1])].shape} in {time.perf_counter() - start:.1f} s")

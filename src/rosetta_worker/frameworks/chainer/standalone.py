@@ -48,5 +48,6 @@ if workload.TRAINED:
     print(f"accuracy: {accuracy(logits, test_set):.4f} on {len(test_set[-1])} test samples")
 else:
     start = time.perf_counter()
-    features = np.concatenate(implementation.predict(model, all_batches(train_set)))
+    inputs_only = ((images,) for images, _ in all_batches(train_set))
+    features = np.concatenate(implementation.predict(model, inputs_only))
     print(f"features: {features[: len(train_set[-1])].shape} in {time.perf_counter() - start:.1f} s")

@@ -53,5 +53,6 @@ if workload.TRAINED:
 else:
     step = implementation.compile_predict_step(network)
     start = time.perf_counter()
-    features = np.concatenate(implementation.predict(step, on_host(all_batches(train_set))))
+    inputs_only = ((images,) for images, _ in on_host(all_batches(train_set)))
+    features = np.concatenate(implementation.predict(step, inputs_only))
     print(f"features: {features[: len(train_set[-1])].shape} in {time.perf_counter() - start:.1f} s")

@@ -48,5 +48,6 @@ if workload.TRAINED:
 else:
     predict_step = implementation.compile_predict_step(network)
     start = time.perf_counter()
-    features = mx.concatenate(implementation.predict(predict_step, arrays(all_batches(train_set))))
+    inputs_only = ((images,) for images, _ in arrays(all_batches(train_set)))
+    features = mx.concatenate(implementation.predict(predict_step, inputs_only))
     print(f"features: {features[: len(train_set[-1])].shape} in {time.perf_counter() - start:.1f} s")

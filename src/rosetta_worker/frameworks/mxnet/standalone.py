@@ -49,5 +49,6 @@ if workload.TRAINED:
     print(f"accuracy: {accuracy(logits, test_set):.4f} on {len(test_set[-1])} test samples")
 else:
     start = time.perf_counter()
-    features = mx.nd.concat(*implementation.predict(network, tensors(all_batches(train_set))), dim=0).asnumpy()
+    inputs_only = ((images,) for images, _ in tensors(all_batches(train_set)))
+    features = mx.nd.concat(*implementation.predict(network, inputs_only), dim=0).asnumpy()
     print(f"features: {features[: len(train_set[-1])].shape} in {time.perf_counter() - start:.1f} s")

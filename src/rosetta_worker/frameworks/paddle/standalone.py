@@ -49,5 +49,6 @@ if workload.TRAINED:
 else:
     start = time.perf_counter()
     with paddle.no_grad():
-        features = paddle.concat(implementation.predict(model, tensors(all_batches(train_set)))).numpy()
+        inputs_only = ((images,) for images, _ in tensors(all_batches(train_set)))
+        features = paddle.concat(implementation.predict(model, inputs_only)).numpy()
     print(f"features: {features[: len(train_set[-1])].shape} in {time.perf_counter() - start:.1f} s")

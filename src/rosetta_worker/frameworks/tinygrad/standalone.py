@@ -42,5 +42,6 @@ if workload.TRAINED:
 else:
     predict_step = implementation.make_predict_step(network)
     start = time.perf_counter()
-    features = np.concatenate(implementation.predict(predict_step, tensors(all_batches(train_set))))
+    inputs_only = ((images,) for images, _ in tensors(all_batches(train_set)))
+    features = np.concatenate(implementation.predict(predict_step, inputs_only))
     print(f"features: {features[: len(train_set[-1])].shape} in {time.perf_counter() - start:.1f} s")

@@ -51,5 +51,6 @@ if workload.TRAINED:
     print(f"accuracy: {accuracy(logits, test_set):.4f} on {len(test_set[-1])} test samples")
 else:
     start = time.perf_counter()
-    features = torch.cat(implementation.predict(model, tensors(all_batches(train_set)), device)).cpu()
+    inputs_only = ((images,) for images, _ in tensors(all_batches(train_set)))
+    features = torch.cat(implementation.predict(model, inputs_only, device)).cpu()
     print(f"features: {tuple(features[: len(train_set[-1])].shape)} in {time.perf_counter() - start:.1f} s")
