@@ -151,6 +151,7 @@ def test_the_names_of_before_are_read_as_todays_and_warn_once(tmp_path: Path) ->
     alike = {"deviations", "notes"}
     assert before.model_dump(exclude=alike) == today.model_dump(exclude=alike)
     assert facts(before) == facts(today)
+    assert read(tmp_path, BEFORE) == before, "it warns once, whatever became of Python's filters meanwhile"
     assert Contender(today).note("mnist_cnn") == "Written by hand. In NumPy."
     assert warning.filename == str(tmp_path / "framework.toml")
     assert BEFORE.splitlines()[warning.lineno - 1].startswith("about")

@@ -12,8 +12,8 @@ _FRAMEWORK = {"about": "description", "cannot": "unsupported"}
 _VARIANT = {"meaning": "description", "texts": "implementation_suffix", "cannot": "unsupported"}
 _STATEMENT = {"words": "description"}
 
-_warned: dict[Path, dict[Any, Any]] = {}
-"""By manifest, Python's registry of the warnings given, since it is read several times."""
+_warned: set[tuple[Path, str]] = set()
+"""The warnings given: a manifest is read several times, and Python forgets its own when a library touches a filter."""
 
 
 def with_todays_names(manifest: Path, text: str, data: dict[str, Any]) -> dict[str, Any]:
@@ -80,4 +80,6 @@ def _warn(manifest: Path, text: str, met: Mapping[str, str]) -> None:
     line = text.count("\n", 0, first.end()) + 1 if first else 1
     today = "; ".join(f"{old} is now {new}" for old, new in sorted(met.items()))
     message = f"old names, which are still read: {today}."
-    warnings.warn_explicit(message, FutureWarning, str(manifest), line, registry=_warned.setdefault(manifest, {}))
+    if (manifest, message) not in _warned:
+        _warned.add((manifest, message))
+        warnings.warn_explicit(message, FutureWarning, str(manifest), line)
