@@ -87,7 +87,7 @@ PROSE = [
     ("docs/measurement.md", r"from (\w+) workloads on", _MANY_WORKLOADS),
     ("docs/measurement.md", r"workloads on (\d+)", _MANY_QUICKLY.launches),
     ("README.md", r"parameter after (\w+)\s+optimiser steps", UPDATE_STEPS),
-    ("README.md", r"Install and race (\w+) contenders", len(contender_sets(frameworks())[DEFAULT_SET])),
+    ("README.md", r"Install and measure (\w+) contenders", len(contender_sets(frameworks())[DEFAULT_SET])),
     ("README.md", r"contenders on (\w+) networks", len(DEFAULT_WORKLOADS)),
 ]
 

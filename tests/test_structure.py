@@ -21,6 +21,7 @@ FLOORS = (
     ("benchmark",),
     ("contract", ""),  # the empty name: rosetta/__init__.py, the public face
     ("cli",),
+    ("__main__",),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 OF_THE_PACKAGE = {"__version__"}
