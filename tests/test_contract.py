@@ -13,7 +13,7 @@ REPLICAS = (
     *("torch@2xcpu", "jax@2xcpu", "tensorflow@2xcpu", "chainer@2xcpu", "mxnet@2xcpu", "paddle@2xcpu"),
     *("keras[torch]@2xcpu", "keras[jax]@2xcpu", "keras[tensorflow]@2xcpu"),
 )
-OTHERS = [*(name for name in SETS["all"] if name not in CURRENT), *REPLICAS]
+OTHERS = [name for name in SETS["all"] if name not in CURRENT]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -40,3 +40,16 @@ class TestOthers(Contract):
     whole = True
     contenders = OTHERS
     convolutional = ("cifar10_cnn",)  # what `rosetta run` takes for the current ones
+
+
+@pytest.mark.long
+class TestReplicas(Contract):
+    """What a checkpoint of replicas needs; what else they do is the network's own, or in ``test_replicas.py``."""
+
+    whole = True
+    contenders = REPLICAS
+    test_a_network_with_dropout_is_the_same = None
+    test_a_network_with_convolutions_is_the_same = None
+    test_in_batches_of_another_size_it_is_the_same = None
+    test_the_last_weights_predict = None
+    test_weights_come_back_from_its_own_form = None

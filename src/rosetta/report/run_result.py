@@ -14,6 +14,7 @@ from rosetta.record.plan import Plan
 from rosetta.record.result import Result
 from rosetta.report.calibration import calibration_table
 from rosetta.report.exports import rows
+from rosetta.report.notebook import to_html
 from rosetta.report.proofs import proof_table
 from rosetta.report.terminal import result_table
 
@@ -88,6 +89,8 @@ class RunResult(Result):
     __str__ = __repr__
 
     def _repr_html_(self) -> str:
+        if self.plan.kind == "run":
+            return str(to_html(self))
         # Rich escapes what it exports.
         console = Console(file=io.StringIO(), width=_WIDTH, record=True)
         console.print(self)

@@ -29,7 +29,7 @@ train_set = load(workload.TRAIN_FILES)
 
 if workload.TRAINED:
     names = [name.split(".") for name in workload.TRAINABLE]
-    optimizer = implementation.Optimizer([getattr(getattr(network, layer), name) for layer, name in names])
+    optimizer = implementation.make_optimizer([getattr(getattr(network, layer), name) for layer, name in names])
     train_function = implementation.make_train_function(network, optimizer)
     batches = as_symbols_want(training_batches(train_set, shuffled(train_set)))
 

@@ -30,7 +30,7 @@ def logits(*inputs):
 train_set = load(workload.TRAIN_FILES)
 
 if workload.TRAINED:
-    optimizer = implementation.Optimizer(network.trainable_variables)
+    optimizer = implementation.make_optimizer(network.trainable_variables)
     if "jit_compile" in workload.VARIANTS:
         for module in network.submodules:
             if hasattr(module, "fused"):
