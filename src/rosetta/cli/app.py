@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 
 from rosetta import __version__
-from rosetta.cli import machine, models, report, run
+from rosetta.cli import machine, models, new, report, run
 from rosetta.cli.options import CommandWithSets, err
 from rosetta.cli.show import show
 from rosetta.errors import RosettaError
@@ -38,6 +38,9 @@ environments = typer.Typer(no_args_is_help=True, help="The contenders' virtual e
 environments.command("list")(machine.list_environments)
 environments.command("remove")(machine.remove_environment)
 app.add_typer(environments, name="env")
+new_things = typer.Typer(no_args_is_help=True, help="A start for something of your own.")
+new_things.command("framework")(new.framework)
+app.add_typer(new_things, name="new")
 
 
 def _version(wanted: bool) -> None:
