@@ -10,7 +10,7 @@ SRC = Path(__file__).parents[1] / "src"
 HOST, WORKER = SRC / "rosetta", SRC / "rosetta_worker"
 # From the ground up. A room uses those of the floors below; two of one floor don't know each other.
 FLOORS = (
-    ("errors", "files", "paths"),
+    ("errors", "files", "paths", "version"),
     ("machine", "datasets"),
     ("workloads",),
     ("contenders",),
@@ -24,8 +24,6 @@ FLOORS = (
     ("__main__",),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-OF_THE_PACKAGE = {"__version__"}
-"""What every room may take from ``rosetta`` itself."""
 
 
 def imported(file: Path) -> Iterator[str]:
@@ -48,7 +46,7 @@ def room_of(file: Path) -> str:
 def rooms_used(file: Path) -> set[str]:
     names = [name.split(".") for name in imported(file)]
     used = {parts[1] if len(parts) > 1 else "" for parts in names if parts[0] == "rosetta"}
-    return {room for room in used - OF_THE_PACKAGE} - {room_of(file)}
+    return used - {room_of(file)}
 
 
 HOST_FILES = sorted(HOST.rglob("*.py"))

@@ -6,7 +6,7 @@ What each command does is a call here: ``rosetta.run("mnist_mlp", ["torch", "jax
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from rosetta.version import __version__
 
 if TYPE_CHECKING:
     from rosetta.benchmark.calls import calibrate, run, verify

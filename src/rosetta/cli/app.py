@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from rosetta import __version__
 from rosetta.cli import machine, models, new, report, run
 from rosetta.cli.options import CommandWithSets, err
 from rosetta.cli.show import show
 from rosetta.errors import RosettaError
+from rosetta.version import __version__
 
 app = typer.Typer(
     name="rosetta",

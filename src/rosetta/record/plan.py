@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rosetta import __version__
 from rosetta.contenders import manifest
 from rosetta.contenders.contender import DEFAULT_SET, parse_contenders, read_set
 from rosetta.contenders.device import Device, Wanted
@@ -23,6 +22,7 @@ from rosetta.files import replace_file
 from rosetta.machine import cpu
 from rosetta.paths import data_folder, folders
 from rosetta.record.presets import Preset, find_preset
+from rosetta.version import __version__
 from rosetta.workloads import find_workload
 from rosetta.workloads import workloads as known_workloads
 from rosetta.workloads.spec import Workload

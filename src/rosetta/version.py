@@ -1,0 +1,3 @@
+"""Rosetta's version."""
+
+__version__ = "0.1.0"
