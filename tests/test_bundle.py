@@ -6,8 +6,9 @@ import textwrap
 
 import pytest
 
-from rosetta.contenders.bundle import Source, bundle
 from rosetta.errors import RosettaError
+from rosetta.standalone.bundle import bundle
+from rosetta.standalone.syntax import Source
 
 VALUES = {"TRAINED": True, "VARIANTS": ["fast"], "SHIFT": 0}
 

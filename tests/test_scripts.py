@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from rosetta import datasets
-from rosetta.contenders import standalone
 from rosetta.contenders.contender import Contender, parse_contender
 from rosetta.contenders.manifest import frameworks
 from rosetta.datasets.spec import PreparedDataset
@@ -18,6 +17,7 @@ from rosetta.environments.build import build
 from rosetta.environments.variables import clean_environment
 from rosetta.errors import RosettaError
 from rosetta.paths import cache_folder
+from rosetta.standalone import script as standalone
 from rosetta.workloads import find_workload, workloads
 
 CURRENT = ("torch", "jax", "tensorflow", "keras[torch]", "keras[jax]", "keras[tensorflow]", "numpy")

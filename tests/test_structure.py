@@ -14,7 +14,7 @@ FLOORS = (
     ("machine", "datasets"),
     ("workloads",),
     ("contenders",),
-    ("environments",),
+    ("environments", "standalone"),
     ("record",),
     ("proof",),
     ("models", "report"),

@@ -75,8 +75,9 @@ def _side_by_side(files: list[tuple[str, Path]]) -> None:
 
 def _file(name: str, contender: Contender, notebook: bool, data: Path | None) -> str:
     from rosetta import datasets
-    from rosetta.contenders import standalone
     from rosetta.paths import cache_folder, data_folder
+    from rosetta.standalone.script import notebook as as_notebook
+    from rosetta.standalone.script import script as as_script
     from rosetta.workloads import find_workload
 
     def say(line: str) -> None:
@@ -84,5 +85,5 @@ def _file(name: str, contender: Contender, notebook: bool, data: Path | None) ->
 
     workload = find_workload(name)
     prepared = datasets.prepare(workload.dataset, data_folder(data), cache_folder() / "data", say=say)
-    make = standalone.notebook if notebook else standalone.script
+    make = as_notebook if notebook else as_script
     return make(contender, workload, prepared)

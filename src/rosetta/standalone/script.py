@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import rosetta_worker
-from rosetta.contenders.bundle import Section, Source, bundle, gap
 from rosetta.contenders.contender import Contender
 from rosetta.datasets.spec import PreparedDataset
 from rosetta.errors import RosettaError
+from rosetta.standalone.bundle import Section, bundle, gap
+from rosetta.standalone.syntax import Source
 from rosetta.workloads.spec import Workload
 
 _WORKER = Path(rosetta_worker.__file__).parent

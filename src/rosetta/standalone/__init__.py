@@ -1,0 +1,1 @@
+"""Implementations as files that run without Rosetta: scripts and notebooks."""
