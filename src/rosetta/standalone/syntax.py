@@ -134,13 +134,9 @@ def local_names(node: ast.AST) -> set[str]:
     names: set[str] = set()
     for scope in ast.walk(node):
         if isinstance(scope, (*_SCOPES, *_COMPREHENSIONS)):
-            for inner in ast.walk(scope):
-                if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
-                    names.add(inner.id)
-                elif isinstance(inner, ast.arg):
-                    names.add(inner.arg)
-                elif isinstance(inner, ast.FunctionDef) and inner is not node and not isinstance(scope, ast.ClassDef):
-                    names.add(inner.name) if inner is not scope else None
+            for child in ast.iter_child_nodes(scope):
+                names |= _bound(child)
+            names |= {argument.arg for argument in ast.walk(scope) if isinstance(argument, ast.arg)}
     return names
 
 
