@@ -142,6 +142,8 @@ def _elementwise(graph: _Graph, layer: network.Elementwise, x: str, shape: netwo
         return graph.add("Relu", x)
     if layer.kind == "global_average_pool":
         x = graph.add("GlobalAveragePool", x)
+    elif layer.kind != "flatten":
+        raise ValueError(f"no ONNX operator is known for {layer.kind}")
     return graph.add("Flatten", x)
 
 
