@@ -19,29 +19,45 @@ _keep_to_own_processors()  # before NumPy is imported, which makes as many threa
 import functools  # noqa: E402
 from collections.abc import Iterator  # noqa: E402
 from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
 
 import pytest  # noqa: E402
 
 from rosetta.machine import cpu  # noqa: E402
 
-# Groups of tests that stay in one process, longest first, so that none is left alone in the end; a file is a group.
+# Groups of tests by parts of their names, longest first, so that none is left alone in the end.
 FIRST = (
     *("test_contract.py::TestOthers", "test_replicas"),  # of the long tier
     *("[keras[jax]]", "[jax]", "test_faults", "test_integration", "test_contract", "cifar10_tpu_cnn", "test_loader"),
 )
 
 
+def group_of(name: str) -> str:
+    """Return whom a test shares something expensive with: its file, a contender's pair, a network's proof."""
+    file, _, test = name.partition("::")
+    if file.endswith("test_contract.py"):
+        return test[test.find("[") :]
+    if file.endswith("test_proof.py"):
+        return f"{file} {next((part for part in ('tpu', 'cnn', 'hrnn', 'gru') if part in test.partition('[')[0]), '')}"
+    return file
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file together, for they share what is expensive; those that take longest come first."""
+    """Let the groups that take longest come first."""
+    items.sort(key=lambda item: next((i for i, name in enumerate(FIRST) if name in item.nodeid), len(FIRST)))
 
-    def place(item: pytest.Item) -> int:
-        return next((place for place, name in enumerate(FIRST) if name in item.nodeid), len(FIRST))
 
-    items.sort(key=place)
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep the tests of a group in one process."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid)
+
+    return Groups(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -17,9 +17,7 @@ OTHERS = [name for name in SETS["all"] if name not in CURRENT]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    # The tests of one contender stay in one process, which has its pair of workers.
-    named = [(name, [pytest.mark.xdist_group(name)]) for name in metafunc.cls.contenders]
-    metafunc.parametrize("contender", [pytest.param(name, marks=marks) for name, marks in named], scope="class")
+    metafunc.parametrize("contender", metafunc.cls.contenders, scope="class")
 
 
 class TestCurrent(Contract):

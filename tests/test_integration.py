@@ -17,7 +17,7 @@ FEW = ("keras[jax]", "torch")
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(FEW, id="few", marks=pytest.mark.xdist_group("few")),
+        pytest.param(FEW, id="few"),
         pytest.param(DEFAULT, id="default", marks=pytest.mark.alone),
     ],
 )

@@ -275,9 +275,6 @@ def tpu() -> Iterator[Bench]:
         yield bench
 
 
-REAL = (("mnist_mlp", "mlp"), ("cifar10_cnn", "cnn"))
-
-
 def prove_with(bench: Bench, fault: Fault) -> Equivalence:
     folder = bench.copy_torch(fault.name)
     text = (folder / fault.file).read_text("utf-8")
@@ -321,62 +318,51 @@ def assert_passes_with_room(bench: Bench, variants: tuple[str, ...] = ()) -> Non
     assert proof.dropout is None or proof.dropout.passed
 
 
-@pytest.mark.xdist_group("proof mlp")
 @pytest.mark.parametrize("fault", MLP_FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_in_mnist_mlp_is_caught(mlp: Bench, fault: Fault) -> None:
     assert_caught(mlp, fault)
 
 
-@pytest.mark.xdist_group("proof cnn")
 @pytest.mark.parametrize("fault", CNN_FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_in_cifar10_cnn_is_caught(cnn: Bench, fault: Fault) -> None:
     assert_caught(cnn, fault)
 
 
-@pytest.mark.xdist_group("proof hrnn")
 @pytest.mark.parametrize("fault", HRNN_FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_in_mnist_hrnn_is_caught(hrnn: Bench, fault: Fault) -> None:
     assert_caught(hrnn, fault)
 
 
-@pytest.mark.xdist_group("proof gru")
 @pytest.mark.parametrize("fault", GRU_FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_in_imdb_gru_is_caught(gru: Bench, fault: Fault) -> None:
     assert_caught(gru, fault)
 
 
-@pytest.mark.xdist_group("proof tpu")
 @pytest.mark.parametrize("fault", TPU_FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_in_cifar10_tpu_cnn_is_caught(tpu: Bench, fault: Fault) -> None:
     assert_caught(tpu, fault)
 
 
-@pytest.mark.xdist_group("proof gru")
 @pytest.mark.parametrize("variants", [(), ("cells",)], ids=["fused", "cells"])
 def test_the_correct_gru_passes_with_a_factor_3_to_spare(gru: Bench, variants: tuple[str, ...]) -> None:
     assert_passes_with_room(gru, variants)
 
 
-@pytest.mark.xdist_group("proof mlp")
 def test_the_correct_mlp_passes_with_a_factor_3_to_spare(mlp: Bench) -> None:
     assert_passes_with_room(mlp)
 
 
-@pytest.mark.xdist_group("proof cnn")
 @pytest.mark.parametrize("variants", [(), ("channels_last",)], ids=["plain", "channels_last"])
 def test_the_correct_cnn_passes_with_a_factor_3_to_spare(cnn: Bench, variants: tuple[str, ...]) -> None:
     assert_passes_with_room(cnn, variants)
 
 
-@pytest.mark.xdist_group("proof mlp")
 def test_bfloat16_is_not_float32(mlp: Bench) -> None:
     """What is declared with its own tolerance must not pass for float32."""
     assert {"logits", "gradients"} <= broken(mlp.prove(mlp.copy_torch("bf16"), ("bf16",)))
 
 
-@pytest.mark.parametrize(
-    "workload", [pytest.param(name, marks=pytest.mark.xdist_group(f"proof {group}")) for name, group in REAL]
-)
+@pytest.mark.parametrize("workload", ["mnist_mlp", "cifar10_cnn"])
 def test_real_data_leave_a_factor_3_to_spare(workload: str, real_data: Path) -> None:
     with open_bench(workload, real_data) as bench:
         assert_passes_with_room(bench)
