@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import pytest
 
 from rosetta.benchmark.observer import Observer
 from rosetta.benchmark.run import conduct
@@ -34,6 +35,7 @@ def at_work() -> Iterator[psutil.Process]:
                 yield process
 
 
+@pytest.mark.long
 def test_frameworks_with_their_own_loaders(tmp_path: Path, data_folder: Path | None) -> None:
     plan = Plan(
         workloads=[WORKLOAD],

@@ -85,7 +85,7 @@ MLP_FAULTS = [
     Fault("softmax-in-the-loss-too", MLP, "loss_function = nn.CrossEntropyLoss()", TWO_SOFTMAXES, "loss"),
     Fault("label-smoothing", MLP, "nn.CrossEntropyLoss()", "nn.CrossEntropyLoss(label_smoothing=0.01)", "loss"),
     Fault("loss-summed", MLP, "nn.CrossEntropyLoss()", 'nn.CrossEntropyLoss(reduction="sum")', "loss"),
-    Fault("leaky-relu", MLP, "torch.relu(self.dense2(x))", "nn.functional.leaky_relu(self.dense2(x))", "logits"),
+    Fault("leaky-relu", MLP, "F.relu(self.dense2(x))", "F.leaky_relu(self.dense2(x))", "logits"),
     Fault("bias-missing", MLP, "nn.Linear(512, 512)", "nn.Linear(512, 512, bias=False)", "failure"),
     Fault(
         "bias-not-trained",
@@ -240,7 +240,11 @@ TPU_FAULTS = [
     ),
     Fault("norm-not-trained", TPU, "Adam(model.parameters()", "Adam(list(model.parameters())[2:]", "update"),
     Fault(
-        "pool-of-the-whole-edge", TPU, "self.dropout2(max_pool2d(x, 2))", "self.dropout2(-max_pool2d(-x, 2))", "logits"
+        "pool-of-the-whole-edge",
+        TPU,
+        "self.dropout2(F.max_pool2d(x, 2))",
+        "self.dropout2(-F.max_pool2d(-x, 2))",
+        "logits",
     ),
 ]
 
@@ -323,6 +327,7 @@ def test_a_fault_in_mnist_mlp_is_caught(mlp: Bench, fault: Fault) -> None:
     assert_caught(mlp, fault)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", CNN_FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_in_cifar10_cnn_is_caught(cnn: Bench, fault: Fault) -> None:
     assert_caught(cnn, fault)
@@ -338,6 +343,7 @@ def test_a_fault_in_imdb_gru_is_caught(gru: Bench, fault: Fault) -> None:
     assert_caught(gru, fault)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", TPU_FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_in_cifar10_tpu_cnn_is_caught(tpu: Bench, fault: Fault) -> None:
     assert_caught(tpu, fault)
@@ -352,6 +358,7 @@ def test_the_correct_mlp_passes_with_a_factor_3_to_spare(mlp: Bench) -> None:
     assert_passes_with_room(mlp)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("variants", [(), ("channels_last",)], ids=["plain", "channels_last"])
 def test_the_correct_cnn_passes_with_a_factor_3_to_spare(cnn: Bench, variants: tuple[str, ...]) -> None:
     assert_passes_with_room(cnn, variants)
@@ -362,7 +369,7 @@ def test_bfloat16_is_not_float32(mlp: Bench) -> None:
     assert {"logits", "gradients"} <= broken(mlp.prove(mlp.copy_torch("bf16"), ("bf16",)))
 
 
-@pytest.mark.parametrize("workload", ["mnist_mlp", "cifar10_cnn"])
+@pytest.mark.parametrize("workload", ["mnist_mlp", pytest.param("cifar10_cnn", marks=pytest.mark.long)])
 def test_real_data_leave_a_factor_3_to_spare(workload: str, real_data: Path) -> None:
     with open_bench(workload, real_data) as bench:
         assert_passes_with_room(bench)

@@ -240,6 +240,7 @@ def test_an_old_framework_is_proven(rosetta: Any, tmp_path: Path) -> None:
     assert "adds up the gradients of all through a socket" in found["homemade@2xcpu"]["note"]
 
 
+@pytest.mark.long  # the reference of ResNet-50, and ResNet-50 in NumPy
 def test_an_old_framework_only_predicts(rosetta: Any, tmp_path: Path) -> None:
     rosetta(
         *("run", "resnet50_features", "--with", "homemade[glance]", "--with", "homemade[half]"),
