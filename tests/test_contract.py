@@ -1,5 +1,7 @@
 """The contract of every contender there is: the current ones by default, all the others in the long tier."""
 
+from pathlib import Path
+
 import pytest
 
 from rosetta.contenders.contender import DEFAULT_SET, contender_sets
@@ -23,6 +25,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 class TestCurrent(Contract):
     whole = True
     contenders = CURRENT
+
+    # Compiled anew for each network, these two take half of all the contract's time.
+    @pytest.mark.long
+    def test_a_network_with_convolutions_is_the_same(self, pair: Pair) -> None:
+        super().test_a_network_with_convolutions_is_the_same(pair)
+
+    @pytest.mark.long
+    def test_weights_come_back_from_its_own_form(self, pair: Pair, tmp_path: Path) -> None:
+        super().test_weights_come_back_from_its_own_form(pair, tmp_path)
 
     @pytest.mark.long
     def test_batch_normalisation_is_the_same_with_room(self, pair: Pair) -> None:
