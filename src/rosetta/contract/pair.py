@@ -1,6 +1,7 @@
 """Two workers of one contender, and what a test asks of them: workloads, and the proof against the reference."""
 
 import dataclasses
+import hashlib
 from pathlib import Path
 from typing import Self
 
@@ -86,21 +87,22 @@ class Pair:
 
     def _selected(self, prepared: PreparedWorkload) -> tuple[PreparedWorkload, Observation]:
         """Return the workload with the proof's batches, and what the reference did on them; it is in the cache then."""
-        workload, cache = prepared.workload, cache_folder() / "reference"
-        cache.mkdir(parents=True, exist_ok=True)
-        # Whoever wants the same meanwhile waits, for it takes less time than to compute it twice.
-        with locked(cache / f"{file_name(workload.name)}.lock"):
-            return self._reference(standard_of(workload, self.contender), prepared)
+        return self._reference(standard_of(prepared.workload, self.contender), prepared)
 
     def _reference(self, standard: Standard, prepared: PreparedWorkload) -> tuple[PreparedWorkload, Observation]:
-        return reference_for(
-            standard,
-            without_ties(prepared) if standard.without_ties else prepared,
-            self._numpy,
-            self._start,
-            cache_folder() / "reference",
-            lambda: self._reference(standard.canonical, prepared),
-        )
+        cache = cache_folder() / "reference"
+        cache.mkdir(parents=True, exist_ok=True)
+        key = hashlib.sha256(f"{standard} {prepared.workload.batch_size}".encode()).hexdigest()[:12]
+        # Whoever wants the same meanwhile waits, for it takes less time than to compute it twice.
+        with locked(cache / f"{file_name(prepared.workload.name)}-{key}.lock"):
+            return reference_for(
+                standard,
+                without_ties(prepared) if standard.without_ties else prepared,
+                self._numpy,
+                self._start,
+                cache,
+                lambda: self._reference(standard.canonical, prepared),
+            )
 
     def _client(self, name: str) -> Client:
         client = self._clients.get(name)
