@@ -10,7 +10,7 @@ import pytest
 from rosetta.contenders.manifest import frameworks
 from rosetta.record.result import ContenderResult, Result
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.alone  # four processes each: on half of the machine they take twelve minutes
 ROSETTA = str(Path(sys.executable).with_name("rosetta"))
 CONTENDERS = (
     *("torch", "tensorflow", "jax", "keras[torch]", "keras[jax]", "keras[tensorflow]"),
