@@ -294,6 +294,7 @@ MOMENTS: dict[str, Callable[[Host], bool]] = {
 }
 
 
+@pytest.mark.long
 def test_host_killed_at_many_moments_goes_on(start, tmp_path):
     folder = make_run(tmp_path / "run", SLOW, launches=2, rounds=2)
     for name, moment in MOMENTS.items():

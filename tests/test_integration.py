@@ -11,7 +11,7 @@ import pytest
 from rosetta.record.result import Result
 
 DEFAULT = ("jax", "keras[torch]", "keras[jax]", "keras[tensorflow]", "tensorflow", "torch")
-FEW = ("keras[jax]", "torch")
+FEW = ("tensorflow", "torch")
 WORKLOADS = ("mnist_mlp", "cifar10_cnn")
 QUICK = ("mnist_mlp", "babi_rnn[qa4]")
 DATA = {"mnist_mlp": "real", "cifar10_cnn": "real, first 1,017 test images", "babi_rnn[qa4]": "real"}

@@ -313,6 +313,7 @@ def test_a_run_of_many_workloads_begins_with_a_matrix(opened, whole, whole_html)
     assert "50 of 54 pairs measured" in page.locator(".overview .summary").inner_text()
 
 
+@pytest.mark.long
 def test_the_fastest_cells_are_the_strongest_and_text_stands_out_in_light_and_dark(opened, whole_html):
     luminance = """element => {
         const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });

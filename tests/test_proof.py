@@ -333,11 +333,13 @@ def test_a_fault_in_cifar10_cnn_is_caught(cnn: Bench, fault: Fault) -> None:
     assert_caught(cnn, fault)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", HRNN_FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_in_mnist_hrnn_is_caught(hrnn: Bench, fault: Fault) -> None:
     assert_caught(hrnn, fault)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", GRU_FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_in_imdb_gru_is_caught(gru: Bench, fault: Fault) -> None:
     assert_caught(gru, fault)
@@ -349,6 +351,7 @@ def test_a_fault_in_cifar10_tpu_cnn_is_caught(tpu: Bench, fault: Fault) -> None:
     assert_caught(tpu, fault)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("variants", [(), ("cells",)], ids=["fused", "cells"])
 def test_the_correct_gru_passes_with_a_factor_3_to_spare(gru: Bench, variants: tuple[str, ...]) -> None:
     assert_passes_with_room(gru, variants)
