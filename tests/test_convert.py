@@ -1,5 +1,6 @@
 """Weights in the frameworks' own forms: there and back, and what isn't safe or doesn't fit is refused."""
 
+import dataclasses
 import io
 import json
 import zipfile
@@ -16,8 +17,10 @@ from rosetta.contenders.manifest import frameworks
 from rosetta.errors import RosettaError
 from rosetta.models.convert import export, export_onnx, read
 from rosetta.models.hdf5 import check_hdf5
+from rosetta.models.onnx import onnx_model
 from rosetta.models.weights import Weights, read_tensors
 from rosetta.workloads import find_workload
+from rosetta.workloads.layers import Elementwise
 
 KNOWN = frameworks()
 ONNX = ("mnist_hrnn", "cifar10_tpu_cnn", "babi_rnn[qa1]", "imdb_gru")
@@ -164,3 +167,11 @@ def test_a_canonical_file_is_no_torch_file(tmp_path: Path) -> None:
     safetensors.numpy.save_file(dict(weights("mnist_mlp").parameters), file, {"workload": "mnist_mlp"})
     with pytest.raises(RosettaError, match="in canonical form already"):
         read(file, workload, parse_contender("torch", KNOWN))
+
+
+def test_a_layer_without_an_onnx_operator_is_refused() -> None:
+    known = weights("mnist_mlp")
+    layers = (Elementwise("unheard_of"), *known.workload.layers)
+    odd = dataclasses.replace(known, workload=dataclasses.replace(known.workload, layers=layers))
+    with pytest.raises(ValueError, match="no ONNX operator is known for unheard_of"):
+        onnx_model(odd)
