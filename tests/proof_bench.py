@@ -53,7 +53,7 @@ class Bench:
         return observe(self.client, self.prepared)
 
     def prove(self, framework: Path, variants: tuple[str, ...] = ()) -> Equivalence:
-        return compare(self.observe(framework, variants), self.expected, Tolerances())
+        return compare(self.observe(framework, variants), self.expected, self.prepared.workload, Tolerances())
 
 
 @contextmanager

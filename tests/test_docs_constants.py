@@ -13,7 +13,8 @@ import pytest
 from rosetta.contenders.contender import DEFAULT_SET, contender_sets
 from rosetta.contenders.manifest import Tolerances, frameworks
 from rosetta.proof.compare import _DROPOUT_SIGMAS
-from rosetta.proof.observe import CANDIDATE_BATCHES, CANDIDATES, DROPOUT_DRAWS, UPDATE_STEPS
+from rosetta.proof.observe import CANDIDATE_BATCHES, CANDIDATES, DROPOUT_DRAWS
+from rosetta.proof.observer import UPDATE_STEPS
 from rosetta.record.plan import DEFAULT_WORKLOADS
 from rosetta.record.presets import _MANY_QUICKLY, _MANY_WORKLOADS, find_preset
 from rosetta.workloads import find_workload

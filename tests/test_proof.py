@@ -14,8 +14,11 @@ from rosetta.environments.worker import WorkerFailure
 from rosetta.proof.compare import compare
 from rosetta.proof.observe import Observation
 from rosetta.record.result import Equivalence, TensorError
+from rosetta.workloads import find_workload
 from rosetta.workloads.layers import Elementwise
 from rosetta.workloads.spec import Workload
+
+WORKLOAD = find_workload("mnist_mlp")
 
 
 @dataclass(frozen=True)
@@ -396,7 +399,7 @@ def observation(**changed: Any) -> Observation:
 
 def test_a_relative_error_by_hand() -> None:
     gradients = {"weight": np.array([[3.0, 4.0005]]), "bias": np.array([2.0])}
-    proof = compare(observation(gradients=gradients), observation(), Tolerances())
+    proof = compare(observation(gradients=gradients), observation(), WORKLOAD, Tolerances())
     assert proof.gradients.error == pytest.approx(0.0005 / 5)
     assert proof.gradients.tensor == "weight"
     assert (proof.logits.error, proof.loss.error, proof.update.error) == (0.0, 0.0, 0.0)
@@ -405,7 +408,7 @@ def test_a_relative_error_by_hand() -> None:
 @pytest.mark.parametrize(("factor", "passed"), [(0.9, True), (1.1, False)])
 def test_a_tolerance_is_a_limit(factor: float, passed: bool) -> None:
     found = observation(logits=np.array([[3.0, 4.0]]) * (1 + factor * 1e-5))
-    assert compare(found, observation(), Tolerances()).passed is passed
+    assert compare(found, observation(), WORKLOAD, Tolerances()).passed is passed
 
 
 @pytest.mark.parametrize(
@@ -423,7 +426,7 @@ def test_a_tolerance_is_a_limit(factor: float, passed: bool) -> None:
     ],
 )
 def test_what_is_missing_or_not_a_number_fails(changed: dict[str, Any], caught_by: str) -> None:
-    proof = compare(observation(**changed), observation(), Tolerances())
+    proof = compare(observation(**changed), observation(), WORKLOAD, Tolerances())
     assert not proof.passed
     assert broken(proof) == {caught_by}
     proof.model_validate_json(proof.model_dump_json())
@@ -431,7 +434,7 @@ def test_what_is_missing_or_not_a_number_fails(changed: dict[str, Any], caught_b
 
 def test_dropout_where_the_reference_has_none_is_caught() -> None:
     without = {"dropout_distances": {"weight": np.zeros(4)}}
-    assert compare(observation(**without), observation(**without), Tolerances()).dropout is None
+    assert compare(observation(**without), observation(**without), WORKLOAD, Tolerances()).dropout is None
     rounding = {"dropout_distances": {"weight": np.full(4, 1e-6)}}
-    assert compare(observation(**rounding), observation(**without), Tolerances()).passed
-    assert broken(compare(observation(), observation(**without), Tolerances())) == {"dropout"}
+    assert compare(observation(**rounding), observation(**without), WORKLOAD, Tolerances()).passed
+    assert broken(compare(observation(), observation(**without), WORKLOAD, Tolerances())) == {"dropout"}

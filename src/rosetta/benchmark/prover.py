@@ -98,7 +98,7 @@ class Prover:
         found = observe(client, selected, arm.contender.precision)
         client.leave()
         words = deviations_in_words(prepared.workload, arm.contender)
-        result = compare(found, expected, arm.contender.tolerances, words)
+        result = compare(found, expected, prepared.workload, arm.contender.tolerances, words)
         seconds = time.perf_counter() - start
         return {"passed": result.passed, "equivalence": result.model_dump(), "seconds": seconds}
 

@@ -76,7 +76,7 @@ class Pair:
         found = observe(self.first, selected, self.contender.precision)
         self.first.leave()
         words = deviations_in_words(prepared.workload, self.contender)
-        return compare(found, expected, self.contender.tolerances, words)
+        return compare(found, expected, prepared.workload, self.contender.tolerances, words)
 
     def compare_update(self, prepared: PreparedWorkload) -> TensorError:
         """Return the parameter whose change by the proof's steps, dropout off, is farthest from the reference's."""

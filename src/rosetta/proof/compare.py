@@ -7,25 +7,35 @@ from numpy.typing import NDArray
 
 from rosetta.contenders.manifest import Tolerances
 from rosetta.environments.client import Arrays
+from rosetta.proof.further import CHECKS
 from rosetta.proof.observe import Observation
-from rosetta.record.result import DropoutCheck, Equivalence, TensorError
+from rosetta.record.result import Check, DropoutCheck, Equivalence, TensorError
+from rosetta.workloads.spec import Workload
 
 _DROPOUT_SIGMAS = 6.0
 _TINY = 1e-30
 
 
-def compare(found: Observation, expected: Observation, tolerances: Tolerances, deviation: str = "") -> Equivalence:
+def compare(
+    found: Observation, expected: Observation, workload: Workload, tolerances: Tolerances, deviation: str = ""
+) -> Equivalence:
     """Hold an observation against the reference's; ``deviation`` says in words what that reference does differently."""
+    further = [
+        result
+        for check in CHECKS
+        if check.name in found.further
+        for result in check.compare(found.further[check.name], expected.further[check.name], workload, tolerances)
+    ]
     logits = _relative("logits", found.logits, expected.logits, tolerances.logits)
     if not expected.update:
-        return Equivalence(passed=_holds(logits), logits=logits)
+        return Equivalence(passed=_holds(logits) and all(map(_holds, further)), logits=logits, further=further)
     wanted_loss = np.asarray(expected.loss)
     got_loss = np.asarray(np.nan if found.loss is None else found.loss)
     loss = _relative("loss", got_loss, wanted_loss, tolerances.loss)
     gradients = worst(found.gradients, expected.gradients, tolerances.gradients)
     update = worst(found.update, expected.update, tolerances.update)
     dropout = _compare_dropout(found.dropout_distances, expected.dropout_distances, tolerances)
-    checks = (logits, loss, gradients, update)
+    checks: tuple[TensorError | Check, ...] = (logits, loss, gradients, update, *further)
     passed = all(map(_holds, checks))
     return Equivalence(
         passed=passed and (dropout is None or dropout.passed),
@@ -34,12 +44,13 @@ def compare(found: Observation, expected: Observation, tolerances: Tolerances, d
         gradients=gradients,
         update=update,
         dropout=dropout,
+        further=further,
         deviation=deviation,
         deviation_size=expected.deviation,
     )
 
 
-def _holds(check: TensorError) -> bool:
+def _holds(check: TensorError | Check) -> bool:
     return check.error is not None and check.error <= check.tolerance
 
 

@@ -2,16 +2,18 @@
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rosetta.environments.client import Arrays, Client
+from rosetta.proof.further import CHECKS
+from rosetta.proof.further.check import Moment
+from rosetta.proof.observer import UPDATE_STEPS, Observer
 from rosetta.workloads.prepared import PreparedWorkload
 from rosetta.workloads.spec import Workload
 
-UPDATE_STEPS = 10
 DROPOUT_DRAWS = 8
 CANDIDATES = 5
 """Times as many samples as the proof trains on are offered to the reference, which takes the best conditioned."""
@@ -31,59 +33,10 @@ class Observation:
     """Every parameter's change after ``UPDATE_STEPS`` optimiser steps, dropout off."""
     dropout_distances: Arrays = field(default_factory=dict)
     """By weight: how far its change in one step with dropout is from that without, relative L2, for several draws."""
+    further: dict[str, Arrays] = field(default_factory=dict)
+    """What the further checks saw, by their names."""
     deviation: float | None = None
     """For a reference that deviates: its worst parameter's change, relative to the canonical reference's."""
-
-
-class _Observer:
-    """Asks a worker from the canonical parameters on, which lie in a file of the scratch folder meanwhile."""
-
-    def __init__(self, client: Client, prepared: PreparedWorkload):
-        self.client = client
-        self._prepared = prepared
-        self._initial = prepared.folder / f"initial-{client.worker.pid}.npz"
-
-    def __enter__(self) -> Self:
-        self._prepared.folder.mkdir(parents=True, exist_ok=True)
-        np.savez(self._initial, allow_pickle=False, **self._prepared.parameters)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._initial.unlink(missing_ok=True)
-
-    def open(self, dropout: bool, dtype: str = "float32", batch_size: int | None = None) -> None:
-        """Build the network anew, with the canonical parameters."""
-        prepared = self._prepared
-        self.client.open(
-            prepared.workload, prepared.data, seed=prepared.seed, dropout=dropout, dtype=dtype, batch_size=batch_size
-        )
-        self.load()
-
-    def load(self) -> None:
-        """Begin again from the canonical parameters."""
-        self.client.load_parameters(self._initial)
-
-    def change(self) -> Arrays:
-        """Return how far each parameter is from the canonical one."""
-        after = self.client.parameters()
-        return {name: after[name].astype(np.float64) - value for name, value in self._prepared.parameters.items()}
-
-    def update(self) -> Arrays:
-        """Return the change by the proof's training steps, in batches of the proof's size."""
-        workload = self._prepared.workload
-        if workload.proof_batch:  # one by one: an implementation may fix the batch size and take several for one
-            first = workload.batch_size // workload.proof_batch - 1
-            for step in range(first, first + UPDATE_STEPS):
-                self.client.train(step, 1)
-        else:
-            self.client.train(0, UPDATE_STEPS)
-        return self.change()
-
-    def step(self) -> Arrays:
-        """Return the change by one training step."""
-        self.load()
-        self.client.train(0, 1)
-        return self.change()
 
 
 def observe(
@@ -96,7 +49,7 @@ def observe(
     """
     workload = prepared.workload
     dtype = workload.proven_in if precision == "float32" else "float32"
-    with _Observer(client, prepared) as observer:
+    with Observer(client, prepared) as observer:
         if not workload.trains:
             observer.open(dropout=False)
             return Observation(client.predict(0))
@@ -104,6 +57,7 @@ def observe(
         observer.open(dropout=not workload.drops, dtype=dtype, batch_size=workload.batch_size_in_proof)
         if update is None:
             update = observer.update()
+        further = _further(observer, "plain")
         as_timed = dtype == "float32" and not workload.proof_batch
         plain: Arrays = {}
         if workload.drops:
@@ -117,13 +71,19 @@ def observe(
         logits = client.predict(0)
         loss, gradients = client.loss_and_gradients(0)
         draws = [_distances(observer.step(), plain) for _ in range(DROPOUT_DRAWS if workload.drops else 0)]
+        further |= _further(observer, "timed")
     distances = {name: np.array([draw[name] for draw in draws]) for name in (draws[0] if draws else ())}
-    return Observation(logits, loss, gradients, update, distances)
+    return Observation(logits, loss, gradients, update, distances, further)
+
+
+def _further(observer: Observer, moment: Moment) -> dict[str, Arrays]:
+    applying = (check for check in CHECKS if check.moment == moment and check.applies(observer.prepared.workload))
+    return {check.name: check.observe(observer) for check in applying}
 
 
 def observe_update(client: Client, prepared: PreparedWorkload) -> Arrays:
     """Have the reference compute the update alone."""
-    with _Observer(client, prepared) as observer:
+    with Observer(client, prepared) as observer:
         observer.open(dropout=False, batch_size=prepared.workload.batch_size_in_proof)
         return observer.update()
 
@@ -143,7 +103,7 @@ def with_selected_batches(client: Client, prepared: PreparedWorkload, name: str)
     """
     workload, rows = prepared.workload, prepared.folder / f"{name}.npy"
     batch_size = workload.batch_size_in_proof
-    with _Observer(client, prepared) as observer:
+    with Observer(client, prepared) as observer:
         observer.open(dropout=False, batch_size=batch_size)
         order = client.select_batches(candidates(workload), UPDATE_STEPS)
         update = observer.change()  # to select a step's batch it has trained on those before

@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 from rosetta.environments.client import Arrays, Client, read_arrays
 from rosetta.files import replacing
 from rosetta.proof.compare import worst
+from rosetta.proof.further import CHECKS
 from rosetta.proof.observe import (
     CANDIDATE_BATCHES,
     CANDIDATES,
     DROPOUT_DRAWS,
-    UPDATE_STEPS,
     Observation,
     observe,
     observe_update,
     with_selected_batches,
 )
+from rosetta.proof.observer import UPDATE_STEPS
 from rosetta.workloads.prepared import PreparedWorkload
 
 
@@ -69,6 +70,7 @@ def _digest(prepared: PreparedWorkload, sources: list[Path], variant: str) -> st
         json.dumps([prepared.workload.to_worker(), prepared.workload.proof_batch, prepared.seed, variant]).encode()
     )
     digest.update(f"{UPDATE_STEPS} {DROPOUT_DRAWS} {CANDIDATES} {CANDIDATE_BATCHES}".encode())
+    digest.update(repr([(check.name, check.version) for check in CHECKS]).encode())
     for source in sources:
         digest.update(source.read_bytes())
     for value in prepared.parameters.values():
@@ -87,6 +89,7 @@ def _pack(observation: Observation) -> dict[str, NDArray[Any]]:
         ("gradients", observation.gradients),
         ("update", observation.update),
         ("dropout", observation.dropout_distances),
+        *((f"further/{name}", arrays) for name, arrays in observation.further.items()),
     ):
         packed |= {f"{prefix}/{name}": value for name, value in arrays.items()}
     return packed
@@ -94,7 +97,9 @@ def _pack(observation: Observation) -> dict[str, NDArray[Any]]:
 
 def _unpack(packed: dict[str, NDArray[Any]]) -> Observation:
     def part(prefix: str) -> Arrays:
-        return {name.partition("/")[2]: value for name, value in packed.items() if name.startswith(f"{prefix}/")}
+        return {
+            name.removeprefix(f"{prefix}/"): value for name, value in packed.items() if name.startswith(f"{prefix}/")
+        }
 
     return Observation(
         logits=packed["logits"],
@@ -102,5 +107,6 @@ def _unpack(packed: dict[str, NDArray[Any]]) -> Observation:
         gradients=part("gradients"),
         update=part("update"),
         dropout_distances=part("dropout"),
+        further={check.name: part(f"further/{check.name}") for check in CHECKS},
         deviation=float(packed["deviation"]) if "deviation" in packed else None,
     )

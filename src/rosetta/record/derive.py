@@ -11,6 +11,7 @@ from rosetta.record.events import Event
 from rosetta.record.plan import Plan
 from rosetta.record.result import (
     Accuracy,
+    Check,
     Chunk,
     ContenderResult,
     Equivalence,
@@ -22,6 +23,7 @@ from rosetta.record.result import (
     Result,
     Scaling,
     Status,
+    TensorError,
     WorkloadResult,
 )
 from rosetta.record.statistics import LogRates, rate, ratio, spread
@@ -324,11 +326,13 @@ def _status(environment: Event, failures: list[Event], proofs: list[Event], meas
 def _why_not(proof: Equivalence) -> str:
     """Name the worst tensor of a proof that failed."""
     checks = {"logits": proof.logits, "loss": proof.loss, "gradient": proof.gradients, "update": proof.update}
-    broken = {kind: c for kind, c in checks.items() if c and (c.error is None or c.error > c.tolerance)}
+    found: list[tuple[str, str, TensorError | Check]] = [(kind, c.tensor, c) for kind, c in checks.items() if c]
+    found += [(check.name, check.detail, check) for check in proof.further]
+    broken = [one for one in found if one[2].error is None or one[2].error > one[2].tolerance]
     if broken:
-        kind, check = max(broken.items(), key=lambda i: math.inf if i[1].error is None else i[1].error / i[1].tolerance)
+        kind, what, check = max(broken, key=lambda b: math.inf if b[2].error is None else b[2].error / b[2].tolerance)
         size = "not a finite number" if check.error is None else f"{check.error:.1e}"
-        return f"not the same network: {kind} of {check.tensor}: error {size}, tolerance {check.tolerance:.0e}"
+        return f"not the same network: {kind} of {what}: error {size}, tolerance {check.tolerance:.0e}"
     assert proof.dropout is not None
     drop = proof.dropout
     return (

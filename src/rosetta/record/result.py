@@ -74,6 +74,15 @@ class DropoutCheck(_Model):
     passed: bool
 
 
+class Check(_Model):
+    """One further comparison of a proof; it holds where the error is at most the tolerance."""
+
+    name: str = Field(description='what is compared, e.g. "late state"')
+    error: float | None = Field(description="in the check's own measure; null: not a finite number, or nothing to hold")
+    tolerance: float
+    detail: str = Field(default="", description="the tensor that agrees least, or what was seen, in words")
+
+
 class Equivalence(_Model):
     """The proof that a contender computes the same network."""
 
@@ -85,6 +94,7 @@ class Equivalence(_Model):
         default=None, description="the worst parameter's change after 10 optimiser steps"
     )
     dropout: DropoutCheck | None = Field(default=None, description="null: the workload has none")
+    further: list[Check] = Field(default=[], description="comparisons beyond logits, loss, gradients, update, dropout")
     deviation: str = Field(default="", description="what the implementation declares to do differently, in words")
     deviation_size: float | None = Field(
         default=None, description="its size: worst parameter's change after 10 steps, relative to the canonical one's"

@@ -2,11 +2,13 @@
 
 import math
 
-from rosetta.record.result import DropoutCheck, Equivalence, TensorError, WorkloadResult
+from rosetta.record.result import Check, DropoutCheck, Equivalence, TensorError, WorkloadResult
 from rosetta.report.numbers import error, number
 
+AnyCheck = TensorError | Check
 
-def checks(equivalence: Equivalence) -> list[tuple[str, TensorError]]:
+
+def checks(equivalence: Equivalence) -> list[tuple[str, AnyCheck]]:
     """Return the comparisons with the reference that were made, each with the name of what was compared."""
     trained = equivalence.loss is not None
     named = [
@@ -15,30 +17,32 @@ def checks(equivalence: Equivalence) -> list[tuple[str, TensorError]]:
         ("gradients", equivalence.gradients),
         ("update", equivalence.update),
     ]
-    return [(name, check) for name, check in named if check is not None]
+    ten_steps: list[tuple[str, AnyCheck]] = [(name, check) for name, check in named if check is not None]
+    return ten_steps + [(check.name, check) for check in equivalence.further]
 
 
-def holds(check: TensorError) -> bool:
+def holds(check: AnyCheck) -> bool:
     """Whether an error is within its tolerance."""
     return check.error is not None and check.error <= check.tolerance
 
 
-def worst_check(equivalence: Equivalence) -> tuple[str, TensorError]:
+def worst_check(equivalence: Equivalence) -> tuple[str, AnyCheck]:
     """Return the comparison that came nearest to its tolerance or went farthest beyond."""
 
-    def share(named: tuple[str, TensorError]) -> float:
+    def share(named: tuple[str, AnyCheck]) -> float:
         check = named[1]
         return math.inf if check.error is None or not math.isfinite(check.error) else check.error / check.tolerance
 
     return max(checks(equivalence), key=share)
 
 
-def tensor_words(name: str, check: TensorError) -> str:
-    """Name the tensor of a comparison, unless its own name says that already."""
-    return "" if check.tensor in (name, "logits") else check.tensor
+def tensor_words(name: str, check: AnyCheck) -> str:
+    """Name the tensor of a comparison, or say what was seen, unless its own name says that already."""
+    where = check.detail if isinstance(check, Check) else check.tensor
+    return "" if where in (name, "logits") else where
 
 
-def check_words(name: str, check: TensorError) -> str:
+def check_words(name: str, check: AnyCheck) -> str:
     """Write "gradients conv1.weight 3.1e-02 > 1e-04" or "… ≤ …"."""
     tensor = tensor_words(name, check)
     return f"{name}{tensor and ' '}{tensor} {error(check.error)} {'≤' if holds(check) else '>'} {check.tolerance:.0e}"
@@ -48,6 +52,14 @@ def dropout_words(check: DropoutCheck) -> str:
     """Write how far dropout moves a weight's first update, against the reference's mean and scatter."""
     expected = f"{number(check.expected, 3)} ± {number(check.sd, 1)}"
     return f"moves {check.tensor} by {number(check.distance, 3)}, reference {expected}"
+
+
+def further_words(equivalence: Equivalence) -> str:
+    """Write "5 hold", or which of the further checks fail; nothing where none was made."""
+    failed = [check.name for check in equivalence.further if not holds(check)]
+    if failed:
+        return f"{', '.join(failed)} {'differs' if len(failed) == 1 else 'differ'}"
+    return f"{len(equivalence.further)} hold" if equivalence.further else ""
 
 
 def failed_checks(equivalence: Equivalence) -> list[str]:

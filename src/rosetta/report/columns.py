@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from rosetta.record.result import ContenderResult, WorkloadResult
 from rosetta.report.accuracy import accuracy_in_full, accuracy_words
-from rosetta.report.checks import check_words, checks, worst_check
+from rosetta.report.checks import check_words, holds, worst_check
 from rosetta.report.numbers import NOTHING, error, gibibytes, milliseconds, number, percent
 from rosetta.report.ranking import is_reference, is_tie, marked_name, ranked
 from rosetta.report.ratios import ratio_words
@@ -176,15 +176,15 @@ def _ratio_record(contender: ContenderResult) -> dict[str, object]:
 
 def _proof_record(contender: ContenderResult) -> dict[str, object]:
     proof = contender.equivalence
-    errors = dict(checks(proof)) if proof else {}
     return {
         "proof_passed": proof.passed if proof else None,
         "logits_error": proof.logits.error if proof else None,
-        "loss_error": errors["loss"].error if "loss" in errors else None,
-        "gradients_error": errors["gradients"].error if "gradients" in errors else None,
-        "gradients_worst_tensor": errors["gradients"].tensor if "gradients" in errors else None,
-        "update_error": errors["update"].error if "update" in errors else None,
-        "update_worst_tensor": errors["update"].tensor if "update" in errors else None,
+        "loss_error": proof.loss.error if proof and proof.loss else None,
+        "gradients_error": proof.gradients.error if proof and proof.gradients else None,
+        "gradients_worst_tensor": proof.gradients.tensor if proof and proof.gradients else None,
+        "update_error": proof.update.error if proof and proof.update else None,
+        "update_worst_tensor": proof.update.tensor if proof and proof.update else None,
+        "further_failed": "; ".join(c.name for c in proof.further if not holds(c)) if proof else None,
         "deviation": proof.deviation if proof else None,
     }
 

@@ -5,6 +5,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from rosetta.record.result import WorkloadResult
+from rosetta.report.checks import further_words
 from rosetta.report.status import reason_words, status_words
 from rosetta.report.terminal import plain_table
 from rosetta.report.text import printable
@@ -24,7 +25,7 @@ def proof_table(workload: WorkloadResult) -> Group:
     )
     # Where it is narrow names fold and words wrap before a figure would be cut off.
     table.add_column("contender", overflow="fold", min_width=name)
-    for header in ("logits", "loss", "worst gradient", "worst update", "dropout"):
+    for header in ("logits", "loss", "worst gradient", "worst update", "dropout", "further"):
         table.add_column(header, overflow="fold", min_width=_FIGURE)
     table.add_column("verdict", min_width=len("the same"))
     reasons = []
@@ -33,7 +34,7 @@ def proof_table(workload: WorkloadResult) -> Group:
         if contender.status != "ok":
             reasons.append(Text(f"{contender.name}: {printable(reason_words(contender))}"))
         if proof is None:
-            table.add_row(escape(contender.name), "", "", "", "", "", status_words(contender), style="red")
+            table.add_row(escape(contender.name), "", "", "", "", "", "", status_words(contender), style="red")
             continue
         cells = [
             "not trained"
@@ -43,5 +44,7 @@ def proof_table(workload: WorkloadResult) -> Group:
         ]
         drop = "" if proof.dropout is None else "acts" if proof.dropout.passed else "differs"
         verdict = "the same network" if proof.passed else status_words(contender)
-        table.add_row(escape(contender.name), *cells, drop, verdict, style="" if proof.passed else "red")
+        table.add_row(
+            escape(contender.name), *cells, drop, further_words(proof), verdict, style="" if proof.passed else "red"
+        )
     return Group(table, *reasons)
