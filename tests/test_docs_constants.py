@@ -63,7 +63,7 @@ def test_a_tables_constant_is_the_codes(document: Path, text: str, name: str) ->
 
 def test_there_are_constants_and_a_wrong_one_would_be_seen() -> None:
     assert len(ROWS) >= 20
-    row = "| steps | 11 | `rosetta.proof.observe.UPDATE_STEPS` |"
+    row = "| steps | 11 | `rosetta.proof.observer.UPDATE_STEPS` |"
     ((text, name),) = ROW.findall(row)
     assert number(text) != value_of(name) == UPDATE_STEPS
     with pytest.raises(KeyError):

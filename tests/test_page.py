@@ -473,7 +473,7 @@ def test_a_workload_that_is_only_predicted_has_latency_and_no_learning(opened, w
     assert "latency" in headers and "loss" not in headers and "accuracy" not in headers
     assert section.locator(".learning").count() == 0 and section.locator("figure").count() == 3
     proof = section.locator(".proof")
-    assert proof.locator("th").all_inner_texts() == ["contender", "same network?", "features"]
+    assert proof.locator("th").all_inner_texts() == ["contender", "same network?", "features", "further"]
     assert "3.4e-07" in proof.inner_text() and "per sample and prediction" in section.inner_text()
     assert "52.3" in section.locator(".fastest").inner_text()
 

@@ -39,6 +39,14 @@ class Stepped:
 
 
 @dataclass
+class Settled:
+    """Asking for the parameters took so many seconds, and asking again so many."""
+
+    first_seconds: float
+    again_seconds: float
+
+
+@dataclass
 class Loss:
     """The loss of a batch; None where it isn't finite."""
 
@@ -192,18 +200,34 @@ class TrainFromFiles(Steps):
 
 @dataclass
 class Infer(Steps):
-    """Predict, as ``Train`` trains: for networks that are never trained."""
+    """Predict, as ``Train`` trains: for networks that are never trained.
+
+    The outputs of the timed steps, (steps · batch, …), are written to an ``.npy`` file if one is named.
+    """
 
     method = "infer"
+    file: Optional[str] = None
+
+
+@dataclass
+class Settle(Request[Settled]):
+    """Ask for the parameters twice: what the device was still busy with makes the first time take longer."""
+
+    method = "settle"
+    reply = Settled
 
 
 @dataclass
 class Latency(Request[Latencies]):
-    """Predict ``count`` samples one by one, each under its own clock."""
+    """Predict ``count`` samples one by one, each under its own clock, after one that compiles.
+
+    The outputs of all, (count + 1, …), are written to an ``.npy`` file if one is named.
+    """
 
     method = "latency"
     reply = Latencies
     count: int
+    file: Optional[str] = None
 
 
 @dataclass
@@ -314,7 +338,7 @@ _REQUESTS: Dict[str, Type[Request[Any]]] = {
     request.method: request
     for request in (
         *(ImportFramework, Open, Leave, LoadParameters, Parameters, Predict, LossAndGradients, Train, TrainFromFiles),
-        *(Infer, Latency, SelectBatches, TakeAccuracy, Outputs, AskAbilities, Reseed, OptimizerState),
+        *(Infer, Settle, Latency, SelectBatches, TakeAccuracy, Outputs, AskAbilities, Reseed, OptimizerState),
         *(LoadOptimizerState, OwnWeights, LoadOwnWeights, Save, Restore, AskMemory),
     )
 }

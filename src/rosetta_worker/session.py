@@ -122,7 +122,22 @@ class Session:
 
     def infer(self, request: messages.Infer) -> messages.Stepped:
         """Predict, as ``train`` trains: for networks that are never trained."""
-        return self._timed(self._trainer.infer, self._prepared_to_infer, request)
+        outputs: List[Any] = []
+        reply = self._timed(
+            lambda batches: outputs.append(self._trainer.infer(batches)), self._prepared_to_infer, request
+        )
+        if request.file is not None:
+            np.save(request.file, _shown(outputs[-1]), allow_pickle=False)
+        return reply
+
+    def settle(self, request: messages.Settle) -> messages.Settled:
+        """Take the parameters twice, each time under a clock."""
+        seconds = []
+        for _ in range(2):
+            start = time.perf_counter()
+            self._trainer.parameters()
+            seconds.append(time.perf_counter() - start)
+        return messages.Settled(*seconds)
 
     def _timed(
         self, work: Callable[[Any], Any], prepared: Callable[[int, int], Any], request: messages.Steps
@@ -151,12 +166,14 @@ class Session:
     def latency(self, request: messages.Latency) -> messages.Latencies:
         """Predict ``count`` samples one by one, each under its own clock, after one that compiles."""
         singles = self._batches.one_by_one(request.count + 1)
-        seconds = []
+        seconds, outputs = [], []
         for index in range(request.count + 1):
             batches = self._prepare_inputs(tuple(value[index : index + 1] for value in singles))
             start = time.perf_counter()
-            self._trainer.infer(batches)
+            outputs.append(self._trainer.infer(batches))
             seconds.append(time.perf_counter() - start)
+        if request.file is not None:
+            np.save(request.file, np.concatenate([_shown(output) for output in outputs]), allow_pickle=False)
         return messages.Latencies(seconds[1:])
 
     def select_batches(self, request: messages.SelectBatches) -> messages.Selected:
@@ -238,11 +255,18 @@ def _arrays(file: str) -> Dict[str, np.ndarray]:
 
 def _clocked(work: Callable[[], Any], request: messages.Steps) -> messages.Stepped:
     start = time.perf_counter()
-    losses = work()
+    found = work()
+    # Inside the clock: who returns losses that are still to be computed has them computed here.
+    losses = [] if found is None else _losses(found)
     if request.slowdown:
         time.sleep(request.slowdown * (time.perf_counter() - start))
-    seconds = time.perf_counter() - start
-    return messages.Stepped(seconds, [] if losses is None else _losses(losses))
+    return messages.Stepped(time.perf_counter() - start, losses)
+
+
+def _shown(outputs: Any) -> np.ndarray:
+    if outputs is None:  # in folders of users written when nothing was returned
+        raise ValueError("infer returns nothing, so what it computes while it is timed can't be shown")
+    return np.asarray(outputs, dtype=np.float64)
 
 
 def _losses(losses: Any) -> List[Optional[float]]:

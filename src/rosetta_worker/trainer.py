@@ -130,9 +130,10 @@ class Trainer:
         """
         return self.prepare(inputs, np.zeros(inputs[0].shape[:2], np.int64))
 
-    def infer(self, batches: Any) -> None:
-        """Predict on prepared inputs, as this framework's users do, and return when the device has finished.
+    def infer(self, batches: Any) -> np.ndarray:
+        """Predict on prepared inputs, as this framework's users do, and return the outputs, (steps · batch, …).
 
+        They are in the host's memory then, so the device has finished; they are held against those of ``predict``.
         Takes what ``prepare_inputs`` returns; only for workloads that aren't trained.
         """
         raise NotImplementedError

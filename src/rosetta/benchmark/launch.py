@@ -1,6 +1,7 @@
 """A worker in one launch, in the workload that is open in it: how far it has trained, and the calls that take it on."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from rosetta.environments.client import Client
 from rosetta.record.plan import Plan
@@ -41,26 +42,41 @@ class LaunchSession:
         """Samples of a step: the workload's batch, shared by the replicas, or in weak scaling one for each."""
         return self.prepared.workload.batch_size * (self.replicas if self.plan.weak else 1)
 
+    @property
+    def seed(self) -> int:
+        """The launch's seed, of its initial parameters and of dropout."""
+        return self.plan.seed + self.launch
+
+    @property
+    def parameters_file(self) -> Path:
+        """The launch's initial parameters; of what isn't trained those of the run."""
+        return self.prepared.parameters_file(self.seed if self.prepared.workload.trains else self.plan.seed)
+
+    @property
+    def first_step(self) -> int:
+        """The step of the order that the launch begins with.
+
+        Another epoch's for each launch, so that launches differ as training with other seeds would.
+        """
+        return self.launch * self.prepared.steps_per_epoch
+
+    @property
+    def next_step(self) -> int:
+        """The step of the order that it goes on with."""
+        return self.first_step + self.steps
+
     def open(self) -> float:
         """Build the network; return the framework's seconds."""
-        return self.client.open(
-            self.prepared.workload,
-            self.prepared.data,
-            batch_size=self.batch_size,
-            seed=self.plan.seed + self.launch,
-        )
+        return self.client.open(self.prepared.workload, self.prepared.data, batch_size=self.batch_size, seed=self.seed)
 
     def load(self) -> None:
         """Load the launch's initial parameters; training starts anew."""
-        trains = self.prepared.workload.trains
-        self.client.load_parameters(self.prepared.parameters_file(self.plan.seed + (self.launch if trains else 0)))
+        self.client.load_parameters(self.parameters_file)
         self.steps, self.seconds = 0, 0.0
 
     def run(self, steps: int, timeout: float, lead_in: int = 0, slowdown: float = 0.0) -> Stepped:
         """Have the worker do steps, ``lead_in`` more before its clock; return its reply."""
-        # Each launch begins with another epoch's order, so that launches differ as training with other seeds would.
-        first = self.launch * self.prepared.steps_per_epoch + self.steps
-        reply = self.client.run(first, steps, timeout, lead_in, slowdown)
+        reply = self.client.run(self.next_step, steps, timeout, lead_in, slowdown)
         self.steps += lead_in + steps
         self.seconds += reply.seconds
         return reply

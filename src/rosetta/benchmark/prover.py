@@ -16,6 +16,7 @@ from rosetta.proof.compare import compare
 from rosetta.proof.dither import without_ties
 from rosetta.proof.observe import Observation, observe
 from rosetta.proof.standard import Standard, deviations_in_words, reference_for, standard_of
+from rosetta.record.result import Check
 from rosetta.workloads.prepared import PreparedWorkload
 
 _AT_ONCE = 2
@@ -36,10 +37,27 @@ class Prover:
         self._proofs: dict[tuple[str, str], bool] = {
             (e["workload"], e["label"]): e["passed"] for e in context.log.events if e["event"] == "proof"
         }
+        for event in context.log.events:
+            if event["event"] == "timed_proof":
+                self._count(event["workload"], event["label"], [Check(**check) for check in event["checks"]])
 
     def passed(self, prepared: PreparedWorkload, arm: Arm) -> bool:
         """Whether the arm was proven to compute the same network on that workload."""
         return self._proofs.get((prepared.workload.name, arm.label), False)
+
+    def take(self, prepared: PreparedWorkload, arm: Arm, checks: Sequence[Check]) -> None:
+        """Take what an arm's timed process showed into account."""
+        self._count(prepared.workload.name, arm.label, checks)
+
+    def expected(self, prepared: PreparedWorkload, arm: Arm) -> Observation:
+        """Return what the arm is held against."""
+        if (prepared.workload.name, standard_of(prepared.workload, arm.contender)) not in self._references:
+            self._compute_references(prepared, [arm])
+        return self._reference(prepared, arm)[1]
+
+    def _count(self, workload: str, label: str, checks: Sequence[Check]) -> None:
+        if not all(check.holds for check in checks):
+            self._proofs[workload, label] = False
 
     def close(self) -> None:
         """End the workers."""

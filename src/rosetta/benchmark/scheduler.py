@@ -9,6 +9,7 @@ import numpy as np
 from rosetta.benchmark.context import Arm, RunContext
 from rosetta.benchmark.launch import LaunchSession
 from rosetta.benchmark.prover import Prover
+from rosetta.benchmark.timed_proof import TimedProof
 from rosetta.environments.client import Client
 from rosetta.environments.worker import WorkerFailure
 from rosetta.machine import gpu
@@ -30,6 +31,7 @@ class Scheduler:
         self._workloads = list(prepared)
         self._clients: dict[str, Client] = {}
         self._sessions: dict[str, LaunchSession] = {}
+        self._timed_proof = TimedProof(context, prover)
         self._canary = Canary()
         self._random = random.Random(context.plan.seed)
         events = context.log.events
@@ -74,6 +76,7 @@ class Scheduler:
             return
         for arm in self._start_order(launch, running):
             self._set_up(prepared, launch, arm)
+        running = [arm for arm in running if self._prover.passed(prepared, arm)]  # and in the timed process too
         for round_ in range(rounds):
             waiting = [arm for arm in running if (round_, arm) in missing and self._context.runs(prepared, arm)]
             if self._context.plan.epochs:
@@ -137,6 +140,8 @@ class Scheduler:
                 session.reach(prepared.workload.compared_after)
                 self._take_accuracy(prepared, launch, 0, arm)
             self._warm_up(prepared, launch, arm, session)
+            stage = "proof of the timed process"
+            self._timed_proof.before(prepared, launch, arm, session)
             self._context.tell(name, arm.label, "waiting")
         except WorkerFailure as failure:
             self._context.fail(prepared, arm, stage, str(failure))
@@ -255,13 +260,16 @@ class Scheduler:
         if (name, launch, arm.worker) in self._closed:
             return
         session = self._sessions[arm.worker]
+        stage = "evaluation"
         try:
             peak = session.client.peak_bytes()
             on_gpus = gpu.memory_bytes(arm.gpus, session.client.worker.pid)
             latencies = [] if prepared.workload.trains else session.client.latencies(_LATENCIES)
+            stage = "proof of the timed process"
+            self._timed_proof.after(prepared, launch, arm, session)
             session.client.leave()
         except WorkerFailure as failure:
-            self._context.fail(prepared, arm, "evaluation", str(failure))
+            self._context.fail(prepared, arm, stage, str(failure))
             return
         self._context.log.append(
             "closing",

@@ -14,7 +14,7 @@ from rosetta.contenders.manifest import frameworks
 from rosetta.contract.pair import SEED, Pair
 from rosetta.environments.client import Arrays
 from rosetta.models.convert import lines_to_load, load_own_content, own_content
-from rosetta.proof.compare import worst
+from rosetta.proof.errors import worst
 from rosetta.record.result import Equivalence
 from rosetta.workloads import find_workload
 

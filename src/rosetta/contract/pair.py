@@ -15,8 +15,9 @@ from rosetta.environments.worker import Worker
 from rosetta.files import file_name, locked
 from rosetta.machine.cpu import affinity
 from rosetta.paths import cache_folder, data_folder
-from rosetta.proof.compare import compare, worst
+from rosetta.proof.compare import compare
 from rosetta.proof.dither import without_ties
+from rosetta.proof.errors import worst
 from rosetta.proof.observe import Observation, observe, observe_update
 from rosetta.proof.standard import Standard, deviations_in_words, reference_for, standard_of
 from rosetta.record.result import Equivalence, TensorError

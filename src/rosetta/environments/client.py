@@ -116,9 +116,26 @@ class Client:
         request = own if self._workload.trains else messages.Infer
         return self._ask(request(first, steps, lead_in, slowdown), timeout)
 
+    def infer(self, first: int, steps: int, lead_in: int = 0) -> NDArray[np.float64]:
+        """Predict ``steps`` batches as ``run`` does, after ``lead_in`` others; return outputs, (steps · batch, …)."""
+        with self._file(".npy") as file:
+            self._ask(messages.Infer(first, steps, lead_in, file=str(file)), self.timeouts.first_step)
+            return np.asarray(np.load(file, allow_pickle=False), np.float64)
+
+    def settle(self) -> float:
+        """Return how many seconds longer the parameters take now than asked for again: work that was left over."""
+        reply = self._ask(messages.Settle(), self.timeouts.building)
+        return max(0.0, reply.first_seconds - reply.again_seconds)
+
     def latencies(self, count: int) -> list[float]:
         """Return the seconds of ``count`` predictions of one sample each."""
         return self._ask(messages.Latency(count), self.timeouts.first_step).seconds
+
+    def one_by_one(self, count: int) -> NDArray[np.float64]:
+        """Return the outputs, (count + 1, …), of the first samples, predicted one by one as ``latencies`` does."""
+        with self._file(".npy") as file:
+            self._ask(messages.Latency(count, str(file)), self.timeouts.first_step)
+            return np.asarray(np.load(file, allow_pickle=False), np.float64)
 
     def select_batches(self, candidates: int, steps: int) -> NDArray[np.int32]:
         """Have the reference select the proof's batches for ``steps``; return their rows of the order."""

@@ -1,12 +1,10 @@
 """Decides whether a contender computes the same network: holds its observation against the reference's."""
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from rosetta.contenders.manifest import Tolerances
 from rosetta.environments.client import Arrays
+from rosetta.proof.errors import tensor_error, worst
 from rosetta.proof.further import CHECKS
 from rosetta.proof.observe import Observation
 from rosetta.record.result import Check, DropoutCheck, Equivalence, TensorError
@@ -26,17 +24,19 @@ def compare(
         if check.name in found.further
         for result in check.compare(found.further[check.name], expected.further[check.name], workload, tolerances)
     ]
-    logits = _relative("logits", found.logits, expected.logits, tolerances.logits)
+    logits = tensor_error("logits", found.logits, expected.logits, tolerances.logits)
     if not expected.update:
-        return Equivalence(passed=_holds(logits) and all(map(_holds, further)), logits=logits, further=further)
+        return Equivalence(
+            passed=logits.holds and all(check.holds for check in further), logits=logits, further=further
+        )
     wanted_loss = np.asarray(expected.loss)
     got_loss = np.asarray(np.nan if found.loss is None else found.loss)
-    loss = _relative("loss", got_loss, wanted_loss, tolerances.loss)
+    loss = tensor_error("loss", got_loss, wanted_loss, tolerances.loss)
     gradients = worst(found.gradients, expected.gradients, tolerances.gradients)
     update = worst(found.update, expected.update, tolerances.update)
     dropout = _compare_dropout(found.dropout_distances, expected.dropout_distances, tolerances)
     checks: tuple[TensorError | Check, ...] = (logits, loss, gradients, update, *further)
-    passed = all(map(_holds, checks))
+    passed = all(check.holds for check in checks)
     return Equivalence(
         passed=passed and (dropout is None or dropout.passed),
         logits=logits,
@@ -48,29 +48,6 @@ def compare(
         deviation=deviation,
         deviation_size=expected.deviation,
     )
-
-
-def _holds(check: TensorError | Check) -> bool:
-    return check.error is not None and check.error <= check.tolerance
-
-
-def _relative(name: str, found: NDArray[Any], expected: NDArray[Any], tolerance: float) -> TensorError:
-    """‖found − expected‖₂ / ‖expected‖₂, in float64; absolute where the expected is all zero."""
-    if found.shape != expected.shape:
-        return TensorError(error=None, tolerance=tolerance, tensor=f"{name} has shape {found.shape}")
-    difference = float(np.linalg.norm(found.astype(np.float64) - expected))
-    size = float(np.linalg.norm(expected))
-    error = difference / size if size else difference
-    return TensorError(error=error if np.isfinite(error) else None, tolerance=tolerance, tensor=name)
-
-
-def worst(found: Arrays, expected: Arrays, tolerance: float) -> TensorError:
-    """Return the tensor with the largest relative L2 error; a missing or an additional one is infinitely off."""
-    if found.keys() != expected.keys():
-        odd = sorted(found.keys() ^ expected.keys())[0]
-        return TensorError(error=None, tolerance=tolerance, tensor=f"{odd} is missing or unknown")
-    errors = [_relative(name, found[name], expected[name], tolerance) for name in expected]
-    return max(errors, key=lambda e: np.inf if e.error is None else e.error)
 
 
 def _compare_dropout(found: Arrays, expected: Arrays, tolerances: Tolerances) -> DropoutCheck | None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rosetta.environments.client import Arrays, Client, read_arrays
 from rosetta.files import replacing
-from rosetta.proof.compare import worst
+from rosetta.proof.errors import worst
 from rosetta.proof.further import CHECKS
 from rosetta.proof.observe import (
     CANDIDATE_BATCHES,

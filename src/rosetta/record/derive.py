@@ -91,6 +91,7 @@ def useful_seconds(index: _Index) -> float:
         + index.total("first_step", "build_seconds")
         + index.total("first_step", "first_step_seconds")
         + index.total("proofs", "seconds")
+        + index.total("timed_proof", "seconds")
     )
 
 
@@ -254,7 +255,8 @@ def _contender(plan: Plan, workload: Workload, index: _Index, environment: Event
         )
         for event in index.of("accuracy", environment["worker"], workload.name)
     ]
-    status, reason = _status(environment, failures, proofs, bool(chunks))
+    equivalence, unproven = _equivalence(proofs, index.of("timed_proof", label, workload.name))
+    status, reason = _status(environment, failures, equivalence, bool(chunks))
     packages = imports[0]["packages"] if imports else {}
     rounds = plan.rounds_of(workload)
     last_round = [c["loss"] for c in chunks if c["round"] == rounds - 1 and c["loss"] is not None]
@@ -267,7 +269,7 @@ def _contender(plan: Plan, workload: Workload, index: _Index, environment: Event
         reason=reason,
         packages=packages,
         precision=environment["precision"],
-        equivalence=Equivalence(**proofs[-1]["equivalence"]) if proofs else None,
+        equivalence=equivalence,
         import_seconds=_median(event["import_seconds"] for event in imports),
         build_seconds=_median(event["build_seconds"] for event in first_steps),
         first_step_seconds=_median(event["first_step_seconds"] for event in first_steps),
@@ -279,7 +281,7 @@ def _contender(plan: Plan, workload: Workload, index: _Index, environment: Event
         accuracy=_mean(accuracy.value for accuracy in last_accuracies),
         trained_samples=max((accuracy.trained_samples for accuracy in last_accuracies), default=None),
         latency_seconds=_median(seconds for event in closings for seconds in event["latency_seconds"]),
-        note=environment["notes"].get(workload.name, ""),
+        note=" ".join(filter(None, [environment["notes"].get(workload.name, ""), unproven])),
         accuracies=accuracies,
         chunks=[
             Chunk(
@@ -313,14 +315,26 @@ def _cold(first_steps: list[Event]) -> int | None:
     return sum(event["compiled_after"] > event["compiled_before"] for event in kept) if kept else None
 
 
-def _status(environment: Event, failures: list[Event], proofs: list[Event], measured: bool) -> tuple[Status, str]:
+def _equivalence(proofs: list[Event], timed: list[Event]) -> tuple[Equivalence | None, str]:
+    """Return the proof with what the timed process added to it, and in words why it couldn't add anything."""
+    if not proofs:
+        return None, ""
+    proof = Equivalence(**proofs[-1]["equivalence"])
+    checks = [Check(**check) for event in timed for check in event["checks"]]
+    passed = proof.passed and all(check.holds for check in checks)
+    unproven = next((event["unproven"] for event in timed if event["unproven"]), "")
+    words = f"What is timed couldn't be proven in the timed process: {unproven}." if unproven else ""
+    return proof.model_copy(update={"passed": passed, "further": [*proof.further, *checks]}), words
+
+
+def _status(environment: Event, failures: list[Event], proof: Equivalence | None, measured: bool) -> tuple[Status, str]:
     if environment["reason"]:
         return "unavailable", environment["reason"]
     if failures:
         return "failed", f"{failures[-1]['stage']}: {failures[-1]['reason']}"
-    if proofs and not proofs[-1]["passed"]:
-        return "not_equivalent", _why_not(Equivalence(**proofs[-1]["equivalence"]))
-    return ("ok", "") if measured or (proofs and not environment["measures"]) else ("pending", "")
+    if proof and not proof.passed:
+        return "not_equivalent", _why_not(proof)
+    return ("ok", "") if measured or (proof and not environment["measures"]) else ("pending", "")
 
 
 def _why_not(proof: Equivalence) -> str:
@@ -328,7 +342,7 @@ def _why_not(proof: Equivalence) -> str:
     checks = {"logits": proof.logits, "loss": proof.loss, "gradient": proof.gradients, "update": proof.update}
     found: list[tuple[str, str, TensorError | Check]] = [(kind, c.tensor, c) for kind, c in checks.items() if c]
     found += [(check.name, check.detail, check) for check in proof.further]
-    broken = [one for one in found if one[2].error is None or one[2].error > one[2].tolerance]
+    broken = [one for one in found if not one[2].holds]
     if broken:
         kind, what, check = max(broken, key=lambda b: math.inf if b[2].error is None else b[2].error / b[2].tolerance)
         size = "not a finite number" if check.error is None else f"{check.error:.1e}"

@@ -63,6 +63,11 @@ class TensorError(_Model):
     tolerance: float
     tensor: str
 
+    @property
+    def holds(self) -> bool:
+        """Whether the error is within the tolerance."""
+        return self.error is not None and self.error <= self.tolerance
+
 
 class DropoutCheck(_Model):
     """Whether dropout acts as it should: how far it moves a weight's first update from the one without dropout."""
@@ -81,6 +86,11 @@ class Check(_Model):
     error: float | None = Field(description="in the check's own measure; null: not a finite number, or nothing to hold")
     tolerance: float
     detail: str = Field(default="", description="the tensor that agrees least, or what was seen, in words")
+
+    @property
+    def holds(self) -> bool:
+        """Whether the error is within the tolerance."""
+        return self.error is not None and self.error <= self.tolerance
 
 
 class Equivalence(_Model):

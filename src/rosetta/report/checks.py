@@ -21,11 +21,6 @@ def checks(equivalence: Equivalence) -> list[tuple[str, AnyCheck]]:
     return ten_steps + [(check.name, check) for check in equivalence.further]
 
 
-def holds(check: AnyCheck) -> bool:
-    """Whether an error is within its tolerance."""
-    return check.error is not None and check.error <= check.tolerance
-
-
 def worst_check(equivalence: Equivalence) -> tuple[str, AnyCheck]:
     """Return the comparison that came nearest to its tolerance or went farthest beyond."""
 
@@ -45,7 +40,7 @@ def tensor_words(name: str, check: AnyCheck) -> str:
 def check_words(name: str, check: AnyCheck) -> str:
     """Write "gradients conv1.weight 3.1e-02 > 1e-04" or "… ≤ …"."""
     tensor = tensor_words(name, check)
-    return f"{name}{tensor and ' '}{tensor} {error(check.error)} {'≤' if holds(check) else '>'} {check.tolerance:.0e}"
+    return f"{name}{tensor and ' '}{tensor} {error(check.error)} {'≤' if check.holds else '>'} {check.tolerance:.0e}"
 
 
 def dropout_words(check: DropoutCheck) -> str:
@@ -56,7 +51,7 @@ def dropout_words(check: DropoutCheck) -> str:
 
 def further_words(equivalence: Equivalence) -> str:
     """Write "5 hold", or which of the further checks fail; nothing where none was made."""
-    failed = [check.name for check in equivalence.further if not holds(check)]
+    failed = [check.name for check in equivalence.further if not check.holds]
     if failed:
         return f"{', '.join(failed)} {'differs' if len(failed) == 1 else 'differ'}"
     return f"{len(equivalence.further)} hold" if equivalence.further else ""
@@ -66,7 +61,7 @@ def failed_checks(equivalence: Equivalence) -> list[str]:
     """Describe every comparison that failed, the worst first."""
     worst = worst_check(equivalence)
     others = [named for named in checks(equivalence) if named != worst]
-    found = [check_words(*named) for named in (worst, *others) if not holds(named[1])]
+    found = [check_words(*named) for named in (worst, *others) if not named[1].holds]
     if equivalence.dropout and not equivalence.dropout.passed:
         found.append(f"dropout while training: {dropout_words(equivalence.dropout)}")
     return found

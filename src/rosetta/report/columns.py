@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from rosetta.record.result import ContenderResult, WorkloadResult
 from rosetta.report.accuracy import accuracy_in_full, accuracy_words
-from rosetta.report.checks import check_words, holds, worst_check
+from rosetta.report.checks import check_words, worst_check
 from rosetta.report.numbers import NOTHING, error, gibibytes, milliseconds, number, percent
 from rosetta.report.ranking import is_reference, is_tie, marked_name, ranked
 from rosetta.report.ratios import ratio_words
@@ -184,7 +184,6 @@ def _proof_record(contender: ContenderResult) -> dict[str, object]:
         "gradients_worst_tensor": proof.gradients.tensor if proof and proof.gradients else None,
         "update_error": proof.update.error if proof and proof.update else None,
         "update_worst_tensor": proof.update.tensor if proof and proof.update else None,
-        "further_failed": "; ".join(c.name for c in proof.further if not holds(c)) if proof else None,
         "deviation": proof.deviation if proof else None,
     }
 

@@ -23,7 +23,7 @@ from rosetta.report.numbers import NOTHING, duration, error, gibibytes, number, 
 from rosetta.report.ratios import bare_ratio, interval_words, scaling_words
 from rosetta.report.text import printable
 
-_FILTERS = (number, percent, gibibytes, duration, error, printable, checks.holds)
+_FILTERS = (number, percent, gibibytes, duration, error, printable)
 
 
 def _file(name: str) -> str:

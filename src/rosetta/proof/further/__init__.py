@@ -1,6 +1,7 @@
 """The proof's further checks: what ten plain steps from the canonical parameters don't show. A module each."""
 
 from rosetta.proof.further.check import FurtherCheck
+from rosetta.proof.further.elsewhere import Elsewhere
 
-CHECKS: tuple[FurtherCheck, ...] = ()
+CHECKS: tuple[FurtherCheck, ...] = (Elsewhere(),)
 """All there are, in the order in which they are made and shown."""

@@ -100,7 +100,7 @@ class Trainer:
         return list(zip(*map(as_caffe2, inputs)))
 
     def infer(self, batches):
-        self.implementation.predict(self.predictor, self.outputs, batches)
+        return np.concatenate(self.implementation.predict(self.predictor, self.outputs, batches))
 
 
 def as_caffe2(array):

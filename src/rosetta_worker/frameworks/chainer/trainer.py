@@ -75,7 +75,7 @@ class Trainer:
         return list(zip(*inputs))
 
     def infer(self, batches):
-        self.implementation.predict(self.network, batches)
+        return np.concatenate(self.implementation.predict(self.network, batches))
 
 
 class NoDropout(chainer.FunctionHook):

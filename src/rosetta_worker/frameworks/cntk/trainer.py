@@ -111,7 +111,7 @@ class Trainer:
         return list(zip(*map(self.as_fed, inputs)))
 
     def infer(self, batches):
-        self.implementation.predict(self.network, batches)
+        return np.concatenate(self.implementation.predict(self.network, batches))
 
     def as_fed(self, array):
         """Return pixels, or tokens, in the network's floats: CNTK takes no integers."""

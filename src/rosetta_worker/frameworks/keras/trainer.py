@@ -82,7 +82,7 @@ class Trainer:
 
     def infer(self, inputs):
         """Return when the features are in the host's memory, where ``predict`` brings them."""
-        self.implementation.predict(self.model, inputs, self.batch_size)
+        return self.implementation.predict(self.model, inputs, self.batch_size)
 
     def reseed(self, seed):
         """On PyTorch dropout draws from the global random numbers, else from its layer's own."""

@@ -104,7 +104,7 @@ class Trainer:
 
     def infer(self, inputs):
         """Return when the features are in the host's memory, where ``predict`` brings them."""
-        self.implementation.predict(self.model, inputs, self.batch_size)
+        return self.implementation.predict(self.model, inputs, self.batch_size)
 
     def one_hot(self, labels):
         return to_categorical(labels, self.model.output_shape[-1], dtype=K.floatx())

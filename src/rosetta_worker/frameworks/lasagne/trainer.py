@@ -98,7 +98,7 @@ class Trainer:
         return list(zip(*inputs))
 
     def infer(self, batches):
-        self.implementation.predict(self.predict_step, batches)
+        return np.concatenate(self.implementation.predict(self.predict_step, batches))
 
     def canonical(self, arrays, specifications):
         arrays = iter(arrays)

@@ -79,7 +79,9 @@ class Trainer:
         return [tuple(map(self.host_array, batch)) for batch in zip(*inputs)]
 
     def infer(self, batches):
-        self.implementation.predict(self.predict_step, batches)
+        return np.concatenate(
+            [np.array(outputs) for outputs in self.implementation.predict(self.predict_step, batches)]
+        )
 
     def host_array(self, array):
         """Copy one batch into an array of MLX's, images with their channels last."""

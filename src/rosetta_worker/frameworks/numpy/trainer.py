@@ -86,8 +86,7 @@ class Trainer:
         return list(zip(*exact(inputs)))
 
     def infer(self, batches):
-        for inputs in batches:
-            self.predict(inputs)
+        return np.concatenate([self.predict(inputs) for inputs in batches])
 
     def select_batches(self, inputs, labels, batch_size, steps):
         """Select well-conditioned training batches, whose gradients hang least on rounding; only the reference can.

@@ -85,7 +85,7 @@ class Trainer:
         return [tuple(map(images_to_channels_last, batch)) for batch in zip(*inputs)]
 
     def infer(self, batches):
-        self.implementation.predict(self.predict_function, batches)
+        return np.concatenate(self.implementation.predict(self.predict_function, batches))
 
     def canonical(self, arrays, specifications):
         return {p["name"]: layout.canonical(array, p) for p, array in zip(specifications, arrays)}

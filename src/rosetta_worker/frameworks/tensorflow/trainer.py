@@ -5,6 +5,7 @@ import os
 
 os.environ["KERAS_HOME"] = os.devnull  # importing TensorFlow imports Keras, which writes into the user's home
 
+import numpy as np
 import tensorflow as tf
 
 from rosetta_worker.layouts import images_to_channels_last
@@ -92,8 +93,8 @@ class Trainer:
         return [tuple(map(host_tensor, batch)) for batch in zip(*inputs)]
 
     def infer(self, batches):
-        self.implementation.predict(self.predict_step, batches)
-        tf.test.experimental.sync_devices()
+        """Return when the outputs are in the host's memory, which waits for the device."""
+        return np.concatenate([outputs.numpy() for outputs in self.implementation.predict(self.predict_step, batches)])
 
     def loss_and_gradient_tensors(self, *batch):
         *inputs, labels = batch

@@ -101,7 +101,7 @@ class Trainer:
         return [tuple(map(Tensor, batch)) for batch in zip(*inputs)]
 
     def infer(self, batches):
-        self.implementation.predict(self.predict_step(batches[0]), batches)
+        return np.concatenate(self.implementation.predict(self.predict_step(batches[0]), batches))
 
 
 def as_dtype(owner, dtype):

@@ -85,7 +85,7 @@ class Trainer:
     def infer(self, batches):
         """Return when the outputs are in the host's memory: that waits for the device."""
         outputs = self.implementation.predict(self.model, batches, self.device)
-        torch.cat(outputs).cpu()
+        return torch.cat(outputs).cpu().numpy()
 
     def reseed(self, seed):
         torch.manual_seed(seed)
