@@ -65,6 +65,11 @@ class RunContext:
         """Whether the arm is still in on that workload."""
         return (prepared.workload.name, arm.label) not in self._failed
 
+    def has_chunks(self, prepared: PreparedWorkload, arm: Arm) -> bool:
+        """Whether the arm was timed on that workload, perhaps before the run was resumed."""
+        key = ("chunk", prepared.workload.name, arm.label)
+        return any((e["event"], e.get("workload"), e.get("label")) == key for e in self.log.events)
+
     def fail(self, prepared: PreparedWorkload, arm: Arm, stage: str, reason: str) -> None:
         """Record that a worker's arms are out on this workload; the others go on."""
         if _OUT_OF_MEMORY.search(reason) and len(self.arms) > 1 and not self.plan.one_at_a_time:

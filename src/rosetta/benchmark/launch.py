@@ -14,6 +14,8 @@ _LEAD_IN_SECONDS = 0.01
 _FEWEST_STEPS = 2
 _LONG_STEP_SECONDS = 0.5
 """From a step's length on a chunk may be a single one."""
+_MOST_STEPS = 1024
+"""A chunk's batches are all in memory; who seems to need more steps for a tenth of a second doesn't do them."""
 
 
 @dataclass
@@ -95,15 +97,15 @@ class LaunchSession:
             reply = self.run(steps, self.plan.timeouts.first_step)
             calls.append((steps, reply.seconds))
             step_seconds = _step_seconds(calls)
-            if reply.seconds >= min(_WARM_UP_SECONDS, chunk_seconds):
+            if reply.seconds >= min(_WARM_UP_SECONDS, chunk_seconds) or steps == _MOST_STEPS:
                 break
-            steps = min(4 * steps, max(steps + 1, round(1.2 * _WARM_UP_SECONDS / step_seconds)))
+            steps = min(_MOST_STEPS, 4 * steps, max(steps + 1, round(1.2 * _WARM_UP_SECONDS / step_seconds)))
         fewest = 1 if step_seconds >= _LONG_STEP_SECONDS else _FEWEST_STEPS
         if self.plan.epochs:
             self.chunk_steps = self.prepared.steps_per_epoch * self.prepared.workload.batch_size // self.batch_size
             return
-        self.chunk_steps = chunk_steps or max(fewest, round(chunk_seconds / step_seconds))
-        self.lead_in = round(_LEAD_IN_SECONDS / step_seconds)
+        self.chunk_steps = chunk_steps or min(_MOST_STEPS, max(fewest, round(chunk_seconds / step_seconds)))
+        self.lead_in = min(_MOST_STEPS, round(_LEAD_IN_SECONDS / step_seconds))
 
     def chunk(self, slowdown: float) -> Stepped:
         """Run a timed chunk; return the worker's reply."""

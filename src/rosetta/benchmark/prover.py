@@ -13,6 +13,7 @@ from rosetta.environments.client import Client
 from rosetta.environments.worker import WorkerFailure
 from rosetta.errors import RosettaError
 from rosetta.proof.compare import compare
+from rosetta.proof.digest import TIMED, Digests, changed, digests
 from rosetta.proof.dither import without_ties
 from rosetta.proof.observe import Observation, observe
 from rosetta.proof.standard import Standard, deviations_in_words, reference_for, standard_of
@@ -36,6 +37,9 @@ class Prover:
         self._without_ties: dict[str, PreparedWorkload] = {}
         self._proofs: dict[tuple[str, str], bool] = {
             (e["workload"], e["label"]): e["passed"] for e in context.log.events if e["event"] == "proof"
+        }
+        self._digests: dict[tuple[str, str], Digests] = {
+            (e["workload"], e["label"]): e.get("digests", {}) for e in context.log.events if e["event"] == "proof"
         }
         for event in context.log.events:
             if event["event"] == "timed_proof":
@@ -68,6 +72,7 @@ class Prover:
     def prove(self, prepared: PreparedWorkload, group: Sequence[Arm]) -> None:
         """Prove one arm of each worker; two at a time, each with half of the threads."""
         name = prepared.workload.name
+        self._forget_changed(prepared, group)
         provers = {
             arm.worker: arm
             for arm in group
@@ -90,14 +95,43 @@ class Prover:
                     except WorkerFailure as failure:
                         self._context.fail(prepared, arm, "proof", str(failure))
                         continue
+                    fields["digests"] = dict(self._today(prepared, arm))
                     for twin in (other for other in group if other.worker == arm.worker):
                         self._context.log.append("proof", workload=name, label=twin.label, **fields)
                         self._proofs[name, twin.label] = fields["passed"]
+                        self._digests[name, twin.label] = fields["digests"]
                         self._context.tell(name, twin.label, "proven" if fields["passed"] else "not the same network")
             except BaseException:
                 self._stop(pool)
                 raise
         self._context.log.append("proofs", workload=name, seconds=time.perf_counter() - start)
+
+    def _forget_changed(self, prepared: PreparedWorkload, group: Sequence[Arm]) -> None:
+        """Forget the proofs of what has changed since, in a run that is resumed; what was timed of it is another's."""
+        name = prepared.workload.name
+        for arm in group:
+            if (name, arm.label) not in self._proofs or not self._context.runs(prepared, arm):
+                continue
+            recorded = self._digests[name, arm.label]
+            matters = changed(recorded, self._today(prepared, arm))
+            if not matters:
+                continue
+            timed = [matter for matter in matters if matter in TIMED]
+            if recorded and timed and self._context.has_chunks(prepared, arm):
+                self._context.fail(
+                    prepared,
+                    arm,
+                    "proof",
+                    f"Since it was proven and timed in this run it has changed: {', '.join(timed)}. "
+                    "Times of both don't belong together; a new run measures it as it is now.",
+                )
+            else:
+                del self._proofs[name, arm.label]
+
+    def _today(self, prepared: PreparedWorkload, arm: Arm) -> Digests:
+        variables = self._context.plan.environment | arm.environment.variables(arm.contender)
+        reference = self._numpy.contender.framework.folder
+        return digests(prepared, arm.contender, reference, arm.environment.folder, variables)
 
     @property
     def _threads(self) -> int:

@@ -135,6 +135,8 @@ class Scheduler:
                 compiled_before=compiled_before,
                 compiled_after=arm.environment.compiled_files(arm.contender),
             )
+            stage = "proof of the timed process"
+            self._timed_proof.begin(prepared, launch, arm, session)
             stage = "warm-up"
             if self._takes_early_accuracy(prepared, launch):
                 session.reach(prepared.workload.compared_after)

@@ -5,12 +5,14 @@ once more, by the same calls, and then in other calls that must come to the same
 in calls of random lengths.
 """
 
+import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rosetta.contenders.manifest import Tolerances
 from rosetta.environments.client import Arrays, Client
@@ -30,7 +32,7 @@ _TRIES = 3
 """What is late in each of so many calls is late; a single one may have been disturbed."""
 SINGLE_STEPS = 10
 """As many as are proven against the reference, from the same parameters."""
-_MOST_CALLS = 32
+_MOST_CALLS = 16
 
 
 @dataclass(frozen=True)
@@ -43,22 +45,19 @@ class TimedCall:
 
     def run(self, client: Client) -> tuple[float, list[float | None]]:
         """Have it done as it is timed; return its seconds and losses."""
-        reply = client.run(self.first, self.steps, client.timeouts.epoch, self.lead_in)
+        reply = client.run(self.first, self.steps, client.timeouts.first_step, self.lead_in)
         return reply.seconds, reply.losses
 
     @property
     def parts(self) -> list[tuple[int, int]]:
-        """Other calls that do the same steps: where each begins, and its steps."""
+        """Other calls that do the same steps: where each begins, and its steps; one begins where the clock does."""
         whole = self.lead_in + self.steps
-        singles = min(whole, SINGLE_STEPS if whole > _MOST_CALLS else whole)
-        left = whole - singles
-        cuts: list[int] = []
-        if left:
-            calls = min(left, _MOST_CALLS - singles)
-            cuts = sorted(random.Random(whole).sample(range(singles + 1, whole), calls - 1))
-        starts = [*range(singles), *([singles] if left else []), *cuts]
-        ends = [*starts[1:], whole]
-        return [(self.first + start, end - start) for start, end in zip(starts, ends, strict=True)]
+        singles = whole if whole <= _MOST_CALLS else SINGLE_STEPS
+        starts = {*range(singles), min(singles, whole), self.lead_in}
+        free = [start for start in range(singles, whole) if start not in starts]
+        starts |= set(random.Random(whole).sample(free, min(len(free), _MOST_CALLS - singles)))
+        bounds = [*sorted(start for start in starts if start < whole), whole]
+        return [(self.first + start, end - start) for start, end in itertools.pairwise(bounds)]
 
 
 def abilities_missing(client: Client) -> set[str]:
@@ -88,29 +87,19 @@ def known_loss(
     exact = bias.astype(np.float64)
     expected = float(np.mean(np.log(np.sum(np.exp(exact))) - exact[labels[0]]))
     losses = client.train(first, 1).losses
-    found = np.asarray([np.nan if losses[0] is None else losses[0]] if len(losses) == 1 else [])
     return [
         Check(
             name="reported loss",
-            error=relative(found, np.asarray([expected])),
+            error=relative(_known(losses), np.asarray([expected])),
             tolerance=tolerances.loss,
             detail="of a step whose logits are the last bias",
         )
     ]
 
 
-@dataclass(frozen=True)
-class Repetition:
-    """What a timed call and its repetition in other calls showed."""
-
-    checks: list[Check]
-    first_step: Arrays
-    """The parameters after the first of the steps."""
-
-
 def repetition(
     client: Client, call: TimedCall, begin: Callable[[], None], again: Callable[[], None], start: Arrays, when: str
-) -> Repetition:
+) -> list[Check]:
     """Do a timed call after ``begin``, then the same steps in other calls after ``again``; ``start`` is where both are.
 
     ``begin`` and ``again`` leave the worker at the same parameters, optimiser state and seed.
@@ -124,19 +113,17 @@ def repetition(
         seconds, losses, late = _settled(client, call)
     by_one_call = client.parameters()
     again()
-    by_parts, first_step = [], None
+    by_parts: list[float] = []
     for first, steps in call.parts:
-        by_parts += client.train(first, steps).losses
-        if first_step is None:
-            first_step = client.parameters()
-    assert first_step is not None
+        part = _known(client.train(first, steps).losses)
+        by_parts += list(part) if len(part) == steps else [float(part.mean())] * steps
     after = client.parameters()
     change = worst(_less(by_one_call, start), _less(after, start), REPEATED)
-    checks = [
+    return [
         Check(name=f"one call, {when}", error=change.error, tolerance=REPEATED, detail=change.tensor),
         _left_over_check(seconds, late, when),
+        _losses_check(losses, by_parts, call, when),
     ]
-    return Repetition(checks + _losses_check(losses, by_parts, call, when), first_step)
 
 
 def left_over(client: Client, call: TimedCall, when: str) -> list[Check]:
@@ -161,27 +148,31 @@ def _left_over_check(seconds: float, late: float, when: str) -> Check:
     )
 
 
-def _losses_check(losses: list[float | None], by_parts: list[float | None], call: TimedCall, when: str) -> list[Check]:
-    """Hold the losses of one call against those of the others, their mean where only that is reported."""
-    found = np.array([np.nan if loss is None else loss for loss in losses])
-    expected = np.array([np.nan if loss is None else loss for loss in by_parts])
-    if len(expected) == call.lead_in + call.steps:
-        expected = expected[call.lead_in :]
-    elif len(call.parts) < call.lead_in + call.steps:
-        return []  # means of calls of several lengths, which don't add up to that of one
+def _losses_check(losses: list[float | None], by_parts: list[float], call: TimedCall, when: str) -> Check:
+    """Hold the losses of one call against those of the others; their mean where no more is reported."""
+    found, expected = _known(losses), np.array(by_parts)[call.lead_in :]
     if len(found) == 1:
         expected = np.array([expected.mean()])
-    return [Check(name=f"losses, {when}", error=relative(found, expected), tolerance=REPEATED, detail="of one call")]
+    return Check(name=f"losses, {when}", error=relative(found, expected), tolerance=REPEATED, detail="of one call")
 
 
-def first_step_again(client: Client, start: Path, call: TimedCall, seed: int, expected: Arrays) -> list[Check]:
-    """Take the launch's first step once more: it must lead where it did in the beginning."""
+def _known(losses: list[float | None]) -> NDArray[np.float64]:
+    return np.array([np.nan if loss is None else loss for loss in losses])
+
+
+def step_from(client: Client, start: Path, first: int, seed: int) -> Arrays:
+    """Return the change by one step from these parameters and seed; the worker has taken it then."""
     client.load_parameters(start)
     before = client.parameters()
     client.reseed(seed)
-    client.train(call.first, 1)
-    change = worst(_less(client.parameters(), before), _less(expected, before), REPEATED)
-    return [Check(name="first step, at the end", error=change.error, tolerance=REPEATED, detail=change.tensor)]
+    client.train(first, 1)
+    return _less(client.parameters(), before)
+
+
+def first_step_again(change: Arrays, expected: Arrays, when: str) -> list[Check]:
+    """Hold a launch's first step, taken once more, against what it was before there was any other."""
+    found = worst(change, expected, REPEATED)
+    return [Check(name=f"first step, {when}", error=found.error, tolerance=REPEATED, detail=found.tensor)]
 
 
 def predictions_check(

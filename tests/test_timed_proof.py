@@ -1,0 +1,154 @@
+"""The timed process shows what is timed in it: a correct contender passes, who cheats in long calls is found out."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import rosetta
+from rosetta.proof.timed import TimedCall
+from rosetta.record.directory import create
+from rosetta.record.plan import Plan
+from rosetta.record.result import ContenderResult
+from rosetta.workloads import find_workload
+
+FAKE = Path(__file__).parent / "frameworks" / "fake"
+LOOP = "        for images, labels in batches:\n"
+STEP = "            self.network.update(self.values, gradients, self.mean_square)\n"
+
+# By name: the text of the fake trainer, what becomes of it, and the check that finds it.
+CHEATS = {
+    "skips updates in long calls": (
+        STEP,
+        f"            if len(batches) <= 10 or len(losses) % 2:\n    {STEP}",
+        "one call",
+    ),
+    "stops after 50 steps": (
+        STEP,
+        f"            self.done = getattr(self, 'done', 0) + 1\n            if self.done <= 50:\n    {STEP}",
+        "first step",
+    ),
+    "stops after 50 steps of a training": (
+        STEP,
+        "            self.steps = 0 if self.calls == 1 else getattr(self, 'steps', 0) + 1\n"
+        "            if self.steps <= 50:\n    " + STEP,
+        "one call, after",
+    ),
+    "only the first batch of a call": (
+        LOOP,
+        "        for images, labels in batches[: 1 if len(batches) > 10 else None]:\n",
+        "one call",
+    ),
+    "ten steps however long the call": (LOOP, "        for images, labels in batches[:10]:\n", "one call"),
+    "optimiser state anew in each call": (
+        "        losses = []\n",
+        "        losses = []\n        self.mean_square = {n: np.zeros_like(v) for n, v in self.values.items()}\n",
+        "one call",
+    ),
+    "dropout's seed anew in each call": (
+        "        losses = []\n",
+        "        losses = []\n        self.random = np.random.default_rng(1)\n",
+        "one call",
+    ),
+    "losses invented": (
+        "        return np.array(losses) *",
+        "        return np.array([2.3 / (1 + 0.01 * i) for i in range(len(losses))]) *",
+        "reported loss",
+    ),
+    "returns before it is done": (
+        LOOP,
+        "        if len(batches) > 1:\n"
+        "            self.later = batches\n"
+        "            return np.full(len(batches), 2.3)\n" + LOOP,
+        "left over",
+    ),
+}
+LATE = """
+    def parameters(self):
+        later, self.later = getattr(self, "later", None), None
+        if later:
+            import time
+            self.train(later[:1])
+            time.sleep(0.05)
+        return self.values
+"""
+
+
+def smoke(folder: Path, contender: str, frameworks: Path) -> ContenderResult:
+    result = rosetta.run(
+        "mnist_mlp", [contender], preset="smoke", launches=2, rounds=2, frameworks=frameworks, folder=folder
+    )
+    return result.results[0].contenders[0]
+
+
+def planted(tmp_path: Path, old: str, new: str, more: str = "") -> Path:
+    copy = tmp_path / "frameworks" / "fake"
+    shutil.copytree(FAKE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    manifest = copy / "framework.toml"  # chunks of more than ten steps
+    manifest.write_text(manifest.read_text("utf-8").replace("chunk_seconds = 0.02", "chunk_seconds = 0.1"), "utf-8")
+    trainer = copy / "trainer.py"
+    text = trainer.read_text("utf-8")
+    assert text.count(old) == 1
+    trainer.write_text(text.replace(old, new) + more, "utf-8")
+    return copy.parent
+
+
+def test_a_correct_contender_shows_it_twice(tmp_path: Path) -> None:
+    found = smoke(tmp_path / "run", "fake", FAKE.parent)
+    assert found.status == "ok" and found.equivalence is not None
+    names = [check.name for check in found.equivalence.further]
+    for when in ("before the first round", "after the last round"):
+        for what in ("one call", "left over", "losses", "prediction"):
+            assert names.count(f"{what}, {when}") == 1
+    assert names.count("reported loss") == 1
+    assert sum(name.startswith("first step") for name in names) == 2
+    repeated = [c for c in found.equivalence.further if c.name.startswith(("one call", "losses", "first step"))]
+    assert all(check.error == 0 for check in repeated), "the same steps are the same"
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] if index > 1 else []) for index, name in enumerate(CHEATS)]
+)
+def test_a_cheat_is_found_out(tmp_path: Path, name: str) -> None:
+    old, new, check = CHEATS[name]
+    folder = planted(tmp_path, old, new, LATE if check == "left over" else "")
+    found = smoke(tmp_path / "run", "fake", folder)
+    assert found.status == "not_equivalent", f"{name} passed"
+    assert found.equivalence is not None
+    failed = [one.name for one in found.equivalence.further if not one.holds]
+    assert any(one.startswith(check) for one in failed), failed
+
+
+def test_who_cannot_show_it_is_marked(tmp_path: Path) -> None:
+    folder = planted(tmp_path, "    def reseed(self, seed):\n", "    def another(self, seed):\n")
+    found = smoke(tmp_path / "run", "fake", folder)
+    assert found.status == "ok"
+    assert "couldn't be proven in the timed process: its trainer has no reseed" in found.note
+
+
+@pytest.mark.parametrize(("lead_in", "steps"), [(0, 2), (3, 20), (20, 125), (40, 3), (0, 200)])
+def test_other_calls_do_the_same_steps(lead_in: int, steps: int) -> None:
+    parts = TimedCall(7, steps, lead_in).parts
+    done = [step for first, count in parts for step in range(first, first + count)]
+    assert done == list(range(7, 7 + lead_in + steps))
+    assert 7 + lead_in in [first for first, _ in parts]
+    assert len(parts) <= 20
+
+
+def test_an_implementation_that_changed_is_not_timed_under_the_old_proof(tmp_path: Path) -> None:
+    folder = planted(tmp_path, LOOP, LOOP)
+    plan = Plan("mnist_mlp", ["fake"], preset="smoke", launches=2, rounds=2, frameworks=folder)
+    create(plan, tmp_path / "run")
+
+    class Stop(rosetta.Observer):
+        def event(self, event: dict[str, object]) -> None:
+            if event["event"] == "launch":
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rosetta.run(resume=tmp_path / "run", observer=Stop())
+    trainer = folder / "fake" / "trainer.py"
+    trainer.write_text(trainer.read_text("utf-8") + "\n# another\n", "utf-8")
+    found = rosetta.run(resume=tmp_path / "run").results[0].contenders[0]
+    assert found.status == "failed" and "has changed: implementation" in found.reason
+    assert find_workload("mnist_mlp").trains
