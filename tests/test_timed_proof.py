@@ -57,7 +57,7 @@ CHEATS = {
     ),
     "returns before it is done": (
         LOOP,
-        "        if len(batches) > 1:\n"
+        "        if len(batches) > 10:\n"
         "            self.later = batches\n"
         "            return np.full(len(batches), 2.3)\n" + LOOP,
         "left over",
@@ -85,7 +85,7 @@ def planted(tmp_path: Path, old: str, new: str, more: str = "") -> Path:
     copy = tmp_path / "frameworks" / "fake"
     shutil.copytree(FAKE, copy, ignore=shutil.ignore_patterns("__pycache__"))
     manifest = copy / "framework.toml"  # chunks of more than ten steps
-    manifest.write_text(manifest.read_text("utf-8").replace("chunk_seconds = 0.02", "chunk_seconds = 0.1"), "utf-8")
+    manifest.write_text(manifest.read_text("utf-8").replace("chunk_seconds = 0.02", "chunk_seconds = 0.4"), "utf-8")
     trainer = copy / "trainer.py"
     text = trainer.read_text("utf-8")
     assert text.count(old) == 1
