@@ -10,7 +10,6 @@ from rosetta.proof.timed import TimedCall
 from rosetta.record.directory import create
 from rosetta.record.plan import Plan
 from rosetta.record.result import ContenderResult
-from rosetta.workloads import find_workload
 
 FAKE = Path(__file__).parent / "frameworks" / "fake"
 LOOP = "        for images, labels in batches:\n"
@@ -63,6 +62,16 @@ CHEATS = {
         "left over",
     ),
 }
+ABLE = """
+    def reseed(self, seed):
+        self.random = np.random.default_rng(seed)
+
+    def optimizer_state(self):
+        return dict(self.mean_square)
+
+    def load_optimizer_state(self, arrays):
+        self.mean_square = {name: value.copy() for name, value in arrays.items()}
+"""
 LATE = """
     def parameters(self):
         later, self.later = getattr(self, "later", None), None
@@ -81,7 +90,7 @@ def smoke(folder: Path, contender: str, frameworks: Path) -> ContenderResult:
     return result.results[0].contenders[0]
 
 
-def planted(tmp_path: Path, old: str, new: str, more: str = "") -> Path:
+def planted(tmp_path: Path, old: str = LOOP, new: str = LOOP, more: str = "", able: bool = True) -> Path:
     copy = tmp_path / "frameworks" / "fake"
     shutil.copytree(FAKE, copy, ignore=shutil.ignore_patterns("__pycache__"))
     manifest = copy / "framework.toml"  # chunks of more than ten steps
@@ -89,12 +98,12 @@ def planted(tmp_path: Path, old: str, new: str, more: str = "") -> Path:
     trainer = copy / "trainer.py"
     text = trainer.read_text("utf-8")
     assert text.count(old) == 1
-    trainer.write_text(text.replace(old, new) + more, "utf-8")
+    trainer.write_text(text.replace(old, new) + (ABLE if able else "") + more, "utf-8")
     return copy.parent
 
 
 def test_a_correct_contender_shows_it_twice(tmp_path: Path) -> None:
-    found = smoke(tmp_path / "run", "fake", FAKE.parent)
+    found = smoke(tmp_path / "run", "fake", planted(tmp_path))
     assert found.status == "ok" and found.equivalence is not None
     names = [check.name for check in found.equivalence.further]
     for when in ("before the first round", "after the last round"):
@@ -120,10 +129,10 @@ def test_a_cheat_is_found_out(tmp_path: Path, name: str) -> None:
 
 
 def test_who_cannot_show_it_is_marked(tmp_path: Path) -> None:
-    folder = planted(tmp_path, "    def reseed(self, seed):\n", "    def another(self, seed):\n")
+    folder = planted(tmp_path, able=False)
     found = smoke(tmp_path / "run", "fake", folder)
     assert found.status == "ok"
-    assert "couldn't be proven in the timed process: its trainer has no reseed" in found.note
+    assert "couldn't be proven in the timed process: its trainer has no load_optimizer_state and no" in found.note
 
 
 @pytest.mark.parametrize(("lead_in", "steps"), [(0, 2), (3, 20), (20, 125), (40, 3), (0, 200)])
@@ -136,7 +145,7 @@ def test_other_calls_do_the_same_steps(lead_in: int, steps: int) -> None:
 
 
 def test_an_implementation_that_changed_is_not_timed_under_the_old_proof(tmp_path: Path) -> None:
-    folder = planted(tmp_path, LOOP, LOOP)
+    folder = planted(tmp_path)
     plan = Plan("mnist_mlp", ["fake"], preset="smoke", launches=2, rounds=2, frameworks=folder)
     create(plan, tmp_path / "run")
 
@@ -151,4 +160,3 @@ def test_an_implementation_that_changed_is_not_timed_under_the_old_proof(tmp_pat
     trainer.write_text(trainer.read_text("utf-8") + "\n# another\n", "utf-8")
     found = rosetta.run(resume=tmp_path / "run").results[0].contenders[0]
     assert found.status == "failed" and "has changed: implementation" in found.reason
-    assert find_workload("mnist_mlp").trains

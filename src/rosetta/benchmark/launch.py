@@ -76,6 +76,12 @@ class LaunchSession:
         self.client.load_parameters(self.parameters_file)
         self.steps, self.seconds = 0, 0.0
 
+    def begin_anew(self) -> None:
+        """Load the launch's initial parameters, and start dropout's random numbers anew where the trainer can."""
+        self.load()
+        if "reseed" in self.client.abilities():
+            self.client.reseed(self.seed)
+
     def run(self, steps: int, timeout: float, lead_in: int = 0, slowdown: float = 0.0) -> Stepped:
         """Have the worker do steps, ``lead_in`` more before its clock; return its reply."""
         reply = self.client.run(self.next_step, steps, timeout, lead_in, slowdown)

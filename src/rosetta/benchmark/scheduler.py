@@ -14,6 +14,7 @@ from rosetta.environments.client import Client
 from rosetta.environments.worker import WorkerFailure
 from rosetta.machine import gpu
 from rosetta.machine.cpu import Canary, busy_seconds
+from rosetta.proof.timed import NOT_FINITE
 from rosetta.workloads.prepared import PreparedWorkload
 
 _LATENCIES = 5
@@ -144,6 +145,8 @@ class Scheduler:
             self._warm_up(prepared, launch, arm, session)
             stage = "proof of the timed process"
             self._timed_proof.before(prepared, launch, arm, session)
+            if self._context.plan.epochs:
+                session.begin_anew()  # as in a run that is resumed, where nothing is asked before
             self._context.tell(name, arm.label, "waiting")
         except WorkerFailure as failure:
             self._context.fail(prepared, arm, stage, str(failure))
@@ -158,7 +161,7 @@ class Scheduler:
         session.warm_up(arm.contender.chunk_seconds, self._chunk_steps.get(key))
         self._chunk_steps[key] = session.chunk_steps
         if self._context.plan.epochs:
-            session.load()  # the published protocol begins with its first epoch
+            session.load()  # what is recorded from here on begins with the published protocol's first epoch
         self._context.log.append(
             "warm",
             workload=key[0],
@@ -203,9 +206,7 @@ class Scheduler:
             workers += session.client.worker.process_seconds - before[3]
             joules_after = gpu.joules(arm.gpus)
             if None in reply.losses:
-                self._context.fail(
-                    prepared, arm, f"launch {launch + 1}, round {round_ + 1}", "The loss is not finite (NaN)."
-                )
+                self._context.fail(prepared, arm, f"launch {launch + 1}, round {round_ + 1}", NOT_FINITE)
                 continue
             self._context.log.append(
                 "chunk",

@@ -162,7 +162,10 @@ def assert_same(proof: Equivalence) -> None:
     wrong = [
         f"{check.tensor}: {check.error} is more than {check.tolerance}"
         for check in checks
-        if check is not None and (check.error is None or check.error > check.tolerance)
+        if check is not None and not check.holds
+    ]
+    wrong += [
+        f"{check.name}: {check.error} is more than {check.tolerance}" for check in proof.further if not check.holds
     ]
     if proof.dropout and not proof.dropout.passed:
         wrong.append(f"dropout: {proof.dropout}")

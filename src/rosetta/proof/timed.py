@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from rosetta.contenders.manifest import Tolerances
 from rosetta.environments.client import Arrays, Client
+from rosetta.environments.worker import WorkerFailure
 from rosetta.proof.errors import relative, worst
 from rosetta.proof.further.elsewhere import Elsewhere, predictions
 from rosetta.record.result import Check
@@ -28,6 +29,7 @@ REPEATED = 1e-3
 LEFT_OVER = 0.1
 """How much of a call's time its parameters may be late by; at least ``_LEAST_LATE`` seconds."""
 _LEAST_LATE = 0.005
+NOT_FINITE = "The loss is not finite (NaN)."
 _TRIES = 3
 """What is late in each of so many calls is late; a single one may have been disturbed."""
 SINGLE_STEPS = 10
@@ -157,7 +159,10 @@ def _losses_check(losses: list[float | None], by_parts: list[float], call: Timed
 
 
 def _known(losses: list[float | None]) -> NDArray[np.float64]:
-    return np.array([np.nan if loss is None else loss for loss in losses])
+    known = [loss for loss in losses if loss is not None]
+    if len(known) < len(losses):
+        raise WorkerFailure(NOT_FINITE)
+    return np.array(known)
 
 
 def step_from(client: Client, start: Path, first: int, seed: int) -> Arrays:

@@ -63,12 +63,3 @@ class Trainer:
             return {"dense1": np.float32(1), "dense2": np.float32(1)}
         kept = self.random.random((2, count, 512), dtype=np.float32) >= rate
         return dict(zip(("dense1", "dense2"), kept.astype(np.float32) / np.float32(1 - rate), strict=True))
-
-    def reseed(self, seed):
-        self.random = np.random.default_rng(seed)
-
-    def optimizer_state(self):
-        return dict(self.mean_square)
-
-    def load_optimizer_state(self, arrays):
-        self.mean_square = {name: value.copy() for name, value in arrays.items()}
