@@ -199,6 +199,23 @@ class TrainFromFiles(Steps):
 
 
 @dataclass
+class Loaded(Request[Done]):
+    """Write the next batches of the framework's own loader, ``images`` and ``labels``, to an ``.npz`` file."""
+
+    method = "loaded"
+    steps: int
+    file: str
+
+
+@dataclass
+class UseData(Request[Done]):
+    """Take all batches, and what the framework's own loader reads, from other data than ``Open`` named."""
+
+    method = "use_data"
+    data: Dict[str, Any]
+
+
+@dataclass
 class Infer(Steps):
     """Predict, as ``Train`` trains: for networks that are never trained.
 
@@ -339,7 +356,7 @@ _REQUESTS: Dict[str, Type[Request[Any]]] = {
     for request in (
         *(ImportFramework, Open, Leave, LoadParameters, Parameters, Predict, LossAndGradients, Train, TrainFromFiles),
         *(Infer, Settle, Latency, SelectBatches, TakeAccuracy, Outputs, AskAbilities, Reseed, OptimizerState),
-        *(LoadOptimizerState, OwnWeights, LoadOwnWeights, Save, Restore, AskMemory),
+        *(LoadOptimizerState, OwnWeights, LoadOwnWeights, Save, Restore, AskMemory, Loaded, UseData),
     )
 }
 

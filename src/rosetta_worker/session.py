@@ -48,8 +48,7 @@ class Session:
         self._trainer = None
         usage.reset_peak()
         self._workload = workload = request.workload
-        self._data, self._loading = request.data, False
-        self._batches = Batches(request.data, workload) if request.data else None
+        self._take_data(request.data)
         start = time.perf_counter()
         implementation = load_implementation(self._folder, workload["module"])
         self._rank = request.rank
@@ -63,6 +62,15 @@ class Session:
             implementation, workload, self._variants, self._device, request.dropout, request.seed, **more
         )
         return messages.Opened(time.perf_counter() - start)
+
+    def use_data(self, request: messages.UseData) -> Done:
+        """Take all batches from other data; the framework's own loader is started anew when it is next asked."""
+        self._take_data(request.data)
+        return Done()
+
+    def _take_data(self, data: Optional[Dict[str, Any]]) -> None:
+        self._data, self._loading = data, False
+        self._batches = Batches(data, self._workload) if data else None
 
     def leave(self, request: messages.Leave) -> Done:
         """Let go of the open workload, and of its memory: the other workers may need it while this one waits."""
@@ -112,13 +120,23 @@ class Session:
 
     def train_from_files(self, request: messages.TrainFromFiles) -> messages.Stepped:
         """Train, as ``train`` does, on what the framework's own loader reads from the data set's files."""
+        self._start_loader()
+        if request.lead_in:
+            self._trainer.train_from_files(request.lead_in)
+        return _clocked(lambda: self._trainer.train_from_files(request.steps), request)
+
+    def loaded(self, request: messages.Loaded) -> Done:
+        """Write the next batches of the framework's own loader to an ``.npz`` file."""
+        self._start_loader()
+        images, labels = self._trainer.loaded(request.steps)
+        np.savez(request.file, images=images, labels=labels)
+        return Done()
+
+    def _start_loader(self) -> None:
         if not self._loading:
             assert self._data is not None
             self._trainer.open_files(self._data["train_inputs"][0], self._data["train_labels"])
             self._loading = True
-        if request.lead_in:
-            self._trainer.train_from_files(request.lead_in)
-        return _clocked(lambda: self._trainer.train_from_files(request.steps), request)
 
     def infer(self, request: messages.Infer) -> messages.Stepped:
         """Predict, as ``train`` trains: for networks that are never trained."""

@@ -91,6 +91,15 @@ class Trainer:
         """Train on the loader's next batches, otherwise like ``train``; after the last one it begins again."""
         raise NotImplementedError
 
+    def loaded(self, steps: int) -> Tuple[np.ndarray, np.ndarray]:
+        """Return the loader's next batches as ``train_from_files`` would be given them, and train on none of them.
+
+        Images, float32 (steps, batch, channels, height, width), and labels (steps, batch). They come from the very
+        loader that ``train_from_files`` takes its batches from, which gives none of them again in this epoch: what one
+        method has had the other doesn't get. The proof sees by it what the loader delivers.
+        """
+        raise NotImplementedError
+
     def reseed(self, seed: int) -> None:
         """Start all of dropout's random numbers anew, so that an epoch's don't depend on what was drawn before."""
         raise NotImplementedError

@@ -127,6 +127,17 @@ class Client:
         reply = self._ask(messages.Settle(), self.timeouts.building)
         return max(0.0, reply.first_seconds - reply.again_seconds)
 
+    def loaded(self, steps: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the next batches of the framework's own loader: images, (steps, batch, …), labels, (steps, batch)."""
+        with self._file(".npz") as file:
+            self._ask(messages.Loaded(steps, str(file)), self.timeouts.proving)
+            arrays = read_arrays(file)
+            return arrays["images"], arrays["labels"]
+
+    def use_data(self, data: Mapping[str, Any]) -> None:
+        """Have the open workload take all batches from other data than it was opened with."""
+        self._ask(messages.UseData(dict(data)), self.timeouts.building)
+
     def latencies(self, count: int) -> list[float]:
         """Return the seconds of ``count`` predictions of one sample each."""
         return self._ask(messages.Latency(count), self.timeouts.first_step).seconds

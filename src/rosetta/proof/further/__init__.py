@@ -2,6 +2,7 @@
 
 from rosetta.proof.further.check import FurtherCheck
 from rosetta.proof.further.elsewhere import Elsewhere
+from rosetta.proof.further.loader import LoaderCheck
 
-CHECKS: tuple[FurtherCheck, ...] = (Elsewhere(),)
+CHECKS: tuple[FurtherCheck, ...] = (Elsewhere(), LoaderCheck())
 """All there are, in the order in which they are made and shown."""

@@ -69,7 +69,14 @@ class Trainer:
         self.iterator = self.implementation.make_iterator(images, labels, self.batch_size)
 
     def train_from_files(self, steps):
-        return self.train(map(chainer.dataset.concat_examples, itertools.islice(self.iterator, steps)))
+        return self.train(self.next_batches(steps))
+
+    def loaded(self, steps):
+        images, labels = zip(*self.next_batches(steps))
+        return np.stack(images), np.stack(labels)
+
+    def next_batches(self, steps):
+        return map(chainer.dataset.concat_examples, itertools.islice(self.iterator, steps))
 
     def prepare_inputs(self, inputs):
         return list(zip(*inputs))

@@ -76,6 +76,10 @@ class Trainer:
     def train_from_files(self, steps):
         return self.train(itertools.islice(self.batches, steps))
 
+    def loaded(self, steps):
+        images, labels = zip(*itertools.islice(self.batches, steps))
+        return np.stack(images).transpose(0, 1, 4, 2, 3), np.stack(labels)
+
     def reseed(self, seed):
         nnx.reseed(self.network, default=seed)
 

@@ -13,7 +13,6 @@ __all__ = ["make_loader", "make_model", "train", "train_from_loader"]
 def make_loader(images_file, labels_file, batch_size=32):
     """Return the batches: the generator keeps all images in memory, shuffles them, and shifts and mirrors each one."""
     images, labels = np.load(images_file), np.load(labels_file)
-    whole_batches = len(images) // batch_size * batch_size
     generator = ImageDataGenerator(
         rescale=1 / 255,
         width_shift_range=list(range(-3, 4)),  # pixels
@@ -21,11 +20,15 @@ def make_loader(images_file, labels_file, batch_size=32):
         horizontal_flip=True,
         fill_mode="nearest",
     )
-    return generator.flow(images[:whole_batches], to_categorical(labels[:whole_batches], 10), batch_size)
+    return generator.flow(images, to_categorical(labels, 10), batch_size)
 
 
 def train_from_loader(model, batches, steps):
-    """Train on so many batches, which two threads prepare, and return the mean loss."""
-    history = model.fit_generator(batches, steps_per_epoch=steps, epochs=1, workers=2, verbose=0)
+    """Train on so many batches, which two threads prepare, and return the mean loss.
+
+    The last of an epoch is the smaller batch of what is left over; as images are shuffled and not batches, it isn't
+    reached.
+    """
+    history = model.fit_generator(batches, steps_per_epoch=steps, epochs=1, workers=2, shuffle=False, verbose=0)
     batches.on_epoch_end()  # shuffle, or the next call trains on the same batches
     return history.history["loss"]

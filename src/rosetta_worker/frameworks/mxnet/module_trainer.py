@@ -101,6 +101,11 @@ class ModuleTrainer:
     def train_from_files(self, steps):
         return self.train(itertools.islice(self.batches, steps))
 
+    def loaded(self, steps):
+        batches = itertools.islice(self.batches, steps)
+        images, labels = zip(*((b.data[0].asnumpy(), b.label[0].asnumpy()) for b in batches))
+        return np.stack(images), np.stack(labels)
+
     def reseed(self, seed):
         mx.random.seed(seed)
 

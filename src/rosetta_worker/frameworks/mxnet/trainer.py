@@ -79,6 +79,10 @@ class GluonTrainer:
     def train_from_files(self, steps):
         return self.train(itertools.islice(self.batches, steps))
 
+    def loaded(self, steps):
+        images, labels = zip(*((x.asnumpy(), y.asnumpy()) for x, y in itertools.islice(self.batches, steps)))
+        return np.stack(images), np.stack(labels)
+
     def reseed(self, seed):
         mx.random.seed(seed)
 

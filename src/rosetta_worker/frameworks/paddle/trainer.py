@@ -109,6 +109,10 @@ class Trainer:
     def train_from_files(self, steps):
         return self.train(itertools.islice(self.batches, steps))
 
+    def loaded(self, steps):
+        images, labels = zip(*itertools.islice(self.batches, steps))
+        return paddle.stack(images).numpy(), paddle.stack(labels).numpy()
+
     def prepare_inputs(self, inputs):
         return [tuple(map(paddle.to_tensor, batch)) for batch in zip(*inputs)]
 

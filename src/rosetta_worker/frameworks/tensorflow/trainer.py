@@ -89,6 +89,10 @@ class Trainer:
     def train_from_files(self, steps):
         return self.train(itertools.islice(self.batches, steps))
 
+    def loaded(self, steps):
+        images, labels = zip(*itertools.islice(self.batches, steps))
+        return tf.transpose(tf.stack(images), (0, 1, 4, 2, 3)).numpy(), tf.stack(labels).numpy()
+
     def prepare_inputs(self, inputs):
         return [tuple(map(host_tensor, batch)) for batch in zip(*inputs)]
 

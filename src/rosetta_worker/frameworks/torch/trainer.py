@@ -79,6 +79,10 @@ class Trainer:
         batches = itertools.islice(self.batches, steps)
         return self.train((*self.in_memory_format(inputs), y) for *inputs, y in batches)
 
+    def loaded(self, steps):
+        images, labels = zip(*itertools.islice(self.batches, steps))
+        return torch.stack(images).numpy(), torch.stack(labels).numpy()
+
     def prepare_inputs(self, inputs):
         return [tuple(self.host_tensors(batch)) for batch in zip(*inputs)]
 
