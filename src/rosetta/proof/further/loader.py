@@ -61,7 +61,8 @@ class LoaderCheck:
         rng = np.random.default_rng([prepared.seed, len(self.name)])
         with tempfile.TemporaryDirectory(prefix="loader-", dir=prepared.folder) as folder:
             try:
-                return _delivered(observer, Path(folder), rng) | {"training": _trained(observer, Path(folder), rng)}
+                seen = _delivered(observer, Path(folder), rng)
+                return seen if "shape" in seen else seen | {"training": _trained(observer, Path(folder), rng)}
             finally:
                 if client.worker.alive:
                     client.use_data(prepared.data)
