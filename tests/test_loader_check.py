@@ -112,6 +112,36 @@ class BeginsAnew(Simulated):
         super().run(first, steps, timeout)
 
 
+class LeavesNothingOut(Simulated):
+    """As Chainer's iterators do, whose batches go across the end of an epoch: a right loader too."""
+
+    def endless(self) -> Iterator[Arrays]:
+        rest = np.empty(0, np.int64)
+        while True:
+            order = np.concatenate([rest, self.order()])
+            whole, rest = np.split(order, [len(order) // SIZE * SIZE])
+            for chosen in whole.reshape(-1, SIZE):
+                yield self.changed(self.images[chosen], chosen), self.labels[chosen]
+
+
+class LeavesNothingOutAndTrainsOnOthers(LeavesNothingOut):
+    def run(self, first: int, steps: int, timeout: float) -> None:
+        others = self.endless()
+        for _ in range(steps):
+            self.step(*next(others))
+
+
+class BeginsAnewWithWhatWasReadAhead(BeginsAnew):
+    """A shuffled epoch is cut short by ten batches of the one before."""
+
+    def endless(self) -> Iterator[Arrays]:
+        ahead = getattr(self, "ahead", [])
+        batches = super().endless()
+        self.ahead = [next(super(BeginsAnewWithWhatWasReadAhead, self).endless()) for _ in range(10)]
+        yield from ahead
+        yield from batches
+
+
 class Unscaled(Simulated):
     def changed(self, images: np.ndarray, chosen: np.ndarray) -> np.ndarray:
         return 255 * super().changed(images, chosen)
@@ -303,6 +333,8 @@ FAULTS: dict[type[Simulated], str] = {
     DrawnWithReplacement: "epochs",
     TrainsOnOthers: "epochs",
     TakesTwoForOne: "epochs",
+    LeavesNothingOutAndTrainsOnOthers: "epochs",
+    BeginsAnewWithWhatWasReadAhead: "epochs",
     NeverShuffled: "order",
     ShuffledOnce: "order",
     BatchesShuffledNotSamples: "order",
@@ -323,7 +355,7 @@ def failing(checks: list[Check]) -> set[str]:
     return {c.name.removeprefix("loader: ") for c in checks if c.error is None or c.error > c.tolerance}
 
 
-@pytest.mark.parametrize("loader", [Simulated, BeginsAnew])
+@pytest.mark.parametrize("loader", [Simulated, BeginsAnew, LeavesNothingOut])
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_right_loader_passes(loader: type[Simulated], seed: int, tmp_path: Path) -> None:
     checks = check(loader, tmp_path, seed)

@@ -174,27 +174,29 @@ def _labels(found: Arrays, known: NDArray[np.bool_]) -> Check:
 
 
 def _epochs(call: NDArray[np.int64], sample: NDArray[np.int64], size: int) -> Check:
-    """Whether each epoch has every sample once, and training takes its batches from the same loader.
+    """Whether each epoch has every sample once, and a training step takes one batch of the same loader.
 
-    A loader may go on from call to call or begin a new epoch with each, as Keras' ``fit`` does.
+    What is left over for a smaller batch may be left out, or begin the next epoch's first batch, as Chainer has it.
     """
-    first, second, one, rest = (sample[call == number] for number in range(4))
-    whole = EPOCH_STEPS * size
-    repeated = max(whole - len(np.unique(epoch[epoch >= 0])) for epoch in (first, second))
-    if repeated:
-        detail = f"{repeated:,} of {whole:,} samples of an epoch don't come, or come twice"
-        return Check(name="loader: epochs", error=repeated / whole, tolerance=_NONE, detail=detail)
-    begun = rest[:-size]  # all that is left of the epoch after the batch that was seen and the one that was trained on
-    if len(np.intersect1d(one, begun)):
-        repeated = len(rest) - len(np.unique(rest))
-        detail = f"{repeated:,} of {len(rest):,} samples come twice after a training step of one batch"
-    elif len(np.unique(np.concatenate([one, rest]))) == whole:
+    per_epoch = EPOCH_STEPS * size
+    place = np.arange(len(sample)) + size * (call == 3)  # among all the loader's samples; one batch was trained on
+    ways = {period: _repeated(place // period, sample) for period in (per_epoch, per_epoch + LEFT_OVER)}
+    nothing_taken = min(_repeated(np.arange(len(sample)) // period, sample) for period in ways) == 0
+    if len(np.intersect1d(sample[call == 2], sample[call == 3][:-size])):
+        ways[0] = _repeated(call, sample)  # each call begins a new epoch, as Keras' fit does
+    repeated = min(ways.values())
+    detail = f"{repeated:,} of {len(sample):,} samples come a second time in their epoch"
+    if nothing_taken:
         repeated, detail = size, "a training step takes no batch from the loader"
-    else:
-        repeated = size + len(begun) - len(np.unique(np.concatenate([one, begun])))
-        detail = f"{repeated:,} of {whole:,} samples come twice in an epoch in which a training step took a batch"
-    detail = detail if repeated else "every sample of an epoch once"
-    return Check(name="loader: epochs", error=repeated / whole, tolerance=_NONE, detail=detail)
+    elif not repeated:
+        detail = "every sample once"
+    return Check(name="loader: epochs", error=repeated / per_epoch, tolerance=_NONE, detail=detail)
+
+
+def _repeated(epoch: NDArray[np.int64], sample: NDArray[np.int64]) -> int:
+    """Count the recognised samples that come a second time in an epoch."""
+    known = sample >= 0
+    return int(known.sum()) - np.unique(np.stack([epoch[known], sample[known]]), axis=1).shape[1]
 
 
 def _random(found: Arrays, known: NDArray[np.bool_], workload: Workload) -> list[Check]:

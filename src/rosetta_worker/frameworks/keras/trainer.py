@@ -83,7 +83,7 @@ class Trainer:
     def loaded(self, steps):
         """Have ``fit`` feed a model that only keeps its batches."""
         keeper = Keeper()
-        keeper.compile(loss="sparse_categorical_crossentropy", run_eagerly=True)
+        keeper.compile(run_eagerly=True)
         self.implementation.train_from_loader(keeper, self.loader, steps)
         images, labels = zip(*keeper.batches)
         return np.stack(images).transpose(0, 1, 4, 2, 3), np.stack(labels)
@@ -126,6 +126,7 @@ class Keeper(keras.Model):
     def __init__(self):
         super().__init__()
         self.batches = []
+        self.built = True  # or fit takes a batch to build it by, and gives what was read ahead by then a second time
 
     def call(self, inputs):
         return inputs

@@ -15,6 +15,7 @@ def make_loader(images_file, labels_file, batch_size=32):
     images, labels = np.load(images_file), np.load(labels_file)
     generator = ImageDataGenerator(
         rescale=1 / 255,
+        data_format="channels_first",  # here the back end's setting isn't asked
         width_shift_range=list(range(-3, 4)),  # pixels
         height_shift_range=list(range(-3, 4)),
         horizontal_flip=True,
