@@ -196,7 +196,7 @@ def _epochs(call: NDArray[np.int64], sample: NDArray[np.int64], size: int) -> Ch
 def _repeated(epoch: NDArray[np.int64], sample: NDArray[np.int64]) -> int:
     """Count the recognised samples that come a second time in an epoch."""
     known = sample >= 0
-    return int(known.sum()) - np.unique(np.stack([epoch[known], sample[known]]), axis=1).shape[1]
+    return int(known.sum()) - len(np.unique(np.stack([epoch[known], sample[known]], axis=1), axis=0))
 
 
 def _random(found: Arrays, known: NDArray[np.bool_], workload: Workload) -> list[Check]:
