@@ -12,6 +12,8 @@ from . import parameters as layout
 class Trainer:
     """An ``nn.Layer`` and a ``paddle.optimizer`` optimiser in a plain loop."""
 
+    loader = None
+
     def __init__(self, implementation, workload, variants, device, dropout, seed):
         paddle.set_device("gpu" if device == "cuda" else device)
         paddle.seed(seed)
@@ -103,8 +105,17 @@ class Trainer:
         return self.optimizer[0] if isinstance(self.optimizer, tuple) else self.optimizer
 
     def open_files(self, images, labels):
-        loader = self.implementation.make_loader(images, labels, self.batch_size)
-        self.batches = itertools.chain.from_iterable(itertools.repeat(loader))
+        self.end_loader()
+        self.loader = self.implementation.make_loader(images, labels, self.batch_size)
+        self.batches = itertools.chain.from_iterable(itertools.repeat(self.loader))
+
+    def end_loader(self):
+        """End the loader's processes, which a thread of PaddlePaddle's keeps alive; it has no public name for that."""
+        if self.loader is not None and self.loader._iterator is not None:
+            self.loader._iterator._shutdown_on_exit()
+
+    def __del__(self):
+        self.end_loader()
 
     def train_from_files(self, steps):
         return self.train(itertools.islice(self.batches, steps))
