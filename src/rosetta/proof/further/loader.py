@@ -36,7 +36,7 @@ PIXEL_TOLERANCE = 1e-5
 _NONE = 1e-6
 """A share of samples that is none of them."""
 _DARK, _BRIGHT = 40, 255
-_MISSING = "can't be seen: the trainer has no method loaded; docs/framework.md says what it returns"
+_MISSING = "a trainer that has no method loaded to show what it delivers: docs/framework.md"
 
 
 class LoaderCheck:
