@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -98,7 +99,11 @@ def test_an_old_run_has_the_same_figures(name: str, rosetta: Any, tmp_path: Path
     kept = json.loads((folder / "result.json").read_text("utf-8"))
     (folder / "result.json").unlink()
     said = rosetta("report", folder, "--csv", "table.csv", "--markdown", "table.md").stdout
-    assert list(differences(kept, json.loads((folder / "result.json").read_text("utf-8")))) == []
+    found = differences(kept, json.loads((folder / "result.json").read_text("utf-8")))
+    # Ratios are what they were; the intervals of several contenders come from all of them together since then.
+    judged = re.compile(r"\.ratio\.(low|high|tie) was ")
+    several = any(len(workload["contenders"]) > 2 for workload in kept["results"])
+    assert [difference for difference in found if not (several and judged.search(difference))] == []
     contenders = [(w["workload"], c["name"], c) for w in kept["results"] for c in w["contenders"]]
     for text in (said, (folder / "report.html").read_text("utf-8"), (tmp_path / "table.md").read_text("utf-8")):
         assert all(label in text for _, label, _ in contenders) or (name == "calibrated" and text is said)

@@ -46,10 +46,3 @@ def comparisons(plan: Plan, events: Sequence[Event]) -> list[Comparison]:
             estimate = ratio(rates[second_label], rates[first_label], plan.confidence)
             found.append(Comparison(planted, estimate, seconds[first_label] + seconds[second_label]))
     return found
-
-
-def half_width(estimate: Estimate) -> float | None:
-    """Half the interval's width relative to the estimate."""
-    if estimate.low is None or estimate.high is None:
-        return None
-    return (estimate.high - estimate.low) / 2 / estimate.value

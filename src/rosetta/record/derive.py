@@ -9,6 +9,7 @@ import numpy as np
 
 from rosetta.record.events import Event
 from rosetta.record.plan import Plan
+from rosetta.record.precision import EVENT, first_stage
 from rosetta.record.result import (
     Accuracy,
     Check,
@@ -26,7 +27,8 @@ from rosetta.record.result import (
     TensorError,
     WorkloadResult,
 )
-from rosetta.record.statistics import LogRates, rate, ratio, spread
+from rosetta.record.statistics import LogRates, rate, spread
+from rosetta.record.twoway import TwoWay
 from rosetta.workloads import find_workload
 from rosetta.workloads.spec import Workload
 
@@ -74,6 +76,7 @@ def derive(plan: Plan, run: str, events: Sequence[Event]) -> Result:
             affinity=plan.affinity,
             environment=plan.environment,
             confidence=plan.confidence,
+            first_launches=first_stage(index.by_kind.get(EVENT, [])),
             rosetta_version=plan.rosetta_version,
             command=plan.command,
         ),
@@ -146,19 +149,17 @@ def _workload(plan: Plan, workload: Workload, index: _Index) -> WorkloadResult:
         results = [r.model_copy(update={"accuracy_differs": r.name in scatter.outside}) for r in results]
     if rates:
         speeds = {name: rate(r, plan.confidence).value for name, r in rates.items()}
-        fastest = max(speeds, key=lambda name: speeds[name])
+        fit = TwoWay(rates, first_stage(index.by_kind.get(EVENT, [])))
+        fastest = fit.fastest(max(speeds, key=lambda name: speeds[name]))
         results = [
             result.model_copy(
                 update=_speed(
-                    plan,
                     workload,
-                    result.name,
-                    rates,
-                    speeds,
-                    fastest,
+                    speeds[result.name],
+                    ratio_to(fit, result.name, fastest, plan.confidence),
                     _peak_flops(index, index.of("environment", result.name)[-1]),
                 )
-                | {"scaling": _scaling(plan, index.of("environment", result.name)[-1], rates)}
+                | {"scaling": _scaling(plan, index.of("environment", result.name)[-1], fit)}
             )
             if result.name in rates
             else result
@@ -186,27 +187,36 @@ def _workload(plan: Plan, workload: Workload, index: _Index) -> WorkloadResult:
     )
 
 
-def _speed(
-    plan: Plan,
-    workload: Workload,
-    name: str,
-    rates: dict[str, LogRates],
-    speeds: dict[str, float],
-    fastest: str,
-    peak: float | None,
-) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        "samples_per_second": speeds[name],
-        "fraction_of_peak": speeds[name] * workload.flops_per_sample / peak if peak else None,
+def _speed(workload: Workload, speed: float, ratio: Ratio | None, peak: float | None) -> dict[str, Any]:
+    return {
+        "samples_per_second": speed,
+        "fraction_of_peak": speed * workload.flops_per_sample / peak if peak else None,
+        "ratio": ratio,
     }
-    if name == fastest:
-        fields["ratio"] = Ratio(to=name, value=1.0, low=1.0, high=1.0, tie=False)
-    elif rates[name].keys() & rates[fastest].keys():
-        estimate = ratio(rates[name], rates[fastest], plan.confidence)
-        fields["ratio"] = Ratio(
-            to=fastest, value=estimate.value, low=estimate.low, high=estimate.high, tie=estimate.tie
-        )
-    return fields
+
+
+def ratio_to(fit: TwoWay, name: str, reference: str, confidence: float, together: bool = True) -> Ratio | None:
+    """Return a contender's ratio to another of those measured beside it; None where no rounds connect the two.
+
+    A tie is judged for all of them ``together``, or for these two alone.
+    """
+    if name == reference:
+        return Ratio(to=name, value=1.0, low=1.0, high=1.0, tie=False)
+    if not fit.comparable(name, reference):
+        return None
+    difference = fit.difference(name, reference)
+    alone = difference.estimate(confidence)
+    count = len(fit.contenders) if together else 2
+    at_once = difference.estimate(confidence, count)
+    return Ratio(
+        to=reference,
+        value=alone.value,
+        low=alone.low,
+        high=alone.high,
+        tie=at_once.tie,
+        simultaneous_low=at_once.low if count > 2 else None,
+        simultaneous_high=at_once.high if count > 2 else None,
+    )
 
 
 def _peak_flops(index: _Index, environment: Event) -> float | None:
@@ -222,17 +232,19 @@ def _peak_flops(index: _Index, environment: Event) -> float | None:
     return machine["matmul_flops"] if device == "cpu" else None
 
 
-def _scaling(plan: Plan, environment: Event, rates: dict[str, LogRates]) -> Scaling | None:
-    """Compare replicas with one network of the same contender, by paired rounds, where both were measured."""
+def _scaling(plan: Plan, environment: Event, fit: TwoWay) -> Scaling | None:
+    """Compare replicas with one network of the same contender, where both were measured."""
     name, one, replicas = environment["label"], environment.get("one", ""), environment.get("replicas", 1)
-    if replicas == 1 or one not in rates or not rates[name].keys() & rates[one].keys():
+    if replicas == 1 or one not in fit.contenders:
         return None
-    estimate = ratio(rates[name], rates[one], plan.confidence)
+    speedup = ratio_to(fit, name, one, plan.confidence, together=False)
+    if speedup is None:
+        return None
     return Scaling(
         replicas=replicas,
         weak=plan.weak,
-        speedup=Ratio(to=one, value=estimate.value, low=estimate.low, high=estimate.high, tie=estimate.tie),
-        efficiency=estimate.value / replicas,
+        speedup=speedup,
+        efficiency=speedup.value / replicas,
         virtual=environment["device"] == "cpu",
     )
 

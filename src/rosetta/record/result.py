@@ -52,6 +52,9 @@ class Protocol(_Model):
     affinity: list[int]
     environment: dict[str, str] = Field(description="environment variables set for every worker")
     confidence: float
+    first_launches: int | None = Field(
+        default=None, description="launches whose scatter decided how many there are in all; null: fixed beforehand"
+    )
     rosetta_version: str
     command: str = Field(description="the command line that repeats this run")
 
@@ -116,9 +119,18 @@ class Ratio(_Model):
 
     to: str
     value: float
-    low: float | None
+    low: float | None = Field(description="of the interval of this ratio by itself; null: one launch can't tell")
     high: float | None
-    tie: bool = Field(description="the interval contains 1")
+    tie: bool = Field(
+        description="not shown to be slower, all contenders judged at once: the simultaneous interval, or where there "
+        "is none the one by itself, contains 1"
+    )
+    simultaneous_low: float | None = Field(
+        default=None,
+        description="of the interval that holds at the run's confidence for the ratios of all contenders at once, "
+        "also to the one that was picked for being the fastest; null where two alone were compared",
+    )
+    simultaneous_high: float | None = None
 
 
 class Scaling(_Model):

@@ -1,8 +1,11 @@
-"""Pure functions on chunk times: paired log ratios, intervals over launches, ties.
+"""Pure functions on chunk times: rates, the ratio of two arms, intervals over launches, ties.
 
 Part of the difference between two processes belongs to the process (memory layout), so chunks of one launch are not
-independent tries. The unit is therefore the launch: paired log ratios are averaged within each, and Student's t over
-the launch means gives the interval. With few launches the t quantile is wide, as it should be.
+independent tries. The unit is therefore the launch: log ratios are averaged within each, and Student's t over the
+launch means gives the interval. With few launches the t quantile is wide, as it should be.
+
+Where exactly two arms are compared, pairing their rounds uses all that is known, as here. Several contenders tell more
+together: ``record.twoway``.
 """
 
 import math
@@ -29,6 +32,11 @@ class Estimate:
         """Whether 1 can't be excluded; without an interval it can't."""
         return self.low is None or self.high is None or self.low <= 1.0 <= self.high
 
+    @property
+    def half_width(self) -> float | None:
+        """Half the interval's width relative to the value."""
+        return None if self.low is None or self.high is None else (self.high - self.low) / 2 / self.value
+
 
 def mean_of_logs(by_launch: Mapping[int, list[float]], confidence: float) -> Estimate:
     """Estimate exp(μ) from logs grouped by launch: launch means first, Student's t over them.
@@ -47,7 +55,7 @@ def mean_of_logs(by_launch: Mapping[int, list[float]], confidence: float) -> Est
 
 
 def ratio(a: LogRates, b: LogRates, confidence: float) -> Estimate:
-    """Estimate how many times as fast a is as b, from the rounds that both finished.
+    """Estimate how many times as fast a is as b, two arms alone, from the rounds that both finished.
 
     Pairing by round cancels the machine's drift, which hits both chunks of a round alike.
     """

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rich.markup import escape
 from rich.table import Table
 
-from rosetta.record.calibration import Comparison, half_width
+from rosetta.record.calibration import Comparison
 from rosetta.record.plan import Plan
 
 
@@ -18,8 +18,7 @@ def calibration_table(plan: Plan, found: Sequence[Comparison]) -> Table:
     for planted in sorted({comparison.planted for comparison in found}):
         group = [comparison for comparison in found if comparison.planted == planted]
         seen = sum(not comparison.estimate.tie for comparison in group)
-        widths = [half_width(c.estimate) for c in group]
-        known = [width for width in widths if width is not None]
+        known = [width for c in group if (width := c.estimate.half_width) is not None]
         table.add_row(
             "none (A/A)" if planted == 0 else f"{planted:.0%} slower",
             str(len(group)),

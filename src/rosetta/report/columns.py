@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from rosetta.record.result import ContenderResult, WorkloadResult
+from rosetta.record.result import ContenderResult, Ratio, WorkloadResult
 from rosetta.report.accuracy import accuracy_in_full, accuracy_words
 from rosetta.report.checks import check_words, worst_check
 from rosetta.report.numbers import NOTHING, error, gibibytes, milliseconds, number, percent
 from rosetta.report.ranking import is_reference, is_tie, marked_name, ranked
-from rosetta.report.ratios import ratio_words
+from rosetta.report.ratios import ratio_words, simultaneous_words
 from rosetta.report.status import proof_words
 from rosetta.report.text import listed, printable
 
@@ -133,10 +133,17 @@ def first_step_words(contender: ContenderResult) -> str:
     return f"{words}, {f'compiled anew in {cold} of the launches' if cold else 'all compiled code from the disk'}"
 
 
+def _at_once(ratio: Ratio | None) -> str:
+    """Give the interval by which a tie is judged, where that isn't the ratio's own."""
+    words = simultaneous_words(ratio) if ratio else ""
+    return f"all judged at once: {words}" if words else ""
+
+
 def _ratio_in_full(contender: ContenderResult, workload: WorkloadResult) -> str:
     ratio = contender.ratio
     if ratio is None or not is_reference(contender):
-        return f"{ratio_words(ratio)}{f', relative to {ratio.to}' if ratio else ''}"
+        words = [f"{ratio_words(ratio)}{f', relative to {ratio.to}' if ratio else ''}", _at_once(ratio)]
+        return "; ".join(word for word in words if word)
     ties = [other.name for other in ranked(workload) if is_tie(other)]
     return f"1.00×, tied with {listed(ties)}" if ties else "1.00×, the fastest"
 
@@ -224,7 +231,12 @@ COLUMNS = (
         record=_ratio_record,
         left=True,
         terminal=Terminal(header="ratio to the fastest\n(interval)", dropped=0),
-        page=Page(header="ratio", note="to the fastest", sort=lambda c: -c.ratio.value if c.ratio else None),
+        page=Page(
+            header="ratio",
+            note="to the fastest",
+            sort=lambda c: -c.ratio.value if c.ratio else None,
+            hint=lambda c: _at_once(c.ratio),
+        ),
         details=Details(label="ratio", words=_ratio_in_full),
     ),
     Column(

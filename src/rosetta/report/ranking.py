@@ -6,7 +6,7 @@ from rosetta.record.result import ContenderResult, WorkloadResult
 
 
 def ranked(workload: WorkloadResult) -> list[ContenderResult]:
-    """Return the contenders with a valid speed, fastest first: by paired ratio where there is one."""
+    """Return the contenders with a valid speed, fastest first: by ratio where there is one."""
 
     def speed(contender: ContenderResult) -> tuple[float, float]:
         return (contender.ratio.value if contender.ratio else 0.0, contender.samples_per_second or 0.0)
@@ -27,7 +27,7 @@ def is_reference(contender: ContenderResult) -> bool:
 
 
 def is_tie(contender: ContenderResult) -> bool:
-    """Whether another contender's speed can't be told from the fastest one's."""
+    """Whether, all contenders judged at once, this one isn't shown to be slower than the fastest."""
     ratio = contender.ratio
     return ratio is not None and ratio.tie and ratio.low is not None and not is_reference(contender)
 

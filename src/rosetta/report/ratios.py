@@ -16,6 +16,13 @@ def interval_words(ratio: Ratio) -> str:
     return f"{bare_ratio(ratio.low)}–{bare_ratio(ratio.high)}"
 
 
+def simultaneous_words(ratio: Ratio) -> str:
+    """Write 0.68–0.76, the interval by which a tie is judged where several are compared at once; empty elsewhere."""
+    if ratio.simultaneous_low is None or ratio.simultaneous_high is None:
+        return ""
+    return f"{bare_ratio(ratio.simultaneous_low)}–{bare_ratio(ratio.simultaneous_high)}"
+
+
 def ratio_words(ratio: Ratio | None, reference: bool = False) -> str:
     """Write "0.72× (0.70–0.74)", "0.98× (0.95–1.01) tie", or "1.00× fastest" for the reference itself."""
     if ratio is None:

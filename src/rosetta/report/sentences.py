@@ -52,10 +52,18 @@ def ratio_meaning(workload: WorkloadResult, protocol: Protocol | None = None) ->
         return "No ratios."
     launches = len({chunk.launch for contender in order for chunk in contender.chunks})
     level = f"{100 * protocol.confidence:g} % interval" if protocol else "interval"
-    words = f"Ratio: samples/s relative to {reference}, from paired {round_word(protocol)}s."
+    several = any(c.ratio and c.ratio.simultaneous_low is not None for c in order)
+    how = "what a {0} does to all taken out" if several else "from paired {0}s"
+    words = f"Ratio: samples/s relative to {reference}, {how.format(round_word(protocol))}."
     if launches < 2:
         return f"{words} No interval: that takes at least two launches."
-    return f"{words} In brackets: its {level} over {launches} launches; a tie where that contains 1."
+    words = f"{words} In brackets: its {level} over {launches} launches"
+    if not several:
+        return f"{words}; a tie where that contains 1."
+    return (
+        f"{words}, of this ratio by itself. A tie: with all {len(order)} judged at once, which takes a wider margin, "
+        f"it may be as fast as {reference}. Without the word it is slower."
+    )
 
 
 def round_word(protocol: Protocol | None) -> str:
@@ -64,14 +72,25 @@ def round_word(protocol: Protocol | None) -> str:
 
 
 def interval_method(protocol: Protocol) -> str:
-    """Say how the intervals come about."""
+    """Say how the intervals and the ties come about."""
     stretch = "trains for one epoch" if protocol.epochs else "runs one chunk"
-    return (
-        f"In each round every contender {stretch}; the logarithm of the ratio of two contenders' speeds is taken "
-        "round by round, so what the machine does to both cancels. These are averaged inside each launch first, "
-        "because the rounds of one set of processes share its luck; the interval is Student's t over the launches' "
-        "means. It covers the luck of a launch on this machine and says nothing about other machines."
+    one, level = round_word(protocol), f"{100 * protocol.confidence:g} %"
+    words = (
+        f"In each {one} every contender {stretch}. What a {one} did to all of them is estimated from all of them and "
+        f"taken out of the logarithms of their speeds; with two contenders that is pairing them {one} by {one}. The "
+        "rest is averaged inside each launch first, because the rounds of one set of processes share its luck. Each "
+        "contender has a variance of its own over the launches, and the interval of a ratio is Student's t with "
+        "Satterthwaite's degrees of freedom. It holds for that ratio by itself. The fastest is picked from the figures "
+        "that it is then compared with, and among several one seems slow by luck more often than among two; so who is "
+        f"slower than the fastest is judged by wider intervals, which hold for all pairs at once at {level} confidence "
+        "(Games and Howell): if one contains 1, it is a tie. "
     )
+    if protocol.first_launches is not None:
+        words += (
+            f"How many launches there are was decided by how much the first {protocol.first_launches} scattered, so no "
+            "interval is narrower than that scatter makes it (Stein). "
+        )
+    return f"{words}All this covers the luck of a launch on this machine and says nothing about other machines."
 
 
 def machine_words(machine: Machine) -> str:

@@ -9,8 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from rosetta.errors import RosettaError
-from rosetta.record import statistics
+from rosetta.record.derive import ratio_to
 from rosetta.record.result import ContenderResult, Protocol, Ratio, Result, WorkloadResult
+from rosetta.record.twoway import TwoWay
 from rosetta.report.accuracy import learning_words
 from rosetta.report.columns import Column, shown
 from rosetta.report.numbers import NOTHING
@@ -195,20 +196,18 @@ def _change(before: Ratio, after: Ratio) -> Ratio:
     return Ratio(to=before.to, value=value, low=low, high=high, tie=low <= 1 <= high)
 
 
-def _log_rates(contender: ContenderResult) -> dict[tuple[int, int], float]:
-    """Return log steps/s: the batch size cancels in a ratio."""
-    return {(chunk.launch, chunk.round): math.log(chunk.steps / chunk.seconds) for chunk in contender.chunks}
-
-
-def _relative(contender: ContenderResult, reference: ContenderResult, confidence: float) -> Ratio | None:
-    """Return the ratio to another reference of the same run; None where the two have no round in common."""
+def _relative(
+    workload: WorkloadResult, contender: ContenderResult, reference: ContenderResult, protocol: Protocol
+) -> Ratio | None:
+    """Return the ratio to another reference of the same run; None where no rounds connect the two."""
     if contender.ratio and contender.ratio.to == reference.name:
         return contender.ratio
-    rates, reference_rates = _log_rates(contender), _log_rates(reference)
-    if not rates.keys() & reference_rates.keys():
-        return None
-    found = statistics.ratio(rates, reference_rates, confidence)
-    return Ratio(to=reference.name, value=found.value, low=found.low, high=found.high, tie=found.tie)
+    rates = {
+        c.name: {(chunk.launch, chunk.round): math.log(chunk.samples / chunk.seconds) for chunk in c.chunks}
+        for c in ranked(workload)
+    }
+    fit = TwoWay(rates, protocol.first_launches)
+    return ratio_to(fit, contender.name, reference.name, protocol.confidence)
 
 
 def _state(workload: WorkloadResult, name: str) -> str:
@@ -217,7 +216,7 @@ def _state(workload: WorkloadResult, name: str) -> str:
     return next((status_words(c) for c in workload.contenders if c.name == name), "absent")
 
 
-def _compared(a: WorkloadResult, b: WorkloadResult, confidence: tuple[float, float]) -> RenderableType:
+def _compared(a: WorkloadResult, b: WorkloadResult, protocols: tuple[Protocol, Protocol]) -> RenderableType:
     title = _title(a.title, a)
     before, after = ({c.name: c for c in ranked(workload) if c.ratio} for workload in (a, b))
     common = [name for name in before if name in after]
@@ -231,8 +230,8 @@ def _compared(a: WorkloadResult, b: WorkloadResult, confidence: tuple[float, flo
     for name in common:
         one, other = before[name], after[name]
         old, new = (
-            _relative(one, before[reference], confidence[0]),
-            _relative(other, after[reference], confidence[1]),
+            _relative(a, one, before[reference], protocols[0]),
+            _relative(b, other, after[reference], protocols[1]),
         )
         change = _change(old, new) if old and new and name != reference else None
         versions = [
@@ -274,9 +273,9 @@ def compare_table(a: Result, b: Result) -> RenderableType:
             if workload.workload not in shared:
                 parts.append(Text(printable(f"Only in {letter}: {workload.workload}."), style="dim"))
     for one, other in pairs:
-        parts += [Text(), _compared(one, other, (a.protocol.confidence, b.protocol.confidence))]
+        parts += [Text(), _compared(one, other, (a.protocol, b.protocol))]
     note = (
         "Only ratios from one run mean anything, so samples/s of the two runs are not set against each other. "
-        "The last column's interval combines those of the two ratios as independent."
+        "The last column's interval combines those of the two ratios, each by itself, as independent."
     )
     return Group(*parts, Text(), Text(note, style="dim"))
