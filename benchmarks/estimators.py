@@ -95,6 +95,12 @@ def paired(a: LogRates, b: LogRates, confidence: float = CONFIDENCE) -> tuple[fl
     return math.log(found.value), math.log(found.high / found.low) / 2
 
 
+def rounds_as_units(a: LogRates, b: LogRates) -> tuple[float, float]:
+    """Return the same as if every round had processes of its own: how not to do it."""
+    by_round = [{(place, 0): value for place, value in enumerate(rates.values())} for rates in (a, b)]
+    return paired(*by_round)
+
+
 def pooled(logs: Array) -> tuple[Array, float]:
     """Return the contenders' means and the half-width of a difference with one variance for all: how not to do it."""
     effects = logs.mean(axis=2)
@@ -121,7 +127,7 @@ def coverage(runs: int, designs: Sequence[tuple[int, int]] = DESIGNS, seed: int 
 def intervals(runs: int, launches: int, rounds: int, seed: int = 1) -> dict[str, tuple[Tally, Tally]]:
     """Return what each estimator's intervals did: of contenders with one speed, and of the one with two."""
     rng = np.random.default_rng((seed, launches, rounds))
-    found = {name: (Tally(), Tally()) for name in ("paired", "two-way", "pooled")}
+    found = {name: (Tally(), Tally()) for name in ("paired", "two-way", "pooled", "rounds as units")}
     for run in range(runs):
         logs = simulate(rng, EQUAL, launches, rounds)
         rates = as_rates(logs)
@@ -135,6 +141,7 @@ def intervals(runs: int, launches: int, rounds: int, seed: int = 1) -> dict[str,
             difference = fit.difference(name, NAMES[fastest])
             found["paired"][kind].add(*paired(rates[name], rates[NAMES[fastest]]))
             found["two-way"][kind].add(difference.log_ratio, difference.half_width(CONFIDENCE))
+            found["rounds as units"][kind].add(*rounds_as_units(rates[name], rates[NAMES[fastest]]))
             found["pooled"][kind].add(float(means[place] - means[fastest]), half)
     return found
 

@@ -1,7 +1,10 @@
 """Ratios and intervals: exact values, symmetries, and coverage on the variances measured on shared machines."""
 
+import importlib
 import math
 import statistics
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rosetta.record.statistics import Estimate, LogRates, mean_of_logs, rate, ratio, spread
+
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+estimators = importlib.import_module("estimators")
 
 # measured in A/A comparisons (sd of logs): between launches, between rounds, and a drift that both of a pair share.
 BETWEEN_LAUNCHES = 0.028
@@ -196,6 +202,40 @@ def test_rounds_taken_for_launches_would_lie() -> None:
         assert flat.high is not None
         covered += flat.low <= 1.0 <= flat.high
     assert covered < 500
+
+
+# Six contenders at once, by the simulation of benchmarks/estimators.py with fewer runs
+
+
+def test_intervals_of_several_contenders_cover_and_rounds_as_units_would_not() -> None:
+    # 1,000 intervals of contenders with one speed, 250 of the one with two: standard errors below 1 and 2 %.
+    found = estimators.intervals(250, launches=4, rounds=20)
+    covered = {name: (others.coverage, two.coverage) for name, (others, two) in found.items()}
+    assert 0.93 <= covered["two-way"][0] <= 0.975
+    assert covered["two-way"][1] >= 0.9
+    assert covered["rounds as units"][0] < 0.9, "what is wrong fails that bound"
+    widths = {name: float(np.mean(others.half_widths)) for name, (others, _) in found.items()}
+    assert widths["two-way"] < 0.96 * widths["paired"]
+
+
+def test_of_six_equal_contenders_few_runs_call_one_slower() -> None:
+    found = estimators.claims(300, estimators.EQUAL, launches=6, rounds=2)
+    # 5 % are promised; the standard error is 1.3 %.
+    assert found["all at once"].any_wrong <= 0.085
+    assert found["two-way, alone"].any_wrong > 0.15, "intervals by themselves fail that bound"
+    assert found["paired, alone"].any_wrong > 0.15
+
+
+def test_contenders_that_are_slower_are_found() -> None:
+    assert estimators.claims(80, estimators.THREE_EQUAL, launches=4, rounds=8)["all at once"].found > 0.9
+
+
+def test_intervals_cover_after_the_number_of_launches_was_decided() -> None:
+    # Asked for ± 8 % with a first stage of four: 9 launches on average. The noisiest one's interval decides most often.
+    kept, forgotten = (estimators.stopped(250, rule, 0.08, first=4) for rule in ("two stages", "two stages, forgotten"))
+    assert kept.coverage >= 0.94 and kept.all_coverage >= 0.94
+    assert forgotten.coverage < 0.94, "intervals that forget why the run stopped fail that bound"
+    assert kept.narrow > 0.9
 
 
 # The spread of accuracies

@@ -135,18 +135,30 @@ def test_a_launch_that_one_lacks_counts_for_the_others() -> None:
     assert TwoWay(once).difference("b", "c").errors
 
 
-@settings(deadline=None, max_examples=40)
-@given(st.lists(st.dictionaries(keys, logs, max_size=8), min_size=1, max_size=5))
-def test_whatever_is_missing_intervals_are_finite_or_absent(chunks: list[LogRates]) -> None:
-    rates = {"abcde"[place]: of_contender for place, of_contender in enumerate(chunks)}
-    fit = TwoWay(rates)
-    for a in rates:
-        for b in rates:
-            if fit.comparable(a, b):
-                forth, back = fit.difference(a, b), fit.difference(b, a)
-                assert forth.log_ratio == pytest.approx(-back.log_ratio, abs=1e-9)
-                for error, degrees in forth.errors:
-                    assert math.isfinite(error) and error >= 0 and degrees > 0.5
+def sparse(seed: int) -> dict[str, LogRates]:
+    """Draw up to eight chunks for each of up to five contenders, many of them alike."""
+    rng = np.random.default_rng(seed)
+    places = [[(int(rng.integers(5)), int(rng.integers(4))) for _ in range(rng.integers(9))] for _ in range(5)]
+    return {
+        name: {place: float(rng.choice([0.0, 0.5, 1.0, rng.normal()])) for place in of_contender}
+        for name, of_contender in zip("abcde", places, strict=True)
+    }
+
+
+@pytest.mark.filterwarnings("error")
+def test_whatever_is_missing_intervals_are_finite_or_absent() -> None:
+    told = 0
+    for seed in range(150):
+        rates = sparse(seed)
+        fit = TwoWay(rates)
+        for a in rates:
+            for b in rates:
+                if fit.comparable(a, b):
+                    forth, back = fit.difference(a, b), fit.difference(b, a)
+                    assert forth.log_ratio == pytest.approx(-back.log_ratio, abs=1e-9)
+                    told += bool(forth.errors)
+                    assert all(math.isfinite(error) and error >= 0 and degrees > 0.5 for error, degrees in forth.errors)
+    assert told > 250
 
 
 @settings(deadline=None, max_examples=40)

@@ -1,6 +1,6 @@
 """The studentized range: how far the largest of several estimates lies above the smallest by luck alone."""
 
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from scipy.special import chdtri, ndtr, stdtr, stdtrit
@@ -34,7 +34,7 @@ def pair_p_value(t: float, count: int, degrees: float) -> float:
     return float(np.clip(1 - weights @ within, 0.0, 1.0))
 
 
-@cache
+@lru_cache(maxsize=1024)
 def pair_quantile(confidence: float, count: int, degrees: float) -> float:
     """Return the t that no pair of ``count`` equal quantities exceeds with this ``confidence``; see pair_p_value."""
     if count == 2:

@@ -37,6 +37,7 @@ _SETTLED = 1e-4
 _LEAST_VARIANCE = 1e-6
 """Of the mean variance: the estimate of a very steady contender's may be zero, and weights are its inverse."""
 _RANK = 1e-11
+_ROUNDING = 1e-14
 _IDLE = 1e-9
 """Degrees of freedom: with fewer, a contender only ties others' launches together."""
 
@@ -199,22 +200,24 @@ class _Variances:
             known = np.flatnonzero(present.any(axis=0))
             if not known.size:
                 return
-            y, there = np.where(present, effects, 0.0)[:, known], present[:, known].astype(float)
-            residuals, leverage = self._project(y, _within(there))
+            cells = np.ix_(present.any(axis=1), known)
+            y, there = np.where(present, effects, 0.0)[cells], present[cells].astype(float)
+            constant = _constants(there)
+            residuals, leverage = _project(y, _within(there), constant)
             idle = leverage < _IDLE
             if not idle.any():
                 break
             present[:, known[idle]] = False
         self._degrees = float(leverage.sum())
         scale = float((residuals**2).sum()) / self._degrees
-        if scale == 0.0:
+        if math.sqrt(scale) <= _ROUNDING * float(np.abs(y).max()):
             self.of[known] = 0.0
             return
         theta = np.ones(known.size)
         y = residuals / math.sqrt(scale)  # all that the other weights' residuals depend on
         for _ in range(_ITERATIONS):
             # Where the likelihood is highest, residuals' weighted squares equal what is expected of them.
-            residuals, leverage = self._project(y, _within(there / theta))
+            residuals, leverage = _project(y, _within(there / theta), constant)
             updated = theta * (residuals**2).sum(axis=0) / leverage
             updated = np.maximum(updated, _LEAST_VARIANCE * updated.mean())
             settled = np.abs(updated - theta).max() <= _SETTLED * updated.mean()
@@ -222,15 +225,7 @@ class _Variances:
             if settled:
                 break
         self.of[known] = theta * scale
-        self._information[np.ix_(known, known)] = _information(_within(there / theta), theta)
-
-    @staticmethod
-    def _project(y: Array, within: Array) -> tuple[Array, Array]:
-        """Return Py and the diagonal of P summed over launches; P takes launches' and contenders' effects out."""
-        inverse = _inverse(within.sum(axis=0))
-        means = inverse @ np.einsum("bij,bj->i", within, y)
-        leverage = np.einsum("bii->i", within) - np.einsum("bij,jk,bki->i", within, inverse, within, optimize=True)
-        return np.einsum("bij,bj->bi", within, y - means), leverage
+        self._information[np.ix_(known, known)] = _information(_within(there / theta), constant, theta)
 
     def error(self, shares: Array) -> tuple[float, float] | None:
         """Return the standard error of what has the variance Σ shares · variances, and its degrees; None if unknown."""
@@ -256,10 +251,31 @@ def _replicated(present: NDArray[np.bool_]) -> NDArray[np.bool_]:
         present = kept
 
 
-def _information(within: Array, theta: Array) -> Array:
+def _constants(there: Array) -> Array:
+    """Return the projection on what within-launch weights leave open: a constant for contenders that hang together."""
+    labels = _components([np.flatnonzero(row).tolist() for row in there], there.shape[1])
+    same = (labels[:, None] == labels[None, :]).astype(float)
+    return np.asarray(same / same.sum(axis=1))
+
+
+def _normal_inverse(within: Array, constant: Array) -> Array:
+    """Invert the weights summed over launches, with the constants filled up: those are taken out again in each use."""
+    normal = within.sum(axis=0)
+    return np.asarray(np.linalg.inv(normal + constant * np.trace(normal) / len(normal)))
+
+
+def _project(y: Array, within: Array, constant: Array) -> tuple[Array, Array]:
+    """Return Py and the diagonal of P summed over launches; P takes launches' and contenders' effects out."""
+    inverse = _normal_inverse(within, constant)
+    means = inverse @ (within @ y[:, :, None]).sum(axis=0)[:, 0]
+    taken = ((within @ inverse) * within).sum(axis=(0, 2))
+    return (within @ (y - means)[:, :, None])[:, :, 0], np.einsum("bii->i", within) - taken
+
+
+def _information(within: Array, constant: Array, theta: Array) -> Array:
     """Return Fisher's information on the variances' logarithms: half the squares of P, scaled, summed over launches."""
-    inverse = _inverse(within.sum(axis=0))
-    p = -np.einsum("aij,jk,bkl->abil", within, inverse, within)
+    half = within @ _normal_inverse(within, constant)
+    p = -half[:, None] @ within[None]
     launches = np.arange(len(within))
     p[launches, launches] += within
     return np.asarray((p**2).sum(axis=(0, 1)) * np.outer(theta, theta) / 2)
