@@ -158,11 +158,17 @@ class Claims:
     """Share of truly slower contenders that were called slower."""
 
 
+JUDGED = ("paired, alone", "two-way, alone", "Hsu", "all at once")
+
+
 def claims(runs: int, speeds: Sequence[float], launches: int, rounds: int, seed: int = 1) -> Mapping[str, Claims]:
-    """Say who is slower than the fastest: by each interval alone, paired or two-way, and by all at once."""
+    """Say who is slower than the fastest: by each interval alone, paired or two-way, and by all at once.
+
+    "Hsu" is comparing with the best: one-sided, the error divided among the others (Bonferroni).
+    """
     rng = np.random.default_rng((seed, launches, rounds))
     best = np.array(speeds) == max(speeds)
-    called = {how: np.zeros((runs, len(speeds)), bool) for how in ("paired, alone", "two-way, alone", "all at once")}
+    called = {how: np.zeros((runs, len(speeds)), bool) for how in JUDGED}
     for run in range(runs):
         rates = as_rates(simulate(rng, speeds, launches, rounds))
         fit = TwoWay(rates)
@@ -173,8 +179,11 @@ def claims(runs: int, speeds: Sequence[float], launches: int, rounds: int, seed:
             difference = fit.difference(name, fastest)
             log_ratio, half = paired(rates[name], rates[fastest])
             called["paired, alone"][run, place] = log_ratio + half < 0
-            for how, count in (("two-way, alone", 2), ("all at once", len(speeds))):
-                called[how][run, place] = log_ratio + difference.half_width(CONFIDENCE, count) < 0
+            hsu = 1 - 2 * (1 - CONFIDENCE) / (len(speeds) - 1)
+            for how, confidence, count in zip(
+                JUDGED[1:], (CONFIDENCE, hsu, CONFIDENCE), (2, 2, len(speeds)), strict=True
+            ):
+                called[how][run, place] = log_ratio + difference.half_width(confidence, count) < 0
     return {
         how: Claims(
             float(slower[:, best].any(axis=1).mean()),
