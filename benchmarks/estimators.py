@@ -97,8 +97,8 @@ def paired(a: LogRates, b: LogRates, confidence: float = CONFIDENCE) -> tuple[fl
 
 def rounds_as_units(a: LogRates, b: LogRates) -> tuple[float, float]:
     """Return the same as if every round had processes of its own: how not to do it."""
-    by_round = [{(place, 0): value for place, value in enumerate(rates.values())} for rates in (a, b)]
-    return paired(*by_round)
+    first, second = ({(place, 0): log for place, log in enumerate(rates.values())} for rates in (a, b))
+    return paired(first, second)
 
 
 def pooled(logs: Array) -> tuple[Array, float]:

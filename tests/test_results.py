@@ -1,5 +1,6 @@
 """A run's result from hand-made events: statuses and reasons, medians, ratios and ties, what is still pending."""
 
+import csv
 import math
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from rosetta.record.result import ContenderResult, Result
 from rosetta.report.columns import first_step_words, shown
 from rosetta.report.exports import to_csv, to_markdown
 from rosetta.report.ratios import scaling_words
-from rosetta.report.sentences import machine_words
+from rosetta.report.sentences import machine_words, ratio_meaning, verdict
 
 BATCH = 128
 
@@ -255,6 +256,49 @@ def test_without_a_round_in_common_there_is_no_ratio() -> None:
     assert torch.ratio is None
     assert jax.ratio is not None
     assert torch.samples_per_second == pytest.approx(10 * BATCH / 0.2)
+
+
+def four_contenders(luck: float) -> Result:
+    """Derive a run of three launches: "b" is 4 % slower than "a", its launches differ by ``luck``, the others are slow."""
+    names = {"a": 0.1, "b": 0.104, "c": 0.2, "d": 0.2}
+    signs = {"a": (0, 0, 0), "b": (1, -1, 0), "c": (0, 1, -1), "d": (-1, 0, 1)}
+    events = [*(environment(name) for name in names), data_event(), *(proof(name) for name in names)]
+    for name, seconds in names.items():
+        events += [chunk(name, launch, 0, seconds * math.exp(luck * sign)) for launch, sign in enumerate(signs[name])]
+    return result_of(make_plan(list(names), launches=3, rounds=1), *events)
+
+
+def test_of_several_contenders_a_tie_is_judged_for_all_at_once() -> None:
+    result = four_contenders(0.012)
+    (workload,) = result.results
+    _, near, far, _ = (contender.ratio for contender in workload.contenders)
+    assert near.low < near.high < 1 < near.simultaneous_high, "by itself it would be slower"
+    assert near.simultaneous_low < near.low and near.tie
+    assert far.simultaneous_high < 1 and not far.tie
+    assert verdict(workload).startswith("a and b tie: the run can't tell which is fastest.")
+    words = ratio_meaning(workload, result.protocol)
+    assert "with all 4 judged at once" in words and "of this ratio by itself" in words
+    assert "what a round does to all taken out" in words
+    ties = {row["contender"]: row["tie"] for row in csv.DictReader(to_csv(result).splitlines())}
+    assert ties == {"a": "False", "b": "True", "c": "False", "d": "False"}
+    assert "judged by wider intervals, which hold for all pairs at once at 95 % confidence" in to_markdown(result)
+
+
+def test_with_less_luck_the_same_difference_is_none() -> None:
+    near = four_contenders(0.001).results[0].contenders[1].ratio
+    assert near.simultaneous_high < 1 and not near.tie
+
+
+def test_of_two_contenders_there_is_no_other_interval() -> None:
+    slow, _ = two_contenders({(0, 0): 0.100, (1, 0): 0.125, (2, 0): 0.1}, {(0, 0): 0.1, (1, 0): 0.1, (2, 0): 0.105})
+    assert (slow.ratio.simultaneous_low, slow.ratio.simultaneous_high) == (None, None)
+
+
+def test_a_result_from_before_has_ties_by_its_intervals() -> None:
+    kept = Path(__file__).parent / "samples" / "records" / "finished" / "result.json"
+    result = Result.model_validate_json(kept.read_text("utf-8"))
+    assert result.protocol.first_launches is None
+    assert "a tie where that contains 1" in ratio_meaning(result.results[0], result.protocol)
 
 
 def test_what_is_not_ok_is_not_what_others_are_compared_with() -> None:
