@@ -259,7 +259,7 @@ def test_without_a_round_in_common_there_is_no_ratio() -> None:
 
 
 def four_contenders(luck: float) -> Result:
-    """Derive a run of three launches: "b" is 4 % slower than "a", its launches differ by ``luck``, the others are slow."""
+    """Derive three launches: "b" is 4 % slower than "a", its launches differ by ``luck``; the others are slow."""
     names = {"a": 0.1, "b": 0.104, "c": 0.2, "d": 0.2}
     signs = {"a": (0, 0, 0), "b": (1, -1, 0), "c": (0, 1, -1), "d": (-1, 0, 1)}
     events = [*(environment(name) for name in names), data_event(), *(proof(name) for name in names)]

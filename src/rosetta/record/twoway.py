@@ -37,7 +37,9 @@ _SETTLED = 1e-4
 _LEAST_VARIANCE = 1e-6
 """Of the mean variance: the estimate of a very steady contender's may be zero, and weights are its inverse."""
 _RANK = 1e-11
+"""Of the largest eigenvalue: below, it is zero."""
 _ROUNDING = 1e-14
+"""Of the logs: a scatter below it is the arithmetic's."""
 _IDLE = 1e-9
 """Degrees of freedom: with fewer, a contender only ties others' launches together."""
 
@@ -54,8 +56,8 @@ class Difference:
     def estimate(self, confidence: float, count: int = 2) -> Estimate:
         """Return the ratio with its interval.
 
-        With ``count`` contenders compared at once the interval is a simultaneous one: so many of all runs, say 95 %,
-        have the true ratio in the intervals of *all* pairs, also in the one that was picked for being the largest.
+        With ``count`` contenders compared at once it is a simultaneous one: in 95 % of runs, say, the true ratio lies
+        in the interval of *every* pair, so also of the one that was picked for its size.
         """
         value = math.exp(self.log_ratio)
         if not self.errors:
