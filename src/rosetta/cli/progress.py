@@ -12,7 +12,9 @@ from rosetta.benchmark.observer import Observer
 from rosetta.record.derive import derive
 from rosetta.record.events import Event
 from rosetta.record.plan import Plan
+from rosetta.record.result import Protocol
 from rosetta.report.live import LiveHeader, LiveRow, LiveWorkload, Stage, live_view
+from rosetta.report.sentences import rounds_words
 from rosetta.report.status import reason_words, status_words
 from rosetta.workloads import find_workload
 
@@ -85,9 +87,14 @@ class Watch(Observer):
             case "accuracy" if self._plan.epochs:
                 accuracy = f"{event['correct'] / event['count']:.1%} of test samples right"
                 return f"{event['workload']}: {event['label']}: {accuracy} after epoch {event['round'] + 1}"
+            case "rounds":
+                return f"{event['workload']}: rounds: {rounds_words(self._protocol(), event['workload'])}"
             case "launch":
                 return f"launch {event['launch'] + 1} of {self._plan.launches} done"
         return ""
+
+    def _protocol(self) -> Protocol:
+        return derive(self._plan, "", self._events).protocol
 
     def _draw(self, at_once: bool) -> None:
         now = time.monotonic()
@@ -107,10 +114,12 @@ class Watch(Observer):
         shown = []
         figures = {}
         data = {}
+        rounds = {}
         with contextlib.suppress(KeyError):  # before the machine is described there is nothing to derive
             result = derive(self._plan, "", self._events)
             figures = {(w.workload, c.name): c for w in result.results for c in w.contenders}
             data = {w.workload: w.data for w in result.results}
+            rounds = {name: rounds_words(result.protocol, name) for name in result.protocol.rounds_bound}
         labels = list(dict.fromkeys(label for _, label in self._states)) or self._plan.contenders
         for name in self._plan.workloads:
             rows = []
@@ -124,5 +133,5 @@ class Watch(Observer):
             begun = any(row.samples_per_second is not None for row in rows) or any(w == name for w, _ in self._states)
             stage: Stage = "current" if name == self._current else "measured" if begun else "waiting"
             title = find_workload(name).title
-            shown.append(LiveWorkload(title, data.get(name, "preparing"), rows, name, stage))
+            shown.append(LiveWorkload(title, data.get(name, "preparing"), rows, name, stage, rounds.get(name, "")))
         return shown

@@ -43,6 +43,10 @@ def run(
         int | None, typer.Option(min=1, help="Sets of fresh processes; more narrow the intervals.")
     ] = None,
     rounds: Annotated[int | None, typer.Option(min=1, help="Chunks of every contender in each launch.")] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="What the run may take once all is installed: as many rounds as that holds."),
+    ] = None,
     data: DataOption = None,
     out_folder: OutOption = None,
     json: Annotated[str | None, typer.Option(help="Write result.json there too; - for standard output.")] = None,
@@ -77,6 +81,7 @@ def run(
             preset=preset,
             launches=launches,
             rounds=rounds,
+            minutes=minutes,
             device=device,
             replicas=replicas,
             weak=weak,

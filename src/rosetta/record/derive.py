@@ -69,7 +69,9 @@ def derive(plan: Plan, run: str, events: Sequence[Event]) -> Result:
             preset=plan.preset,
             epochs=plan.epochs,
             launches=plan.launches,
-            rounds={name: plan.rounds_of(find_workload(name)) for name in plan.workloads},
+            rounds={name: _rounds(plan, find_workload(name), index) for name in plan.workloads},
+            minutes=plan.minutes,
+            rounds_bound={event["workload"]: event["bound"] for event in index.by_kind.get("rounds", [])},
             seed=plan.seed,
             one_at_a_time=plan.one_at_a_time,
             threads=len(plan.affinity),
@@ -84,6 +86,12 @@ def derive(plan: Plan, run: str, events: Sequence[Event]) -> Result:
             _workload(plan, find_workload(name), index) for name in plan.workloads if index.of("data", None, name)
         ],
     )
+
+
+def _rounds(plan: Plan, workload: Workload, index: _Index) -> int:
+    """Return the rounds of each launch on a workload: those that were decided, or while none were the plan's."""
+    decided = index.of("rounds", None, workload.name)
+    return int(decided[-1]["rounds"]) if decided else plan.rounds_of(workload)
 
 
 def useful_seconds(index: _Index) -> float:
@@ -270,7 +278,7 @@ def _contender(plan: Plan, workload: Workload, index: _Index, environment: Event
     equivalence, unproven = _equivalence(proofs, index.of("timed_proof", label, workload.name))
     status, reason = _status(environment, failures, equivalence, bool(chunks))
     packages = imports[0]["packages"] if imports else {}
-    rounds = plan.rounds_of(workload)
+    rounds = _rounds(plan, workload, index)
     last_round = [c["loss"] for c in chunks if c["round"] == rounds - 1 and c["loss"] is not None]
     last_accuracies = _last_of_launches(accuracies)
     return ContenderResult(

@@ -46,7 +46,10 @@ class PlanRecord(BaseModel):
     contenders: list[str]
     preset: str
     launches: Annotated[int, Field(ge=1)]
-    rounds: Annotated[int | None, Field(ge=1, description="None: the workload's published epochs")]
+    rounds: Annotated[
+        int | None, Field(ge=1, description="with minutes the fewest; None: the workload's published epochs")
+    ]
+    minutes: Annotated[float | None, Field(gt=0, description="what the run may take; None: no budget")] = None
     epochs: Annotated[bool, Field(description="a round is a whole epoch")] = False
     test_samples: Annotated[int | None, Field(ge=0, description="None: all of them")]
     seed: int = 1
@@ -62,7 +65,10 @@ class PlanRecord(BaseModel):
     timeouts: Timeouts = Timeouts()
 
     def rounds_of(self, workload: Workload) -> int:
-        """Return the rounds of each launch on a workload; one that isn't trained goes through its data once."""
+        """Return the rounds of each launch on a workload, with a budget the fewest.
+
+        Epochs of one that isn't trained are one: it goes through its data once.
+        """
         return self.rounds or max(workload.epochs, 1)
 
     @property
@@ -82,7 +88,8 @@ class PlanRecord(BaseModel):
             words += [word for contender in self.contenders for word in ("--with", contender)]
         if self.kind == "run":
             words += ["--preset", self.preset, "--launches", str(self.launches)]
-            words += ["--rounds", str(self.rounds)] if self.rounds else []
+            words += ["--minutes", f"{self.minutes:g}"] if self.minutes else []
+            words += ["--rounds", str(self.rounds)] if self.rounds and not self.minutes else []
         words += ["--device", self.device]
         words += ["--seed", str(self.seed)]
         words += [word for folder in self.frameworks for word in ("--frameworks", folder)]
@@ -109,6 +116,7 @@ class Plan(PlanRecord):
         preset: str | None = None,
         launches: int | None = None,
         rounds: int | None = None,
+        minutes: float | None = None,
         epochs: bool | None = None,
         test_samples: int | None = None,
         device: Wanted = "auto",
@@ -129,8 +137,9 @@ class Plan(PlanRecord):
         ``workloads`` are names; "all" is every one there is, None the two of ``rosetta run``. ``contenders`` are
         written as on the command line. They join a ``set``, which is a name or a file that names some; without either
         it is "current". ``data`` is by default the folder that ``ROSETTA_DATA`` names. A calibration has so many
-        ``launches`` in each of its ``comparisons``. What else is None is the preset's or the kind's. Raises
-        ``RosettaError`` with the remedy, as the command line does.
+        ``launches`` in each of its ``comparisons``. With ``minutes`` a run has as many rounds as these hold, which is
+        fixed for each workload before its first chunk; with ``rounds`` it has those. What else is None is the preset's
+        or the kind's. Raises ``RosettaError`` with the remedy, as the command line does.
         """
         own_folders = folders(frameworks)
         known = manifest.frameworks(own_folders)
@@ -146,6 +155,11 @@ class Plan(PlanRecord):
                 f"{comparisons} comparisons of {launches} launches have no interval.",
                 f"It takes one comparison, and {_LEAST_LAUNCHES} launches in it.",
             )
+        if minutes is not None and (rounds is not None or amount.rounds is None or kind != "run"):
+            raise RosettaError(
+                "Minutes are given where the rounds are given too, or are the published epochs.",
+                "Leave out the minutes, or give them with the preset quick or smoke and without rounds.",
+            )
         folder = data_folder(data)
         fields: dict[str, Any] = {
             "kind": kind,
@@ -154,6 +168,7 @@ class Plan(PlanRecord):
             "preset": preset or ("smoke" if kind in _OTHER_KINDS else "quick"),
             "launches": launches * comparisons if kind == "calibrate" else launches,
             "rounds": rounds if rounds is not None else amount.rounds,
+            "minutes": minutes if minutes is not None or rounds is not None else amount.minutes,
             "epochs": epochs if epochs is not None else amount.epochs,
             "test_samples": test_samples if test_samples is not None else amount.test_samples,
             "seed": seed,

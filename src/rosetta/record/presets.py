@@ -17,12 +17,14 @@ class Preset:
     """Whose classes are predicted to take the accuracy; None: all of them."""
     epochs: bool = False
     """A round is a whole epoch, the accuracy is taken after each."""
+    minutes: float | None = None
+    """What a run may take; as many rounds as that holds, ``rounds`` at least. None: just those."""
     description: str = ""
 
 
 PRESETS = {
     "smoke": Preset(2, 2, 256, description="does it work: the figures mean little"),
-    "quick": Preset(4, 2, 256, description="some minutes on two cores"),
+    "quick": Preset(4, 2, 256, minutes=6, description="six minutes: as many rounds as they hold"),
     "full": Preset(
         1,
         None,
@@ -33,8 +35,8 @@ PRESETS = {
 }
 
 _MANY_WORKLOADS = 5
-_MANY_QUICKLY = dataclasses.replace(PRESETS["quick"], launches=3)
-"""From five workloads on: a launch costs imports and compilations."""
+_MANY_QUICKLY = dataclasses.replace(PRESETS["quick"], launches=3, minutes=None)
+"""From five workloads on: a launch costs imports and compilations, and their proofs alone take longer than minutes."""
 
 
 def find_preset(name: str, workloads: int = 1) -> Preset:

@@ -40,12 +40,16 @@ class Machine(_Model):
 
 
 class Protocol(_Model):
-    """How it was measured: everything fixed before the run."""
+    """How it was measured: everything fixed before anything was timed."""
 
     preset: str
     epochs: bool = Field(default=False, description="a round is a whole epoch, as in the published protocol")
     launches: int
     rounds: dict[str, int] = Field(description="rounds in each launch, by workload")
+    minutes: float | None = Field(default=None, description="the budget that the rounds were made of; null: none")
+    rounds_bound: dict[str, Literal["minutes", "most", "fewest"]] = Field(
+        default={}, description="by workload, what of a budget decided: it, or the most or fewest rounds there may be"
+    )
     seed: int
     one_at_a_time: bool
     threads: int

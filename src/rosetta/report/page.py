@@ -169,6 +169,7 @@ def render_page(result: Result, sources: Mapping[str, Mapping[str, str]]) -> str
         matrix=matrix(result),
         shade=shade,
         round_word=sentences.round_word(result.protocol),
+        rounds_words=sentences.rounds_words,
         untrained={workload.workload for workload in result.results if not workload.trained},
         caution=published.CAUTION,
         list_title=published.title,

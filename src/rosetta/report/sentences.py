@@ -71,6 +71,22 @@ def round_word(protocol: Protocol | None) -> str:
     return "epoch" if protocol and protocol.epochs else "round"
 
 
+def rounds_words(protocol: Protocol, workload: str) -> str:
+    """Say how many rounds each launch has on a workload, and where minutes were given why so many."""
+    words = f"{protocol.rounds[workload]} in each launch"
+    if protocol.minutes is None:
+        return words
+    minutes = f"{protocol.minutes:g} minute{'s' if protocol.minutes != 1 else ''}"
+    match protocol.rounds_bound.get(workload):
+        case "minutes":
+            return f"{words}, what {minutes} hold"
+        case "most":
+            return f"{words}, the most that are of use, though {minutes} hold more"
+        case "fewest":
+            return f"{words}, the fewest, though {minutes} hold less"
+    return f"{words} at least, as many as {minutes} hold"
+
+
 def interval_method(protocol: Protocol) -> str:
     """Say how the intervals and the ties come about."""
     stretch = "trains for one epoch" if protocol.epochs else "runs one chunk"
