@@ -1,7 +1,7 @@
-"""How many rounds a budget of minutes holds, from what the run has seen to cost; pure functions of plan and events.
+"""How many rounds or launches a budget of minutes holds, from what the run's events show that they cost.
 
 What a workload's own chunks take is never among what its number of rounds is made of: the number is fixed before the
-first of them is timed, and stays.
+first of them is timed, and stays. So does the limit of launches, which the first stage's clock gives.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +11,7 @@ from typing import Any, Literal
 from rosetta.benchmark.launch import ACCURACY_LAUNCHES, FEWEST_STEPS
 from rosetta.record.events import Event
 from rosetta.record.plan import Plan
+from rosetta.record.stages import stages
 from rosetta.workloads import find_workload
 
 MOST_ROUNDS = 16
@@ -78,6 +79,14 @@ def decide_rounds(
         "rest_seconds": rest,
         "round_seconds": seen[workload].chunk * slower * workers[workload],
     }
+
+
+def launches_held(plan: Plan, events: Sequence[Event], elapsed: float) -> int:
+    """Return how many launches the minutes hold, the first stage's included, by what these took."""
+    assert plan.minutes is not None
+    before = ("environments", "data", "references", "proofs")
+    each = sum(seconds for name, seconds in stages(events).items() if name not in before) / plan.launches
+    return plan.launches + max(0, int((60 * plan.minutes * (1 - RESERVE) - elapsed) / each))
 
 
 def _first_launch(events: Sequence[Event], kind: str, workload: str) -> list[Event]:

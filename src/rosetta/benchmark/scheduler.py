@@ -1,12 +1,13 @@
 """The loop that lets one worker run at a time: launches, rounds, chunks."""
 
+import itertools
 import random
 import time
 from collections.abc import Sequence
 
 import numpy as np
 
-from rosetta.benchmark.budget import decide_rounds
+from rosetta.benchmark.budget import decide_rounds, launches_held
 from rosetta.benchmark.context import Arm, RunContext
 from rosetta.benchmark.launch import ACCURACY_LAUNCHES, LaunchSession
 from rosetta.benchmark.prover import Prover
@@ -16,6 +17,9 @@ from rosetta.environments.worker import WorkerFailure
 from rosetta.machine import gpu
 from rosetta.machine.cpu import Canary, busy_seconds
 from rosetta.proof.timed import NOT_FINITE
+from rosetta.record.derive import log_rates
+from rosetta.record.precision import EVENT, decide
+from rosetta.record.statistics import LogRates
 from rosetta.workloads.prepared import PreparedWorkload
 
 _LATENCIES = 5
@@ -43,6 +47,7 @@ class Scheduler:
         self._closed = {(e["workload"], e["launch"], e["label"]) for e in events if e["event"] == "closing"}
         self._launched = {e["launch"] for e in events if e["event"] == "launch"}
         self._rounds = {e["workload"]: e["rounds"] for e in events if e["event"] == "rounds"}
+        self._launches = next((e["launches"] for e in events if e["event"] == EVENT), None)
 
     def conduct(self) -> None:
         """Prove, then measure, all that the log doesn't have yet."""
@@ -54,7 +59,9 @@ class Scheduler:
                 for prepared in self._workloads:
                     self._prover.prove(prepared, group)
                 self._prover.close()
-            for launch in range(self._context.plan.launches):
+            for launch in itertools.count():
+                if launch >= self._launches_in_all(launch):
+                    break
                 closing = 0.0
                 for group in together:
                     for prepared in self._workloads:
@@ -68,6 +75,33 @@ class Scheduler:
             self._prover.close()
             self._close_clients()
 
+    def _launches_in_all(self, done: int) -> int:
+        """Return the launches of this run; where a precision is asked for, the first ones, once ``done``, decide."""
+        plan, events = self._context.plan, self._context.log.events
+        if plan.precision is None or done < plan.launches:
+            return plan.launches
+        if self._launches is None:
+            most = launches_held(plan, events, self._context.elapsed)
+            wanted = [
+                decide(self._rates(each), plan.precision, plan.confidence, most, plan.launches).launches
+                for each in self._workloads
+            ]
+            self._launches = max(wanted)
+            self._context.log.append(
+                EVENT, first_launches=plan.launches, launches=self._launches, most=most, minutes=plan.minutes
+            )
+        return self._launches
+
+    def _rates(self, prepared: PreparedWorkload) -> dict[str, LogRates]:
+        """Return the log rates of the contenders that are still in on a workload."""
+        name, batch_size = prepared.workload.name, prepared.workload.batch_size
+        chunks = [e for e in self._context.log.events if e["event"] == "chunk" and e["workload"] == name]
+        return {
+            arm.label: log_rates((chunk for chunk in chunks if chunk["label"] == arm.label), batch_size)
+            for arm in self._context.arms
+            if self._runs(prepared, arm)
+        }
+
     def _runs(self, prepared: PreparedWorkload, arm: Arm) -> bool:
         return self._context.runs(prepared, arm) and self._prover.passed(prepared, arm)
 
@@ -78,7 +112,7 @@ class Scheduler:
     def _fix_rounds(self, prepared: PreparedWorkload) -> None:
         """With a budget, decide how many rounds a workload has: once, before the first of its chunks is timed."""
         plan, name = self._context.plan, prepared.workload.name
-        if plan.minutes is None or name in self._rounds:
+        if not plan.rounds_by_minutes or name in self._rounds:
             return
         workers = {
             each.workload.name: len({arm.worker for arm in self._context.arms if self._runs(each, arm)})
@@ -315,9 +349,12 @@ class Scheduler:
             peak = session.client.peak_bytes()
             on_gpus = gpu.memory_bytes(arm.gpus, session.client.worker.pid)
             latencies = [] if prepared.workload.trains else session.client.latencies(_LATENCIES)
+            asking = time.perf_counter() - start
             stage = "proof of the timed process"
             self._timed_proof.after(prepared, launch, arm, session)
-            session.client.leave()
+            start = time.perf_counter()
+            if prepared is not self._workloads[-1]:  # after the last one the process ends, and its memory with it
+                session.client.leave()
         except WorkerFailure as failure:
             self._context.fail(prepared, arm, stage, str(failure))
             return
@@ -329,7 +366,7 @@ class Scheduler:
             peak_bytes=peak,
             gpu_bytes=on_gpus,
             latency_seconds=latencies,
-            wall_seconds=time.perf_counter() - start,
+            wall_seconds=asking + time.perf_counter() - start,
         )
         self._context.tell(name, arm.label, "waiting")
 

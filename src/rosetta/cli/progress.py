@@ -12,6 +12,7 @@ from rosetta.benchmark.observer import Observer
 from rosetta.record.derive import derive
 from rosetta.record.events import Event
 from rosetta.record.plan import Plan
+from rosetta.record.precision import EVENT
 from rosetta.record.result import Protocol
 from rosetta.report.live import LiveHeader, LiveRow, LiveWorkload, Stage, live_view
 from rosetta.report.sentences import rounds_words
@@ -31,6 +32,7 @@ class Watch(Observer):
         self._start = time.monotonic()
         self._drawn = 0.0
         self._launches: list[float] = []
+        self._launches_in_all = plan.launches
         self._phase = "preparing"
         self._current = plan.workloads[0]
         self._events: list[Event] = []
@@ -64,6 +66,8 @@ class Watch(Observer):
     def event(self, event: Event) -> None:
         """Keep the event for the figures; without a terminal, print the ones that matter."""
         self._events.append(event)
+        if event["event"] == EVENT:
+            self._launches_in_all = event["launches"]
         if event["event"] == "launch":
             self._launches.append(time.monotonic())
         if self._live:
@@ -90,7 +94,11 @@ class Watch(Observer):
             case "rounds":
                 return f"{event['workload']}: rounds: {rounds_words(self._protocol(), event['workload'])}"
             case "launch":
-                return f"launch {event['launch'] + 1} of {self._plan.launches} done"
+                return f"launch {event['launch'] + 1} of {self._launches_in_all} done"
+            case "precision":
+                precision, held = f"± {100 * (self._plan.precision or 0):g} %", event["launches"] == event["most"]
+                words = f"what {event['minutes']:g} minutes hold" if held else f"for intervals of {precision}"
+                return f"{event['launches']} launches in all, {words}: decided by the first {event['first_launches']}"
         return ""
 
     def _protocol(self) -> Protocol:
@@ -107,7 +115,7 @@ class Watch(Observer):
         elapsed, total = now - self._start, None
         if self._launches:
             each = (self._launches[-1] - self._start) / len(self._launches)
-            total = elapsed + max(0.0, each * self._plan.launches - elapsed)
+            total = elapsed + max(0.0, each * self._launches_in_all - elapsed)
         return LiveHeader(self._phase, elapsed, total)
 
     def _workloads(self) -> list[LiveWorkload]:

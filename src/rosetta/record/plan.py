@@ -4,6 +4,7 @@ Making one and reading one are two things: ``Plan(...)`` places contenders on th
 is given; ``read_plan`` takes what was written as it stands, on whatever machine that was.
 """
 
+import dataclasses
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from rosetta.errors import RosettaError
 from rosetta.files import replace_file
 from rosetta.machine import cpu
 from rosetta.paths import data_folder, folders
-from rosetta.record.presets import Preset, find_preset
+from rosetta.record.presets import PRECISELY, Preset, find_preset
 from rosetta.version import __version__
 from rosetta.workloads import find_workload
 from rosetta.workloads import workloads as known_workloads
@@ -50,6 +51,10 @@ class PlanRecord(BaseModel):
         int | None, Field(ge=1, description="with minutes the fewest; None: the workload's published epochs")
     ]
     minutes: Annotated[float | None, Field(gt=0, description="what the run may take; None: no budget")] = None
+    precision: Annotated[
+        float | None,
+        Field(gt=0, lt=1, description="half-width of the intervals asked for: launches are added to those planned"),
+    ] = None
     epochs: Annotated[bool, Field(description="a round is a whole epoch")] = False
     test_samples: Annotated[int | None, Field(ge=0, description="None: all of them")]
     seed: int = 1
@@ -72,6 +77,11 @@ class PlanRecord(BaseModel):
         return self.rounds or max(workload.epochs, 1)
 
     @property
+    def rounds_by_minutes(self) -> bool:
+        """Whether the minutes decide how many rounds there are; with a precision they limit the launches."""
+        return self.minutes is not None and self.precision is None
+
+    @property
     def environment(self) -> dict[str, str]:
         """The variables set for every worker alike, before those that a framework's manifest adds."""
         return worker_variables(len(self.affinity), self.seed)
@@ -88,8 +98,9 @@ class PlanRecord(BaseModel):
             words += [word for contender in self.contenders for word in ("--with", contender)]
         if self.kind == "run":
             words += ["--preset", self.preset, "--launches", str(self.launches)]
+            words += ["--precision", f"{100 * self.precision:g}%"] if self.precision else []
             words += ["--minutes", f"{self.minutes:g}"] if self.minutes else []
-            words += ["--rounds", str(self.rounds)] if self.rounds and not self.minutes else []
+            words += ["--rounds", str(self.rounds)] if self.rounds and not self.rounds_by_minutes else []
         words += ["--device", self.device]
         words += ["--seed", str(self.seed)]
         words += [word for folder in self.frameworks for word in ("--frameworks", folder)]
@@ -117,6 +128,7 @@ class Plan(PlanRecord):
         launches: int | None = None,
         rounds: int | None = None,
         minutes: float | None = None,
+        precision: float | None = None,
         epochs: bool | None = None,
         test_samples: int | None = None,
         device: Wanted = "auto",
@@ -138,8 +150,9 @@ class Plan(PlanRecord):
         written as on the command line. They join a ``set``, which is a name or a file that names some; without either
         it is "current". ``data`` is by default the folder that ``ROSETTA_DATA`` names. A calibration has so many
         ``launches`` in each of its ``comparisons``. With ``minutes`` a run has as many rounds as these hold, which is
-        fixed for each workload before its first chunk; with ``rounds`` it has those. What else is None is the preset's
-        or the kind's. Raises ``RosettaError`` with the remedy, as the command line does.
+        fixed for each workload before its first chunk; with ``rounds`` it has those. With a ``precision``, say 0.03, it
+        has as many launches as intervals of ± 3 % take, or the minutes, by default 30, hold. What else is None is the
+        preset's or the kind's. Raises ``RosettaError`` with the remedy, as the command line does.
         """
         own_folders = folders(frameworks)
         known = manifest.frameworks(own_folders)
@@ -149,13 +162,21 @@ class Plan(PlanRecord):
             for name in names:
                 check_replicas(contender, find_workload(name))
         amount = _OTHER_KINDS[kind] if kind in _OTHER_KINDS else find_preset(preset or "quick", len(names))
+        if precision is not None:
+            if amount.rounds is None or kind != "run" or (launches or _LEAST_LAUNCHES) < _LEAST_LAUNCHES:
+                raise RosettaError(
+                    "A precision takes a run of the preset quick or smoke with two launches or more to begin with.",
+                    "Leave out the precision, or the preset and the launches.",
+                )
+            amount = dataclasses.replace(PRECISELY, test_samples=amount.test_samples)
         launches = launches if launches is not None else amount.launches
         if kind == "calibrate" and (launches < _LEAST_LAUNCHES or comparisons < 1):
             raise RosettaError(
                 f"{comparisons} comparisons of {launches} launches have no interval.",
                 f"It takes one comparison, and {_LEAST_LAUNCHES} launches in it.",
             )
-        if minutes is not None and (rounds is not None or amount.rounds is None or kind != "run"):
+        fixed = rounds is not None and precision is None
+        if minutes is not None and (fixed or amount.rounds is None or kind != "run"):
             raise RosettaError(
                 "Minutes are given where the rounds are given too, or are the published epochs.",
                 "Leave out the minutes, or give them with the preset quick or smoke and without rounds.",
@@ -168,7 +189,8 @@ class Plan(PlanRecord):
             "preset": preset or ("smoke" if kind in _OTHER_KINDS else "quick"),
             "launches": launches * comparisons if kind == "calibrate" else launches,
             "rounds": rounds if rounds is not None else amount.rounds,
-            "minutes": minutes if minutes is not None or rounds is not None else amount.minutes,
+            "minutes": minutes if minutes is not None or fixed else amount.minutes,
+            "precision": precision,
             "epochs": epochs if epochs is not None else amount.epochs,
             "test_samples": test_samples if test_samples is not None else amount.test_samples,
             "seed": seed,

@@ -46,7 +46,13 @@ class Protocol(_Model):
     epochs: bool = Field(default=False, description="a round is a whole epoch, as in the published protocol")
     launches: int
     rounds: dict[str, int] = Field(description="rounds in each launch, by workload")
-    minutes: float | None = Field(default=None, description="the budget that the rounds were made of; null: none")
+    minutes: float | None = Field(
+        default=None,
+        description="the budget of the rounds, or where a precision was asked for of the launches; null: none",
+    )
+    precision: float | None = Field(
+        default=None, description="half-width of the intervals asked for, relative; launches were added for it"
+    )
     rounds_bound: dict[str, Literal["minutes", "most", "fewest"]] = Field(
         default={}, description="by workload, what of a budget decided: it, or the most or fewest rounds there may be"
     )
@@ -244,6 +250,9 @@ class WorkloadResult(_Model):
     proven_in: str = Field(default="float32", description="precision of the proof's training steps")
     accuracy_spread: float | None = Field(
         default=None, description="sd of the accuracy between launches, pooled over contenders"
+    )
+    wider: dict[str, str] = Field(
+        default={}, description="where a precision was asked for, by contender why its interval stayed wider"
     )
     flops_per_sample: int = Field(description="per sample")
     chance_accuracy: float = Field(description="accuracy of guessing")
