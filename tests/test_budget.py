@@ -15,6 +15,7 @@ from results_events import make_plan
 from rosetta.benchmark.budget import MOST_ROUNDS, RESERVE, decide_rounds
 from rosetta.benchmark.observer import Observer
 from rosetta.benchmark.run import conduct
+from rosetta.benchmark.timed_proof import AFTER, BEFORE
 from rosetta.cli.progress import Watch
 from rosetta.errors import RosettaError
 from rosetta.record.directory import create
@@ -79,6 +80,7 @@ class Simulated:
                 import_seconds=imports, chunk_steps=costs.steps, lead_in=0, chunk_seconds=0.1,
                 chunk_wall_seconds=costs.chunk,
             )  # fmt: skip
+            self.timed_proof(name, worker, launch, BEFORE)
         if name not in self.rounds:
             found = decide_rounds(self.plan, self.events, name, dict.fromkeys(self.costs, len(WORKERS)), self.elapsed)
             self.events.append({"event": "rounds", **found})
@@ -86,8 +88,14 @@ class Simulated:
         for _ in range(self.rounds[name]):
             seconds = len(WORKERS) * costs.chunk
             self.pass_(seconds, "round", workload=name, chunks=len(WORKERS), wall_seconds=seconds)
-        for _ in WORKERS:
+        for worker in WORKERS:
+            self.timed_proof(name, worker, launch, AFTER)
             self.pass_(LEAVE, "closing", **where, wall_seconds=LEAVE)
+
+    def timed_proof(self, name: str, worker: str, launch: int, when: str) -> None:
+        if launch == WORKERS.index(worker):
+            seconds = 0.25 * self.costs[name].proof
+            self.pass_(seconds, "timed_proof", workload=name, label=worker, when=when, seconds=seconds)
 
 
 def simulated(minutes: float, **costs: Costs) -> Simulated:

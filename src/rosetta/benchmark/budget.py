@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rosetta.benchmark.launch import ACCURACY_LAUNCHES, FEWEST_STEPS
+from rosetta.benchmark.timed_proof import AFTER, BEFORE
 from rosetta.record.events import Event
 from rosetta.record.plan import Plan
-from rosetta.record.stages import stages
+from rosetta.record.stages import PREPARING, PROVING, stages
 from rosetta.workloads import find_workload
 
 MOST_ROUNDS = 16
@@ -19,6 +20,9 @@ MOST_ROUNDS = 16
 than three quarters of what so many do."""
 RESERVE = 0.05
 """Part of a budget that isn't planned with: later launches may be slower than the first."""
+
+_TIMED_PROOF = 0.25
+"""What a proof of a timed process takes, as a part of its workload's proofs, where none has been made yet."""
 
 Bound = Literal["minutes", "most", "fewest"]
 
@@ -60,6 +64,7 @@ def decide_rounds(
     for name, count in workers.items():
         costs = seen.get(name) or _predicted(events, name, seen)
         done = len({e["worker"] for e in _first_launch(events, "warm", name)})
+        rest += _timed_proofs(events, name, count)
         rest += costs.set_up * (count * launches - done)
         if plan.test_samples != 0 and find_workload(name).trains:
             rest += costs.accuracy * (count * min(launches, ACCURACY_LAUNCHES) - done)
@@ -84,8 +89,8 @@ def decide_rounds(
 def launches_held(plan: Plan, events: Sequence[Event], elapsed: float) -> int:
     """Return how many launches the minutes hold, the first stage's included, by what these took."""
     assert plan.minutes is not None
-    before = ("environments", "data", "references", "proofs")
-    each = sum(seconds for name, seconds in stages(events).items() if name not in before) / plan.launches
+    once = (*PREPARING, *PROVING)
+    each = sum(seconds for stage, seconds in stages(events).items() if stage not in once) / plan.launches
     return plan.launches + max(0, int((60 * plan.minutes * (1 - RESERVE) - elapsed) / each))
 
 
@@ -124,6 +129,16 @@ def _predicted(events: Sequence[Event], workload: str, seen: Mapping[str, _Costs
         _mean(seen[name].accuracy * ratio for name, ratio in ratios.items()),
         _mean(chunks),
     )
+
+
+def _timed_proofs(events: Sequence[Event], workload: str, workers: int) -> float:
+    """Return the seconds of the proofs of timed processes that are to come; each worker has two."""
+    made = [event for event in events if event["event"] == "timed_proof" and event["workload"] == workload]
+    first = {event["label"]: event["seconds"] for event in made if event["when"] == BEFORE}
+    second = {event["label"] for event in made if event["when"] == AFTER}
+    proof = _mean(event["seconds"] for event in events if event["event"] == "proof" and event["workload"] == workload)
+    again: float = sum(seconds for label, seconds in first.items() if label not in second)
+    return again + 2 * _TIMED_PROOF * proof * max(0, workers - len(first))
 
 
 def _flops(name: str) -> int:

@@ -15,7 +15,7 @@ from rosetta.files import file_name
 from rosetta.machine.gpu import Gpu, gpus
 from rosetta.record.events import RunLog
 from rosetta.record.plan import Plan
-from rosetta.record.stages import stages
+from rosetta.record.stages import PREPARING, stages
 from rosetta.workloads.prepared import PreparedWorkload
 
 # As PyTorch, TensorFlow, JAX and the host itself (a worker killed by the kernel) put it.
@@ -52,8 +52,8 @@ class RunContext:
         self._logs = folder / "workers"
         self._exchange = (folder / "scratch").resolve()
         self._failed = {(e["workload"], e["label"]) for e in log.events if e["event"] == "failure"}
-        before = stages(log.events)
-        self._start = time.perf_counter() - sum(before.values()) + before["environments"] + before["data"]
+        before = sum(seconds for stage, seconds in stages(log.events).items() if stage not in PREPARING)
+        self._start = time.perf_counter() - before
 
     @property
     def elapsed(self) -> float:

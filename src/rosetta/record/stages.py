@@ -4,6 +4,11 @@ from collections.abc import Sequence
 
 from rosetta.record.events import Event
 
+PREPARING = ("the machine's peak", "environments", "data")
+"""What may be a download or an installation, and belongs to no budget."""
+PROVING = ("references", "proofs")
+"""What is done once, before the first launch."""
+
 
 def stages(events: Sequence[Event]) -> dict[str, float]:
     """Add up the seconds of each stage, in the order in which a run comes to them.
@@ -21,6 +26,7 @@ def stages(events: Sequence[Event]) -> dict[str, float]:
     set_up = total("warm", "set_up_seconds")
     early = sum(e.get("wall_seconds", 0.0) for e in events if e["event"] == "accuracy" and e.get("early"))
     return {
+        "the machine's peak": total("machine", "seconds"),
         "environments": total("environments", "seconds"),
         "data": total("data", "seconds"),
         "references": total("reference", "seconds"),
@@ -31,6 +37,7 @@ def stages(events: Sequence[Event]) -> dict[str, float]:
         "first steps": first_steps,
         "accuracies": accuracies,
         "warm-up": max(0.0, set_up - starts - imports - builds - first_steps - early),
+        "proofs of the timed processes": total("timed_proof", "seconds"),
         "chunks": chunks,
         "between chunks": max(0.0, total("round", "wall_seconds") - chunks - (accuracies - early)),
         "leaving": total("closing", "wall_seconds") + total("launch", "closing_seconds"),
