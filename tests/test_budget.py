@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from results_events import make_plan
+from typer.testing import CliRunner
 
+import rosetta
 from rosetta.benchmark.budget import MOST_ROUNDS, RESERVE, decide_rounds
 from rosetta.benchmark.observer import Observer
 from rosetta.benchmark.run import conduct
 from rosetta.benchmark.timed_proof import AFTER, BEFORE
+from rosetta.cli.app import app
 from rosetta.cli.progress import Watch
 from rosetta.errors import RosettaError
-from rosetta.record.directory import create
 from rosetta.record.events import Event, read_events
 from rosetta.record.plan import Plan, read_plan
 from rosetta.record.presets import find_preset
@@ -71,7 +74,7 @@ class Simulated:
         for worker in WORKERS:
             imports = IMPORT if name == self.plan.workloads[0] else 0.0
             if imports:
-                self.pass_(IMPORT, "import", launch=launch, start_seconds=0.5, wall_seconds=IMPORT - 0.5)
+                self.pass_(IMPORT, "import", launch=launch, label=worker, start_seconds=0.5, wall_seconds=IMPORT - 0.5)
             early = costs.accuracy if launch < 2 else 0.0
             if early:
                 self.pass_(early, "accuracy", **where, early=True, wall_seconds=early)
@@ -187,16 +190,30 @@ def test_an_old_plan_has_no_budget(tmp_path: Path) -> None:
     assert plan.minutes is None and "--minutes" not in plan.command
 
 
+def test_the_command_line_hands_minutes_and_precision_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    plans: list[Plan] = []
+
+    def watched(plan: Plan, *ignored: object) -> None:
+        plans.append(plan)
+        raise typer.Exit
+
+    monkeypatch.setattr("rosetta.cli.run._watched", watched)
+    command = ["run", "mnist_mlp", "--with", "numpy", "--minutes"]
+    for more in (["2.5"], ["7", "--precision", "2%"]):
+        assert CliRunner().invoke(app, [*command, *more]).exit_code == 0
+    assert [(plan.minutes, plan.precision) for plan in plans] == [(2.5, None), (7, 0.02)]
+    refused = CliRunner().invoke(app, [*command, "7", "--precision", "2"])
+    assert refused.exit_code == 2 and "write 3% or 0.03" in refused.output and len(plans) == 2
+
+
 # Runs of the fake framework.
 
 
 @pytest.fixture(scope="module")
 def budgeted(tmp_path_factory: pytest.TempPathFactory, data_folder: Path | None) -> tuple[Path, Result]:
     folder = tmp_path_factory.mktemp("budget") / "run"
-    data = str(data_folder) if data_folder else None
-    plan = Plan("mnist_mlp", "fake", launches=2, minutes=0.25, test_samples=128, data=data, frameworks=FRAMEWORKS)
-    create(plan, folder)
-    return folder, conduct(folder, Observer())
+    more: dict[str, Any] = {"data": data_folder, "frameworks": FRAMEWORKS, "folder": folder}
+    return folder, rosetta.run("mnist_mlp", "fake", launches=2, minutes=0.25, **more)
 
 
 def test_rounds_are_fixed_before_the_first_chunk(budgeted: tuple[Path, Result]) -> None:

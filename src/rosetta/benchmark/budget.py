@@ -58,7 +58,7 @@ def decide_rounds(
     slower = sum(actual.values()) / expected if expected else 1.0
 
     imports = [event for event in events if event["event"] == "import"]
-    begun = sum(event["launch"] == 0 for event in imports)
+    begun = len({event["label"] for event in imports if event["launch"] == 0})
     rest = _mean(e["start_seconds"] + e["wall_seconds"] for e in imports) * (max(workers.values()) * launches - begun)
     per_round = 0.0
     for name, count in workers.items():
