@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rosetta.benchmark.launch import ACCURACY_LAUNCHES, FEWEST_STEPS
-from rosetta.benchmark.timed_proof import AFTER, BEFORE
 from rosetta.record.events import Event
 from rosetta.record.plan import Plan
 from rosetta.record.stages import PREPARING, PROVING, stages
@@ -132,13 +131,14 @@ def _predicted(events: Sequence[Event], workload: str, seen: Mapping[str, _Costs
 
 
 def _timed_proofs(events: Sequence[Event], workload: str, workers: int) -> float:
-    """Return the seconds of the proofs of timed processes that are to come; each worker has two."""
-    made = [event for event in events if event["event"] == "timed_proof" and event["workload"] == workload]
-    first = {event["label"]: event["seconds"] for event in made if event["when"] == BEFORE}
-    second = {event["label"] for event in made if event["when"] == AFTER}
+    """Return the seconds of the proofs of timed processes that are to come: two of each worker."""
+    made: dict[str, dict[str, float]] = {}
+    for event in events:
+        if event["event"] == "timed_proof" and event["workload"] == workload:
+            made.setdefault(event["label"], {})[event["when"]] = event["seconds"]
     proof = _mean(event["seconds"] for event in events if event["event"] == "proof" and event["workload"] == workload)
-    again: float = sum(seconds for label, seconds in first.items() if label not in second)
-    return again + 2 * _TIMED_PROOF * proof * max(0, workers - len(first))
+    again = sum(seconds for found in made.values() if len(found) == 1 for seconds in found.values())
+    return again + 2 * _TIMED_PROOF * proof * max(0, workers - len(made))
 
 
 def _flops(name: str) -> int:
