@@ -11,6 +11,7 @@ import pytest
 import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from report_fixtures import example
 from results_events import make_plan
 from typer.testing import CliRunner
 
@@ -27,6 +28,7 @@ from rosetta.record.plan import Plan, read_plan
 from rosetta.record.presets import find_preset
 from rosetta.record.result import Result
 from rosetta.record.stages import stages
+from rosetta.report.sentences import rounds_words
 
 FRAMEWORKS = Path(__file__).parent / "frameworks"
 SAMPLES = Path(__file__).parent / "samples" / "records"
@@ -204,6 +206,18 @@ def test_the_command_line_hands_minutes_and_precision_on(monkeypatch: pytest.Mon
     assert [(plan.minutes, plan.precision) for plan in plans] == [(2.5, None), (7, 0.02)]
     refused = CliRunner().invoke(app, [*command, "7", "--precision", "2"])
     assert refused.exit_code == 2 and "write 3% or 0.03" in refused.output and len(plans) == 2
+
+
+@pytest.mark.parametrize(
+    ("bound", "words"),
+    [("minutes", "what 6 minutes hold"), ("most", "the most that are of use"), ("fewest", "the fewest")],
+)
+def test_words_say_why_there_are_so_many_rounds(bound: str, words: str) -> None:
+    protocol = example().protocol
+    assert rounds_words(protocol, SMALL) == "8 in each launch", "nothing where nothing was decided"
+    decided = protocol.model_copy(update={"minutes": 6.0, "rounds_bound": {SMALL: bound}})
+    assert rounds_words(decided, SMALL).startswith(f"8 in each launch, {words}")
+    assert rounds_words(decided, LARGE) == "8 in each launch at least, as many as 6 minutes hold"
 
 
 # Runs of the fake framework.

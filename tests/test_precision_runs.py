@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import typer
+from report_fixtures import example
 
 from rosetta.benchmark import scheduler
 from rosetta.benchmark.budget import RESERVE, launches_held
@@ -22,6 +23,7 @@ from rosetta.record.plan import Plan, read_plan
 from rosetta.record.precision import EVENT, FIRST_LAUNCHES, decide
 from rosetta.record.presets import PRECISELY
 from rosetta.report.run_result import RunResult
+from rosetta.report.sentences import precision_words
 
 FRAMEWORKS = Path(__file__).parent / "frameworks"
 SAMPLES = Path(__file__).parent / "samples" / "records"
@@ -146,6 +148,17 @@ def test_a_precision_has_defaults_and_is_repeated() -> None:
 def test_a_precision_that_no_run_can_have_is_refused(more: dict[str, Any]) -> None:
     with pytest.raises(RosettaError, match="A precision takes"):
         Plan("mnist_mlp", "numpy", precision=0.03, **more)
+
+
+def test_words_say_no_more_than_is_known() -> None:
+    (workload, *_), protocol = example().results, example().protocol
+    assert precision_words(workload, protocol) == ""
+    asked = protocol.model_copy(update={"precision": 0.03})
+    assert precision_words(workload, asked).endswith("isn't decided yet.")
+    decided = asked.model_copy(update={"first_launches": 4, "launches": 9})
+    assert precision_words(workload, decided).endswith("After 9 launches none is wider.")
+    wide = workload.model_copy(update={"wider": {"torch": "± 5.0%"}})
+    assert precision_words(wide, decided).endswith("Wider after 9 launches: torch ± 5.0%.")
 
 
 def test_a_precision_is_read_as_percent_or_fraction() -> None:

@@ -106,7 +106,7 @@ class Scheduler:
         return self._context.runs(prepared, arm) and self._prover.passed(prepared, arm)
 
     def _rounds_of(self, prepared: PreparedWorkload) -> int:
-        """Return the rounds of each launch on a workload: what was decided, while it isn't the plan's fewest."""
+        """Return the rounds of each launch on a workload: what was decided, and until then the plan's."""
         return self._rounds.get(prepared.workload.name) or self._context.plan.rounds_of(prepared.workload)
 
     def _fix_rounds(self, prepared: PreparedWorkload) -> None:

@@ -95,7 +95,7 @@ class Watch(Observer):
                 return f"{event['workload']}: rounds: {rounds_words(self._protocol(), event['workload'])}"
             case "launch":
                 return f"launch {event['launch'] + 1} of {self._launches_in_all} done"
-            case "precision":
+            case kind if kind == EVENT:
                 precision, held = f"± {100 * (self._plan.precision or 0):g} %", event["launches"] == event["most"]
                 words = f"what {event['minutes']:g} minutes hold" if held else f"for intervals of {precision}"
                 return f"{event['launches']} launches in all, {words}: decided by the first {event['first_launches']}"

@@ -127,8 +127,8 @@ def _section(number: int, workload: WorkloadResult, result: Result, sources: Map
         "data": sentences.data_words(workload),
         "verdict": printable(sentences.verdict(workload)).replace("–", "\N{WORD JOINER}–\N{WORD JOINER}"),
         "proof_count": status.proof_count(workload),
-        "ratio_meaning": f"{sentences.ratio_meaning(workload, result.protocol)} "
-        f"{sentences.precision_words(workload, result.protocol)}".rstrip(),
+        "ratio_meaning": sentences.ratio_meaning(workload, result.protocol),
+        "precision_words": sentences.precision_words(workload, result.protocol),
         "learning_words": accuracy.learning_words(workload, result.protocol),
         "columns": shown(workload, "page"),
         "scaling": scaling_words(workload),

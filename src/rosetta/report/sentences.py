@@ -92,8 +92,10 @@ def precision_words(workload: WorkloadResult, protocol: Protocol) -> str:
     if protocol.precision is None:
         return ""
     asked = f"Asked for: intervals of ± {100 * protocol.precision:g} %."
+    if protocol.first_launches is None:
+        return f"{asked} How many launches that takes isn't decided yet."
     if not workload.wider:
-        return f"{asked} After {protocol.launches} launches all are."
+        return f"{asked} After {protocol.launches} launches none is wider."
     stayed = "; ".join(f"{name} {why}" for name, why in workload.wider.items())
     return f"{asked} Wider after {protocol.launches} launches: {stayed}."
 
