@@ -24,7 +24,7 @@ class Preset:
 
 PRESETS = {
     "smoke": Preset(2, 2, 256, description="does it work: the figures mean little"),
-    "quick": Preset(4, 2, 256, minutes=6, description="six minutes: as many rounds as they hold"),
+    "quick": Preset(4, 2, 256, minutes=6, description="as many rounds as six minutes hold; from five workloads on two"),
     "full": Preset(
         1,
         None,
