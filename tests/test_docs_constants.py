@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from rosetta.benchmark.budget import MOST_ROUNDS
 from rosetta.contenders.contender import DEFAULT_SET, contender_sets
 from rosetta.contenders.manifest import Tolerances, frameworks
 from rosetta.proof.compare import _DROPOUT_SIGMAS
 from rosetta.proof.observe import CANDIDATE_BATCHES, CANDIDATES, DROPOUT_DRAWS
 from rosetta.proof.observer import UPDATE_STEPS
 from rosetta.record.plan import DEFAULT_WORKLOADS
-from rosetta.record.presets import _MANY_QUICKLY, _MANY_WORKLOADS, find_preset
+from rosetta.record.presets import _MANY_QUICKLY, _MANY_WORKLOADS, PRECISELY, find_preset
 from rosetta.workloads import find_workload
 
 ROOT = Path(__file__).parents[1]
@@ -85,6 +86,12 @@ PROSE = [
     ("docs/proof.md", r"\(`proof_batch=(\d+)`\)", TPU.proof_batch),
     ("docs/measurement.md", r"`quick` has (\d+) launches", QUICK.launches),
     ("docs/measurement.md", r"has \d+ launches of (\d+) rounds", QUICK.rounds),
+    ("docs/measurement.md", r"as many rounds as \[(\w+) minutes hold", QUICK.minutes),
+    ("docs/measurement.md", r"`quick` (\d+), the\s+other presets none", QUICK.minutes),
+    ("docs/measurement.md", r"never more than (\d+):", MOST_ROUNDS),
+    ("docs/measurement.md", r"begins with (\d+) launches", PRECISELY.launches),
+    ("docs/measurement.md", r"begins with \d+ launches of (\d+) rounds", PRECISELY.rounds),
+    ("docs/measurement.md", r"`--minutes` hold, by default (\d+)", PRECISELY.minutes),
     ("docs/measurement.md", r"from (\w+) workloads on", _MANY_WORKLOADS),
     ("docs/measurement.md", r"workloads on (\d+)", _MANY_QUICKLY.launches),
     ("README.md", r"parameter after (\w+)\s+optimiser steps", UPDATE_STEPS),

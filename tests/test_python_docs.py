@@ -18,7 +18,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "python.md"
 FAKE_FRAMEWORKS = Path(__file__).parent / "frameworks"
 OWN = f"frameworks={str(FAKE_FRAMEWORKS)!r}"
 LIGHT = {
-    '["torch", "jax"], ': f'["numpy", "fake"], {OWN}, ',
+    '["torch", "jax"], ': f'["numpy", "fake"], rounds=2, {OWN}, ',
     '"torch"': f'"fake", {OWN}',
     '"jax"': '"numpy"',
     'to="onnx"': f'to="onnx", {OWN}',

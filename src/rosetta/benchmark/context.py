@@ -1,6 +1,7 @@
 """What proving and measuring share: the arms of a run, their workers' starts and their failures."""
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from rosetta.files import file_name
 from rosetta.machine.gpu import Gpu, gpus
 from rosetta.record.events import RunLog
 from rosetta.record.plan import Plan
+from rosetta.record.stages import PREPARING, stages
 from rosetta.workloads.prepared import PreparedWorkload
 
 # As PyTorch, TensorFlow, JAX and the host itself (a worker killed by the kernel) put it.
@@ -50,6 +52,13 @@ class RunContext:
         self._logs = folder / "workers"
         self._exchange = (folder / "scratch").resolve()
         self._failed = {(e["workload"], e["label"]) for e in log.events if e["event"] == "failure"}
+        before = sum(seconds for stage, seconds in stages(log.events).items() if stage not in PREPARING)
+        self._start = time.perf_counter() - before
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since environments and data were ready; of earlier sessions those that their events account for."""
+        return time.perf_counter() - self._start
 
     def start(self, arm: Arm, log_name: str, threads: int | None = None) -> Client:
         """Start a worker for an arm, with ``threads`` or all; raise ``WorkerFailure`` if it doesn't come up."""

@@ -1,5 +1,6 @@
 """A worker in one launch, in the workload that is open in it: how far it has trained, and the calls that take it on."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from rosetta_worker.messages import Stepped
 _WARM_UP_SECONDS = 0.25
 _LEAD_IN_SECONDS = 0.01
 """Steps before a chunk's clock that bring back the caches which the other workers emptied."""
-_FEWEST_STEPS = 2
+FEWEST_STEPS = 2
+ACCURACY_LAUNCHES = 2
+"""In short runs the accuracy is taken in so many launches: it doesn't decide anything, and the others are quicker."""
 _LONG_STEP_SECONDS = 0.5
 """From a step's length on a chunk may be a single one."""
 _MOST_STEPS = 1024
@@ -26,6 +29,10 @@ class LaunchSession:
     prepared: PreparedWorkload
     plan: Plan
     launch: int
+    began: float
+    """When its set-up began, of ``time.perf_counter``."""
+    import_seconds: float
+    """What of the set-up was starting the process and importing; 0 where another workload had done that."""
     replicas: int = 1
     steps: int = 0
     """Steps done since the parameters were loaded."""
@@ -33,6 +40,10 @@ class LaunchSession:
     """Their time, those outside the chunks too."""
     chunk_steps: int = 0
     lead_in: int = 0
+    chunk_seconds: float = 0.0
+    """What a chunk should take, by its clock."""
+    chunk_wall_seconds: float = 0.0
+    """What a chunk is expected to take, with its lead-in and what is done outside its clock."""
 
     @property
     def samples(self) -> int:
@@ -97,21 +108,25 @@ class LaunchSession:
 
     def warm_up(self, chunk_seconds: float, chunk_steps: int | None) -> None:
         """Run untimed until the step's time is known; fix the chunk's steps, unless the run has fixed them already."""
-        chunk_seconds = max(chunk_seconds, self.prepared.workload.chunk_seconds)
+        self.chunk_seconds = chunk_seconds = max(chunk_seconds, self.prepared.workload.chunk_seconds)
         steps, calls = 1, []
         while True:
+            start = time.perf_counter()
             reply = self.run(steps, self.plan.timeouts.first_step)
+            wall_step_seconds = (time.perf_counter() - start) / steps
             calls.append((steps, reply.seconds))
             step_seconds = _step_seconds(calls)
             if reply.seconds >= min(_WARM_UP_SECONDS, chunk_seconds) or steps == _MOST_STEPS:
                 break
             steps = min(_MOST_STEPS, 4 * steps, max(steps + 1, round(1.2 * _WARM_UP_SECONDS / step_seconds)))
-        fewest = 1 if step_seconds >= _LONG_STEP_SECONDS else _FEWEST_STEPS
+        fewest = 1 if step_seconds >= _LONG_STEP_SECONDS else FEWEST_STEPS
         if self.plan.epochs:
             self.chunk_steps = self.prepared.steps_per_epoch * self.prepared.workload.batch_size // self.batch_size
+            self.chunk_wall_seconds = self.chunk_steps * wall_step_seconds
             return
         self.chunk_steps = chunk_steps or min(_MOST_STEPS, max(fewest, round(chunk_seconds / step_seconds)))
         self.lead_in = min(_MOST_STEPS, round(_LEAD_IN_SECONDS / step_seconds))
+        self.chunk_wall_seconds = (self.lead_in + self.chunk_steps) * wall_step_seconds
 
     def chunk(self, slowdown: float) -> Stepped:
         """Run a timed chunk; return the worker's reply."""

@@ -105,6 +105,7 @@ def _describe_machine(plan: Plan, contenders: Sequence[Contender], log: RunLog) 
     if any(event["event"] == "machine" for event in log.events):
         return
     measured = plan.kind == "run"
+    start = time.perf_counter()
     log.append(
         "machine",
         platform=platform.platform(),
@@ -115,6 +116,7 @@ def _describe_machine(plan: Plan, contenders: Sequence[Contender], log: RunLog) 
         matmul_flops=cpu.matmul_flops() if measured else None,
         copy_bytes_per_second=cpu.copy_bytes_per_second() if measured else None,
         gpus=[dataclasses.asdict(gpu) for gpu in gpus()],
+        seconds=time.perf_counter() - start,
     )
 
 

@@ -1,13 +1,15 @@
 """The loop that lets one worker run at a time: launches, rounds, chunks."""
 
+import itertools
 import random
 import time
 from collections.abc import Sequence
 
 import numpy as np
 
+from rosetta.benchmark.budget import decide_rounds, launches_held
 from rosetta.benchmark.context import Arm, RunContext
-from rosetta.benchmark.launch import LaunchSession
+from rosetta.benchmark.launch import ACCURACY_LAUNCHES, LaunchSession
 from rosetta.benchmark.prover import Prover
 from rosetta.benchmark.timed_proof import TimedProof
 from rosetta.environments.client import Client
@@ -15,18 +17,19 @@ from rosetta.environments.worker import WorkerFailure
 from rosetta.machine import gpu
 from rosetta.machine.cpu import Canary, busy_seconds
 from rosetta.proof.timed import NOT_FINITE
+from rosetta.record.derive import log_rates
+from rosetta.record.precision import EVENT, decide
+from rosetta.record.statistics import LogRates
 from rosetta.workloads.prepared import PreparedWorkload
 
 _LATENCIES = 5
-_ACCURACY_LAUNCHES = 2
-"""In short runs the accuracy is taken in so many launches: it doesn't decide anything, and the others are quicker."""
 
 
 class Scheduler:
     """Conducts one run; everything it learns goes to the log, and what the log already has isn't done again."""
 
     def __init__(self, context: RunContext, prover: Prover, prepared: Sequence[PreparedWorkload]):
-        """Measure on these workloads; each is proven by the prover in the first launch, just before it is run."""
+        """Measure on these workloads what the prover proves to be the same network."""
         self._context = context
         self._prover = prover
         self._workloads = list(prepared)
@@ -43,43 +46,101 @@ class Scheduler:
         }
         self._closed = {(e["workload"], e["launch"], e["label"]) for e in events if e["event"] == "closing"}
         self._launched = {e["launch"] for e in events if e["event"] == "launch"}
+        self._rounds = {e["workload"]: e["rounds"] for e in events if e["event"] == "rounds"}
+        self._launches = next((e["launches"] for e in events if e["event"] == EVENT), None)
 
     def conduct(self) -> None:
         """Prove, then measure, all that the log doesn't have yet."""
         try:
-            for launch in range(self._context.plan.launches):
-                together = (
-                    [[arm] for arm in self._context.arms] if self._context.plan.one_at_a_time else [self._context.arms]
-                )
+            arms = self._context.arms
+            together = [[arm] for arm in arms] if self._context.plan.one_at_a_time else [arms]
+            # All proofs come first: what measuring can have of a budget isn't known before, and their workers are gone.
+            for group in together:
+                for prepared in self._workloads:
+                    self._prover.prove(prepared, group)
+                self._prover.close()
+            for launch in itertools.count():
+                if launch >= self._launches_in_all(launch):
+                    break
+                closing = 0.0
                 for group in together:
                     for prepared in self._workloads:
-                        if launch == 0:
-                            self._prover.prove(prepared, group)
                         self._run_launch(prepared, launch, group)
-                    self._prover.close()
+                    start = time.perf_counter()
                     self._close_clients()
+                    closing += time.perf_counter() - start
                 if launch not in self._launched:
-                    self._context.log.append("launch", launch=launch)
+                    self._context.log.append("launch", launch=launch, closing_seconds=closing)
         finally:
             self._prover.close()
             self._close_clients()
 
+    def _launches_in_all(self, done: int) -> int:
+        """Return the launches of this run; where a precision is asked for, the first ones, once ``done``, decide."""
+        plan, events = self._context.plan, self._context.log.events
+        if plan.precision is None or done < plan.launches:
+            return plan.launches
+        if self._launches is None:
+            most = launches_held(plan, events, self._context.elapsed)
+            wanted = [
+                decide(self._rates(each), plan.precision, plan.confidence, most, plan.launches).launches
+                for each in self._workloads
+            ]
+            self._launches = max(wanted)
+            self._context.log.append(
+                EVENT, first_launches=plan.launches, launches=self._launches, most=most, minutes=plan.minutes
+            )
+        return self._launches
+
+    def _rates(self, prepared: PreparedWorkload) -> dict[str, LogRates]:
+        """Return the log rates of the contenders that are still in on a workload."""
+        name, batch_size = prepared.workload.name, prepared.workload.batch_size
+        chunks = [e for e in self._context.log.events if e["event"] == "chunk" and e["workload"] == name]
+        return {
+            arm.label: log_rates((chunk for chunk in chunks if chunk["label"] == arm.label), batch_size)
+            for arm in self._context.arms
+            if self._runs(prepared, arm)
+        }
+
+    def _runs(self, prepared: PreparedWorkload, arm: Arm) -> bool:
+        return self._context.runs(prepared, arm) and self._prover.passed(prepared, arm)
+
+    def _rounds_of(self, prepared: PreparedWorkload) -> int:
+        """Return the rounds of each launch on a workload: what was decided, and until then the plan's."""
+        return self._rounds.get(prepared.workload.name) or self._context.plan.rounds_of(prepared.workload)
+
+    def _fix_rounds(self, prepared: PreparedWorkload) -> None:
+        """With a budget, decide how many rounds a workload has: once, before the first of its chunks is timed."""
+        plan, name = self._context.plan, prepared.workload.name
+        if not plan.rounds_by_minutes or name in self._rounds:
+            return
+        workers = {
+            each.workload.name: len({arm.worker for arm in self._context.arms if self._runs(each, arm)})
+            for each in self._workloads
+        }
+        if workers[name]:
+            found = decide_rounds(plan, self._context.log.events, name, workers, self._context.elapsed)
+            self._rounds[name] = self._context.log.append("rounds", **found)["rounds"]
+
     def _run_launch(self, prepared: PreparedWorkload, launch: int, group: Sequence[Arm]) -> None:
-        name, rounds = prepared.workload.name, self._context.plan.rounds_of(prepared.workload)
-        running = [arm for arm in group if self._context.runs(prepared, arm) and self._prover.passed(prepared, arm)]
-        missing = [
-            (round_, arm)
-            for round_ in range(rounds)
+        name = prepared.workload.name
+        running = [arm for arm in group if self._runs(prepared, arm)]
+
+        def missing(round_: int, arm: Arm) -> bool:
+            return (name, launch, round_, arm.label) not in self._chunks
+
+        rounds = range(self._rounds_of(prepared))
+        if all(
+            (name, launch, arm.worker) in self._closed and not any(missing(round_, arm) for round_ in rounds)
             for arm in running
-            if (name, launch, round_, arm.label) not in self._chunks
-        ]
-        if not missing and all((name, launch, arm.worker) in self._closed for arm in running):
+        ):
             return
         for arm in self._start_order(launch, running):
             self._set_up(prepared, launch, arm)
         running = [arm for arm in running if self._prover.passed(prepared, arm)]  # and in the timed process too
-        for round_ in range(rounds):
-            waiting = [arm for arm in running if (round_, arm) in missing and self._context.runs(prepared, arm)]
+        self._fix_rounds(prepared)
+        for round_ in range(self._rounds_of(prepared)):
+            waiting = [arm for arm in running if missing(round_, arm) and self._context.runs(prepared, arm)]
             if self._context.plan.epochs:
                 done = [arm for arm in running if arm not in waiting and self._context.runs(prepared, arm)]
                 self._repeat(prepared, launch, round_, done)
@@ -101,24 +162,30 @@ class Scheduler:
         """Start or reuse the worker, open the workload in it, take the first step, warm up."""
         name = prepared.workload.name
         stage = "start"
+        began, imported = time.perf_counter(), 0.0
         try:
             if arm.worker not in self._clients or not self._clients[arm.worker].worker.alive:
                 self._context.tell(name, arm.label, "importing")
                 self._clients[arm.worker] = self._context.start(arm, f"{arm.worker}, launch {launch}")
                 stage = "import"
                 start = time.perf_counter()
+                start_seconds = start - began
                 reply = self._clients[arm.worker].import_framework(arm.contender)
                 self._context.log.append(
                     "import",
                     launch=launch,
                     label=arm.worker,
+                    start_seconds=start_seconds,
                     import_seconds=reply.seconds,
                     wall_seconds=time.perf_counter() - start,
                     packages=reply.packages,
                 )
+                imported = time.perf_counter() - began
             self._context.tell(name, arm.label, "compiling")
             replicas = arm.contender.replicas
-            session = LaunchSession(self._clients[arm.worker], prepared, self._context.plan, launch, replicas)
+            session = LaunchSession(
+                self._clients[arm.worker], prepared, self._context.plan, launch, began, imported, replicas
+            )
             self._sessions[arm.worker] = session
             stage = "build"
             compiled_before = arm.environment.compiled_files(arm.contender)
@@ -140,8 +207,9 @@ class Scheduler:
             self._timed_proof.begin(prepared, launch, arm, session)
             stage = "warm-up"
             if self._takes_early_accuracy(prepared, launch):
+                start = time.perf_counter()
                 session.reach(prepared.workload.compared_after)
-                self._take_accuracy(prepared, launch, 0, arm)
+                self._take_accuracy(prepared, launch, 0, arm, start)
             self._warm_up(prepared, launch, arm, session)
             stage = "proof of the timed process"
             self._timed_proof.before(prepared, launch, arm, session)
@@ -153,7 +221,7 @@ class Scheduler:
 
     def _takes_early_accuracy(self, prepared: PreparedWorkload, launch: int) -> bool:
         plan = self._context.plan
-        return prepared.workload.trains and plan.test_samples != 0 and not plan.epochs and launch < _ACCURACY_LAUNCHES
+        return prepared.workload.trains and plan.test_samples != 0 and not plan.epochs and launch < ACCURACY_LAUNCHES
 
     def _warm_up(self, prepared: PreparedWorkload, launch: int, arm: Arm, session: LaunchSession) -> None:
         """Warm up; a chunk has the same length in all launches."""
@@ -166,11 +234,15 @@ class Scheduler:
             "warm",
             workload=key[0],
             launch=launch,
-            worker=arm.worker,
+            worker=key[1],
             chunk_steps=session.chunk_steps,
             lead_in=session.lead_in,
             trained_samples=session.samples,
             trained_seconds=session.seconds,
+            set_up_seconds=time.perf_counter() - session.began,
+            import_seconds=session.import_seconds,
+            chunk_seconds=session.chunk_seconds,
+            chunk_wall_seconds=session.chunk_wall_seconds,
         )
 
     def _repeat(self, prepared: PreparedWorkload, launch: int, round_: int, done: list[Arm]) -> None:
@@ -187,6 +259,7 @@ class Scheduler:
         """Run one chunk of every waiting arm, in random order."""
         if not waiting:
             return
+        start, asked = time.perf_counter(), len(waiting)
         canary = self._canary.seconds()
         self._random.shuffle(waiting)
         elapsed = busy = host = workers = 0.0
@@ -230,6 +303,9 @@ class Scheduler:
             self._context.tell(prepared.workload.name, arm.label, "waiting")
         self._context.log.append(
             "round",
+            workload=prepared.workload.name,
+            chunks=asked,
+            wall_seconds=time.perf_counter() - start,
             canary_seconds=canary,
             seconds=elapsed,
             busy_seconds=busy,
@@ -237,12 +313,15 @@ class Scheduler:
             worker_seconds=workers,
         )
 
-    def _take_accuracy(self, prepared: PreparedWorkload, launch: int, round_: int, arm: Arm) -> None:
-        """Take the accuracy, outside every clock."""
+    def _take_accuracy(
+        self, prepared: PreparedWorkload, launch: int, round_: int, arm: Arm, start: float | None = None
+    ) -> None:
+        """Take the accuracy, outside every clock; in a set-up, ``start`` is when training up to it began."""
         name = prepared.workload.name
         if (name, launch, round_, arm.worker) in self._accuracies:
             return
         self._context.tell(name, arm.label, "evaluating")
+        early, start = start is not None, time.perf_counter() if start is None else start
         session = self._sessions[arm.worker]
         found = session.client.accuracy(self._context.plan.test_samples)
         self._context.log.append(
@@ -255,6 +334,8 @@ class Scheduler:
             count=found.count,
             trained_samples=session.samples,
             trained_seconds=session.seconds,
+            early=early,
+            wall_seconds=time.perf_counter() - start,
         )
 
     def _take_leave(self, prepared: PreparedWorkload, launch: int, arm: Arm) -> None:
@@ -263,14 +344,17 @@ class Scheduler:
         if (name, launch, arm.worker) in self._closed:
             return
         session = self._sessions[arm.worker]
-        stage = "evaluation"
+        stage, start = "evaluation", time.perf_counter()
         try:
             peak = session.client.peak_bytes()
             on_gpus = gpu.memory_bytes(arm.gpus, session.client.worker.pid)
             latencies = [] if prepared.workload.trains else session.client.latencies(_LATENCIES)
+            asking = time.perf_counter() - start
             stage = "proof of the timed process"
             self._timed_proof.after(prepared, launch, arm, session)
-            session.client.leave()
+            start = time.perf_counter()
+            if prepared is not self._workloads[-1]:  # after the last one the process ends, and its memory with it
+                session.client.leave()
         except WorkerFailure as failure:
             self._context.fail(prepared, arm, stage, str(failure))
             return
@@ -282,6 +366,7 @@ class Scheduler:
             peak_bytes=peak,
             gpu_bytes=on_gpus,
             latency_seconds=latencies,
+            wall_seconds=asking + time.perf_counter() - start,
         )
         self._context.tell(name, arm.label, "waiting")
 

@@ -12,7 +12,10 @@ from rosetta.benchmark.observer import Observer
 from rosetta.record.derive import derive
 from rosetta.record.events import Event
 from rosetta.record.plan import Plan
+from rosetta.record.precision import EVENT
+from rosetta.record.result import Protocol
 from rosetta.report.live import LiveHeader, LiveRow, LiveWorkload, Stage, live_view
+from rosetta.report.sentences import rounds_words
 from rosetta.report.status import reason_words, status_words
 from rosetta.workloads import find_workload
 
@@ -29,6 +32,7 @@ class Watch(Observer):
         self._start = time.monotonic()
         self._drawn = 0.0
         self._launches: list[float] = []
+        self._launches_in_all = plan.launches
         self._phase = "preparing"
         self._current = plan.workloads[0]
         self._events: list[Event] = []
@@ -62,6 +66,8 @@ class Watch(Observer):
     def event(self, event: Event) -> None:
         """Keep the event for the figures; without a terminal, print the ones that matter."""
         self._events.append(event)
+        if event["event"] == EVENT:
+            self._launches_in_all = event["launches"]
         if event["event"] == "launch":
             self._launches.append(time.monotonic())
         if self._live:
@@ -85,9 +91,18 @@ class Watch(Observer):
             case "accuracy" if self._plan.epochs:
                 accuracy = f"{event['correct'] / event['count']:.1%} of test samples right"
                 return f"{event['workload']}: {event['label']}: {accuracy} after epoch {event['round'] + 1}"
+            case "rounds":
+                return f"{event['workload']}: rounds: {rounds_words(self._protocol(), event['workload'])}"
             case "launch":
-                return f"launch {event['launch'] + 1} of {self._plan.launches} done"
+                return f"launch {event['launch'] + 1} of {self._launches_in_all} done"
+            case kind if kind == EVENT:
+                precision, held = f"± {100 * (self._plan.precision or 0):g} %", event["launches"] == event["most"]
+                words = f"what {event['minutes']:g} minutes hold" if held else f"for intervals of {precision}"
+                return f"{event['launches']} launches in all, {words}: decided by the first {event['first_launches']}"
         return ""
+
+    def _protocol(self) -> Protocol:
+        return derive(self._plan, "", self._events).protocol
 
     def _draw(self, at_once: bool) -> None:
         now = time.monotonic()
@@ -100,17 +115,19 @@ class Watch(Observer):
         elapsed, total = now - self._start, None
         if self._launches:
             each = (self._launches[-1] - self._start) / len(self._launches)
-            total = elapsed + max(0.0, each * self._plan.launches - elapsed)
+            total = elapsed + max(0.0, each * self._launches_in_all - elapsed)
         return LiveHeader(self._phase, elapsed, total)
 
     def _workloads(self) -> list[LiveWorkload]:
         shown = []
         figures = {}
         data = {}
+        rounds = {}
         with contextlib.suppress(KeyError):  # before the machine is described there is nothing to derive
             result = derive(self._plan, "", self._events)
             figures = {(w.workload, c.name): c for w in result.results for c in w.contenders}
             data = {w.workload: w.data for w in result.results}
+            rounds = {name: rounds_words(result.protocol, name) for name in result.protocol.rounds_bound}
         labels = list(dict.fromkeys(label for _, label in self._states)) or self._plan.contenders
         for name in self._plan.workloads:
             rows = []
@@ -124,5 +141,5 @@ class Watch(Observer):
             begun = any(row.samples_per_second is not None for row in rows) or any(w == name for w, _ in self._states)
             stage: Stage = "current" if name == self._current else "measured" if begun else "waiting"
             title = find_workload(name).title
-            shown.append(LiveWorkload(title, data.get(name, "preparing"), rows, name, stage))
+            shown.append(LiveWorkload(title, data.get(name, "preparing"), rows, name, stage, rounds.get(name, "")))
         return shown

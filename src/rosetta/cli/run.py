@@ -31,6 +31,17 @@ if TYPE_CHECKING:
     from rosetta import Plan, RunResult
 
 
+def _fraction(text: str) -> float:
+    """Read "3%" or "0.03"."""
+    try:
+        found = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < 1:
+        raise typer.BadParameter(f"{text} is no precision: write 3% or 0.03.")
+    return found
+
+
 def run(
     workload: WorkloadsArgument = None,
     contender: WithOption = None,
@@ -43,6 +54,18 @@ def run(
         int | None, typer.Option(min=1, help="Sets of fresh processes; more narrow the intervals.")
     ] = None,
     rounds: Annotated[int | None, typer.Option(min=1, help="Chunks of every contender in each launch.")] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="What the run may take once all is installed: as many rounds as that holds."),
+    ] = None,
+    precision: Annotated[
+        float | None,
+        typer.Option(
+            parser=_fraction,
+            metavar="PERCENT",
+            help="Launches until all intervals are that narrow, e.g. 3%, or --minutes, by default 30, are over.",
+        ),
+    ] = None,
     data: DataOption = None,
     out_folder: OutOption = None,
     json: Annotated[str | None, typer.Option(help="Write result.json there too; - for standard output.")] = None,
@@ -77,6 +100,8 @@ def run(
             preset=preset,
             launches=launches,
             rounds=rounds,
+            minutes=minutes,
+            precision=precision,
             device=device,
             replicas=replicas,
             weak=weak,

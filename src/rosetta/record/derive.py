@@ -2,14 +2,14 @@
 
 import math
 import statistics as stdlib_statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from rosetta.record.events import Event
 from rosetta.record.plan import Plan
-from rosetta.record.precision import EVENT, first_stage
+from rosetta.record.precision import EVENT, decide, first_stage
 from rosetta.record.result import (
     Accuracy,
     Check,
@@ -68,8 +68,11 @@ def derive(plan: Plan, run: str, events: Sequence[Event]) -> Result:
         protocol=Protocol(
             preset=plan.preset,
             epochs=plan.epochs,
-            launches=plan.launches,
-            rounds={name: plan.rounds_of(find_workload(name)) for name in plan.workloads},
+            launches=_decided(index).get("launches", plan.launches),
+            precision=plan.precision,
+            rounds={name: _rounds(plan, find_workload(name), index) for name in plan.workloads},
+            minutes=plan.minutes,
+            rounds_bound={event["workload"]: event["bound"] for event in index.by_kind.get("rounds", [])},
             seed=plan.seed,
             one_at_a_time=plan.one_at_a_time,
             threads=len(plan.affinity),
@@ -84,6 +87,28 @@ def derive(plan: Plan, run: str, events: Sequence[Event]) -> Result:
             _workload(plan, find_workload(name), index) for name in plan.workloads if index.of("data", None, name)
         ],
     )
+
+
+def _rounds(plan: Plan, workload: Workload, index: _Index) -> int:
+    """Return the rounds of each launch on a workload: those that were decided, or while none were the plan's."""
+    decided = index.of("rounds", None, workload.name)
+    return int(decided[-1]["rounds"]) if decided else plan.rounds_of(workload)
+
+
+def _decided(index: _Index) -> Event:
+    """Return the decision how many launches a precision takes; empty where there is none."""
+    return next(iter(index.by_kind.get(EVENT, [])), {})
+
+
+def _wider(plan: Plan, rates: Mapping[str, LogRates], index: _Index) -> dict[str, str]:
+    """Say which contenders' intervals are wider than asked for, and why; before that is decided nothing."""
+    decided = _decided(index)
+    if plan.precision is None or not decided:
+        return {}
+    whole = {event["launch"] for event in index.by_kind["launch"]}
+    done = {name: {key: value for key, value in r.items() if key[0] in whole} for name, r in rates.items()}
+    measured = {name: found for name, found in done.items() if found}
+    return dict(decide(measured, plan.precision, plan.confidence, decided["most"], decided["first_launches"]).wider)
 
 
 def useful_seconds(index: _Index) -> float:
@@ -179,6 +204,7 @@ def _workload(plan: Plan, workload: Workload, index: _Index) -> WorkloadResult:
             PublishedFigure(framework=p.framework, hardware=p.hardware, seconds=p.seconds, up_to=p.up_to, per=p.per)
             for p in workload.published
         ],
+        wider=_wider(plan, rates, index),
         accuracy_spread=scatter.sd if scatter else None,
         flops_per_sample=workload.flops_per_sample,
         proven_in=workload.proven_in,
@@ -270,7 +296,7 @@ def _contender(plan: Plan, workload: Workload, index: _Index, environment: Event
     equivalence, unproven = _equivalence(proofs, index.of("timed_proof", label, workload.name))
     status, reason = _status(environment, failures, equivalence, bool(chunks))
     packages = imports[0]["packages"] if imports else {}
-    rounds = plan.rounds_of(workload)
+    rounds = _rounds(plan, workload, index)
     last_round = [c["loss"] for c in chunks if c["round"] == rounds - 1 and c["loss"] is not None]
     last_accuracies = _last_of_launches(accuracies)
     return ContenderResult(

@@ -4,6 +4,7 @@ Making one and reading one are two things: ``Plan(...)`` places contenders on th
 is given; ``read_plan`` takes what was written as it stands, on whatever machine that was.
 """
 
+import dataclasses
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from rosetta.errors import RosettaError
 from rosetta.files import replace_file
 from rosetta.machine import cpu
 from rosetta.paths import data_folder, folders
-from rosetta.record.presets import Preset, find_preset
+from rosetta.record.presets import PRECISELY, Preset, find_preset
 from rosetta.version import __version__
 from rosetta.workloads import find_workload
 from rosetta.workloads import workloads as known_workloads
@@ -46,7 +47,14 @@ class PlanRecord(BaseModel):
     contenders: list[str]
     preset: str
     launches: Annotated[int, Field(ge=1)]
-    rounds: Annotated[int | None, Field(ge=1, description="None: the workload's published epochs")]
+    rounds: Annotated[
+        int | None, Field(ge=1, description="with minutes the fewest; None: the workload's published epochs")
+    ]
+    minutes: Annotated[float | None, Field(gt=0, description="what the run may take; None: no budget")] = None
+    precision: Annotated[
+        float | None,
+        Field(gt=0, lt=1, description="half-width of the intervals asked for: launches are added to those planned"),
+    ] = None
     epochs: Annotated[bool, Field(description="a round is a whole epoch")] = False
     test_samples: Annotated[int | None, Field(ge=0, description="None: all of them")]
     seed: int = 1
@@ -62,8 +70,16 @@ class PlanRecord(BaseModel):
     timeouts: Timeouts = Timeouts()
 
     def rounds_of(self, workload: Workload) -> int:
-        """Return the rounds of each launch on a workload; one that isn't trained goes through its data once."""
+        """Return the rounds of each launch on a workload, with a budget the fewest.
+
+        Epochs of one that isn't trained are one: it goes through its data once.
+        """
         return self.rounds or max(workload.epochs, 1)
+
+    @property
+    def rounds_by_minutes(self) -> bool:
+        """Whether the minutes decide how many rounds there are; with a precision they limit the launches."""
+        return self.minutes is not None and self.precision is None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -82,7 +98,9 @@ class PlanRecord(BaseModel):
             words += [word for contender in self.contenders for word in ("--with", contender)]
         if self.kind == "run":
             words += ["--preset", self.preset, "--launches", str(self.launches)]
-            words += ["--rounds", str(self.rounds)] if self.rounds else []
+            words += ["--precision", f"{100 * self.precision:g}%"] if self.precision else []
+            words += ["--minutes", f"{self.minutes:g}"] if self.minutes else []
+            words += ["--rounds", str(self.rounds)] if self.rounds and not self.rounds_by_minutes else []
         words += ["--device", self.device]
         words += ["--seed", str(self.seed)]
         words += [word for folder in self.frameworks for word in ("--frameworks", folder)]
@@ -109,6 +127,8 @@ class Plan(PlanRecord):
         preset: str | None = None,
         launches: int | None = None,
         rounds: int | None = None,
+        minutes: float | None = None,
+        precision: float | None = None,
         epochs: bool | None = None,
         test_samples: int | None = None,
         device: Wanted = "auto",
@@ -129,8 +149,10 @@ class Plan(PlanRecord):
         ``workloads`` are names; "all" is every one there is, None the two of ``rosetta run``. ``contenders`` are
         written as on the command line. They join a ``set``, which is a name or a file that names some; without either
         it is "current". ``data`` is by default the folder that ``ROSETTA_DATA`` names. A calibration has so many
-        ``launches`` in each of its ``comparisons``. What else is None is the preset's or the kind's. Raises
-        ``RosettaError`` with the remedy, as the command line does.
+        ``launches`` in each of its ``comparisons``. With ``minutes`` a run has as many rounds as these hold, which is
+        fixed for each workload before its first chunk; with ``rounds`` it has those. With a ``precision``, say 0.03, it
+        has as many launches as intervals of ± 3 % take, or the minutes, by default 30, hold. What else is None is the
+        preset's or the kind's. Raises ``RosettaError`` with the remedy, as the command line does.
         """
         own_folders = folders(frameworks)
         known = manifest.frameworks(own_folders)
@@ -140,11 +162,24 @@ class Plan(PlanRecord):
             for name in names:
                 check_replicas(contender, find_workload(name))
         amount = _OTHER_KINDS[kind] if kind in _OTHER_KINDS else find_preset(preset or "quick", len(names))
+        if precision is not None:
+            if amount.rounds is None or kind != "run" or (launches or _LEAST_LAUNCHES) < _LEAST_LAUNCHES:
+                raise RosettaError(
+                    "A precision takes a run of the preset quick or smoke with two launches or more to begin with.",
+                    "Leave out the precision, or the preset and the launches.",
+                )
+            amount = dataclasses.replace(PRECISELY, test_samples=amount.test_samples)
         launches = launches if launches is not None else amount.launches
         if kind == "calibrate" and (launches < _LEAST_LAUNCHES or comparisons < 1):
             raise RosettaError(
                 f"{comparisons} comparisons of {launches} launches have no interval.",
                 f"It takes one comparison, and {_LEAST_LAUNCHES} launches in it.",
+            )
+        fixed = rounds is not None and precision is None
+        if minutes is not None and (fixed or amount.rounds is None or kind != "run"):
+            raise RosettaError(
+                "Minutes are given where the rounds are given too, or are the published epochs.",
+                "Leave out the minutes, or give them with the preset quick or smoke and without rounds.",
             )
         folder = data_folder(data)
         fields: dict[str, Any] = {
@@ -154,6 +189,8 @@ class Plan(PlanRecord):
             "preset": preset or ("smoke" if kind in _OTHER_KINDS else "quick"),
             "launches": launches * comparisons if kind == "calibrate" else launches,
             "rounds": rounds if rounds is not None else amount.rounds,
+            "minutes": minutes if minutes is not None or fixed else amount.minutes,
+            "precision": precision,
             "epochs": epochs if epochs is not None else amount.epochs,
             "test_samples": test_samples if test_samples is not None else amount.test_samples,
             "seed": seed,

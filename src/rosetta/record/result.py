@@ -40,12 +40,22 @@ class Machine(_Model):
 
 
 class Protocol(_Model):
-    """How it was measured: everything fixed before the run."""
+    """How it was measured: everything fixed before anything was timed."""
 
     preset: str
     epochs: bool = Field(default=False, description="a round is a whole epoch, as in the published protocol")
     launches: int
     rounds: dict[str, int] = Field(description="rounds in each launch, by workload")
+    minutes: float | None = Field(
+        default=None,
+        description="the budget of the rounds, or where a precision was asked for of the launches; null: none",
+    )
+    precision: float | None = Field(
+        default=None, description="half-width of the intervals asked for, relative; launches were added for it"
+    )
+    rounds_bound: dict[str, Literal["minutes", "most", "fewest"]] = Field(
+        default={}, description="by workload, what of a budget decided: it, or the most or fewest rounds there may be"
+    )
     seed: int
     one_at_a_time: bool
     threads: int
@@ -240,6 +250,9 @@ class WorkloadResult(_Model):
     proven_in: str = Field(default="float32", description="precision of the proof's training steps")
     accuracy_spread: float | None = Field(
         default=None, description="sd of the accuracy between launches, pooled over contenders"
+    )
+    wider: dict[str, str] = Field(
+        default={}, description="where a precision was asked for, by contender why its interval stayed wider"
     )
     flops_per_sample: int = Field(description="per sample")
     chance_accuracy: float = Field(description="accuracy of guessing")

@@ -45,6 +45,8 @@ class LiveWorkload:
     rows: Sequence[LiveRow] = field(default_factory=tuple)
     name: str = ""
     stage: Stage = "current"
+    rounds: str = ""
+    """How many rounds it has and why, once that is decided."""
 
 
 @dataclass(frozen=True)
@@ -137,4 +139,6 @@ def _in_full(workload: LiveWorkload) -> list[RenderableType]:
         )
     title = Text.assemble((printable(workload.title), "bold"), "  ")
     title.append(f" {printable(data)} ", style="bold reverse" if synthetic else "dim")
+    if workload.rounds:
+        title.append(f"  rounds: {workload.rounds}", style="dim")
     return [Text(), title, table]

@@ -71,6 +71,35 @@ def round_word(protocol: Protocol | None) -> str:
     return "epoch" if protocol and protocol.epochs else "round"
 
 
+def rounds_words(protocol: Protocol, workload: str) -> str:
+    """Say how many rounds each launch has on a workload, and where minutes were given why so many."""
+    words = f"{protocol.rounds[workload]} in each launch"
+    if protocol.minutes is None or protocol.precision is not None:
+        return words
+    minutes = f"{protocol.minutes:g} minute{'s' if protocol.minutes != 1 else ''}"
+    match protocol.rounds_bound.get(workload):
+        case "minutes":
+            return f"{words}, what {minutes} hold"
+        case "most":
+            return f"{words}, the most that are of use, though {minutes} hold more"
+        case "fewest":
+            return f"{words}, the fewest, though {minutes} hold less"
+    return f"{words} at least, as many as {minutes} hold"
+
+
+def precision_words(workload: WorkloadResult, protocol: Protocol) -> str:
+    """Say whether the intervals are as narrow as was asked for, and why some aren't; empty if nothing was asked."""
+    if protocol.precision is None:
+        return ""
+    asked = f"Asked for: intervals of ± {100 * protocol.precision:g} %."
+    if protocol.first_launches is None:
+        return f"{asked} How many launches that takes isn't decided yet."
+    if not workload.wider:
+        return f"{asked} After {protocol.launches} launches none is wider."
+    stayed = "; ".join(f"{name} {why}" for name, why in workload.wider.items())
+    return f"{asked} Wider after {protocol.launches} launches: {stayed}."
+
+
 def interval_method(protocol: Protocol) -> str:
     """Say how the intervals and the ties come about."""
     stretch = "trains for one epoch" if protocol.epochs else "runs one chunk"

@@ -18,7 +18,7 @@ from rosetta.report.numbers import NOTHING
 from rosetta.report.published import CAUTION, Comparison, comparisons, title
 from rosetta.report.ranking import is_reference, is_tie, marked_name, ranked, unranked
 from rosetta.report.ratios import ratio_words, scaling_words
-from rosetta.report.sentences import data_words, is_synthetic, machine_words, ratio_meaning, verdict
+from rosetta.report.sentences import data_words, is_synthetic, machine_words, precision_words, ratio_meaning, verdict
 from rosetta.report.status import proof_count, reason_words, status_words
 from rosetta.report.text import brief, printable
 
@@ -125,6 +125,7 @@ def result_table(workload: WorkloadResult, protocol: Protocol | None = None) -> 
         parts += [_published_table(comparison) for comparison in comparisons(workload)]
     captions = [f"{ratio_meaning(workload, protocol)} {proof_count(workload)}. {data_words(workload)}."]
     captions += [learning_words(workload, protocol)] if order else []
+    captions += [words] if protocol and (words := precision_words(workload, protocol)) else []
     captions += scaling_words(workload)
     return Group(*parts, Text(), *(Text(printable(caption), style="dim") for caption in captions))
 
