@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rosetta.record.events import read_events
 from rosetta.record.result import Result
 
 DEFAULT = ("jax", "keras[torch]", "keras[jax]", "keras[tensorflow]", "tensorflow", "torch")
@@ -69,6 +70,14 @@ def test_contenders_are_proven_and_measured_on_both_workloads(smoke, chosen) -> 
     result = Result.model_validate_json((folder / "result.json").read_bytes())
     assert result.complete
     assert [workload.workload for workload in result.results] == list(workloads)
+    events = read_events(folder / "events.jsonl")
+    products = [event for event in events if event["event"] == "product"]
+    assert sorted(event["label"] for event in products) == sorted(contenders), "each multiplies once in the run"
+    assert all(event["own"] and event["seconds"] and not event["reason"] for event in products)
+    assert result.machine.peak_flops and result.machine.matmul_flops
+    assert result.machine.peak_flops >= result.machine.matmul_flops
+    rounds = [(event["workload"], event["launch"], event["round"]) for event in events if event["event"] == "round"]
+    assert sorted(rounds) == [(name, n, r) for name in sorted(workloads) for n in (0, 1) for r in (0, 1)]
     for workload in result.results:
         assert [contender.name for contender in workload.contenders] == list(contenders)
         for contender in workload.contenders:

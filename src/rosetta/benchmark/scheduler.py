@@ -8,11 +8,12 @@ import numpy as np
 
 from rosetta.benchmark.context import Arm, RunContext
 from rosetta.benchmark.launch import LaunchSession
+from rosetta.benchmark.peak import record_products
 from rosetta.benchmark.prover import Prover
 from rosetta.benchmark.timed_proof import TimedProof
 from rosetta.environments.client import Client
 from rosetta.environments.worker import WorkerFailure
-from rosetta.machine import gpu
+from rosetta.machine import gpu, watch
 from rosetta.machine.cpu import Canary, busy_seconds
 from rosetta.proof.timed import NOT_FINITE
 from rosetta.workloads.prepared import PreparedWorkload
@@ -57,6 +58,7 @@ class Scheduler:
                             self._prover.prove(prepared, group)
                         self._run_launch(prepared, launch, group)
                     self._prover.close()
+                    record_products(self._context, group, self._clients)
                     self._close_clients()
                 if launch not in self._launched:
                     self._context.log.append("launch", launch=launch)
@@ -190,6 +192,8 @@ class Scheduler:
         canary = self._canary.seconds()
         self._random.shuffle(waiting)
         elapsed = busy = host = workers = 0.0
+        processors, frequencies = self._context.plan.affinity, []
+        reading = watch.read(processors)
         for arm in waiting:
             self._context.tell(prepared.workload.name, arm.label, f"launch {launch + 1}, round {round_ + 1}")
             session = self._sessions[arm.worker]
@@ -204,6 +208,7 @@ class Scheduler:
             busy += busy_seconds() - before[1]
             host += time.process_time() - before[2]
             workers += session.client.worker.process_seconds - before[3]
+            frequencies.append(watch.megahertz(processors))
             joules_after = gpu.joules(arm.gpus)
             if None in reply.losses:
                 self._context.fail(prepared, arm, f"launch {launch + 1}, round {round_ + 1}", NOT_FINITE)
@@ -230,11 +235,16 @@ class Scheduler:
             self._context.tell(prepared.workload.name, arm.label, "waiting")
         self._context.log.append(
             "round",
+            workload=prepared.workload.name,
+            launch=launch,
+            round=round_,
             canary_seconds=canary,
             seconds=elapsed,
             busy_seconds=busy,
             host_seconds=host,
             worker_seconds=workers,
+            megahertz=_mean_of_known(frequencies),
+            **watch.between(reading, watch.read(processors)),
         )
 
     def _take_accuracy(self, prepared: PreparedWorkload, launch: int, round_: int, arm: Arm) -> None:
@@ -289,6 +299,11 @@ class Scheduler:
         for client in self._clients.values():
             client.worker.close()
         self._clients.clear()
+
+
+def _mean_of_known(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _of_chunk(session: LaunchSession, before: float | None, after: float | None) -> float | None:
