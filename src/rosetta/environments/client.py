@@ -50,7 +50,7 @@ class Client:
         request = messages.ImportFramework(
             folder=str(contender.framework.folder),
             device=contender.device,
-            variants=list(contender.variants),
+            variants=contender.told_variants,
             replicas=contender.replicas,
             processes=contender.processes,
         )
