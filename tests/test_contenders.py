@@ -3,6 +3,8 @@
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -22,10 +24,12 @@ from rosetta.contenders.contender import (
     read_set,
 )
 from rosetta.contenders.manifest import Framework, Tolerances, Variant, frameworks
+from rosetta.environments.client import Client
 from rosetta.errors import RosettaError
 from rosetta.proof.standard import Standard, standard_of
 from rosetta.record.plan import Plan
 from rosetta.report.write import sources
+from rosetta.standalone.script import _check_variants
 from rosetta.workloads import find_workload, workloads
 from rosetta_worker.variants import value_of
 
@@ -123,6 +127,20 @@ def test_a_variant_may_have_one_of_its_values() -> None:
     assert usual == parse_contender("torch[compile]", KNOWN) and usual.name == "torch[compile]"
     assert parse_contender(contender.name, KNOWN) == contender
     assert contender.packages("cpu") == parse_contender("torch", KNOWN).packages("cpu"), "the same environment"
+
+
+def test_a_worker_is_told_the_values(tmp_path: Path) -> None:
+    asked: list[Any] = []
+    worker: Any = SimpleNamespace(ask=lambda request, timeout: asked.append(request))
+    Client(worker, tmp_path).import_framework(parse_contender("torch[compile=max-autotune]", KNOWN))
+    assert asked[0].variants == ["compile", "compile=max-autotune"]
+
+
+def test_a_script_does_not_leave_a_value_out() -> None:
+    known = parse_contender("torch[compile=max-autotune]", KNOWN)
+    with pytest.raises(RosettaError, match="no variant compile=max-autotune"):
+        _check_variants(known, "'compile'")
+    _check_variants(parse_contender("torch[compile]", KNOWN), "'compile'")
 
 
 def test_a_back_end_may_have_a_version() -> None:

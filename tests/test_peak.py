@@ -255,16 +255,18 @@ def test_disturbances_stand_beside_the_figures_they_touched() -> None:
             Disturbance(launch=0, rounds=[1], kind="heat", amount=4),
             Disturbance(launch=0, rounds=[1], kind="memory", amount=1.5),
             Disturbance(launch=0, rounds=[0, 1, 2], kind="frequency", amount=0.7),
+            Disturbance(launch=3, rounds=[1], kind="throttled", amount=0.25),
             Disturbance(launch=3, rounds=[0], kind="load", amount=0.25),
+            Disturbance(launch=0, rounds=[0], kind="load", amount=0.125),
         ]
         return workload.model_copy(update={"disturbances": found})
 
     sentences = (
-        "Launch 2, rounds 1 and 3: the CPU quota held processes back, for 0.75 s over all processors.",
+        "Launch 2, rounds 1 and 3; launch 4, round 2: the CPU quota held processes back, for 1.0 s over all",
         "Launch 1, round 2: the processor became too hot and slowed itself down.",
         "Launch 1, round 2: processes waited for memory, for 1.5 s.",
         "Launch 1, rounds 1, 2 and 3: the processor's frequency was 70 % of its usual one.",
-        "Launch 4: other programs kept 0.25 cores busy while chunks ran.",
+        "Launches 4 and 1: other programs kept up to 0.25 cores busy while chunks ran.",
     )
     for text in shown(example([disturbed(cifar())])):
         words = " ".join(text.replace("&#39;", "'").split())
