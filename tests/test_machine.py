@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from rosetta.cli.doctor import _quota_row
 from rosetta.machine import cgroup, cpu, kernel, watch
 
 V2 = "0::/system.slice/docker-1.scope\n"
@@ -133,6 +134,13 @@ def test_a_plan_gives_workers_no_more_than_the_quota(monkeypatch: pytest.MonkeyP
     plan = Plan("mnist_mlp", "torch", device="cpu")
     assert plan.affinity == [0, 1]
     assert plan.environment["OMP_NUM_THREADS"] == "2"
+
+
+def test_doctor_says_what_a_quota_does() -> None:
+    assert _quota_row(None, 4, 4) == ("none", "")
+    assert _quota_row(8.0, 4, 4) == ("8 processors", "")
+    assert _quota_row(2.5, 4, 2) == ("2.5 processors", "workers get 2 of 4 processors, so many as it fills")
+    assert "less than one processor" in _quota_row(0.5, 4, 1)[1]
 
 
 # What disturbs

@@ -36,7 +36,7 @@ class Trainer:
         if "compile" in variants or "nojit" in variants:
             self.model.jit_compile = "compile" in variants
         if "steps_per_execution" in variants:
-            self.model.steps_per_execution = int(value_of(variants, "steps_per_execution") or 10)
+            self.model.steps_per_execution = int(value_of(variants, "steps_per_execution") or 1)
         if not dropout:
             for layer in self.model.layers:
                 if isinstance(layer, keras.layers.Dropout):
