@@ -102,7 +102,7 @@ def test_any_text_is_a_contender_or_an_error_with_a_remedy(text: str) -> None:
         ("torch[compile=]", "There is no variant of torch 'compile='", "compile"),
         ("torch[compile,compile=max-autotune]", "has both compile and compile=max-autotune", "Leave one"),
         ("keras[torch,nojit]", "nojit means something with tensorflow only", "keras[tensorflow,nojit]"),
-        ("keras[jax,compile]", "compile means something with torch only", "keras[torch,compile]"),
+        ("keras[jax,compile]", "compile means something with torch or tensorflow only", "keras[torch,compile]"),
         ("keras[torch==new]", "isn't a version", "2.13.0"),
         ("torch[compile==2.5.1]", "compile isn't a single package", "torch[compile]"),
         ("torch==new", "isn't a version", "2.13.0"),
