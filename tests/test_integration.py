@@ -88,7 +88,9 @@ def test_contenders_are_proven_and_measured_on_both_workloads(smoke, chosen) -> 
             assert all(clock is not None and clock > 0 for clock in clocks)
             assert len(contender.chunks) == 4
             assert contender.ratio is not None and contender.ratio.low is not None
-            assert contender.samples_per_second and contender.peak_memory_bytes and contender.fraction_of_peak
+            assert contender.samples_per_second and contender.peak_memory_bytes
+            # Another of pytest's processes may have held back the products, and not the chunks: then it is a warning.
+            assert contender.fraction_of_peak or contender.impossible_fraction
         fastest = max(workload.contenders, key=lambda c: c.samples_per_second or 0)
         assert all(contender.ratio.to == fastest.name for contender in workload.contenders)
 
