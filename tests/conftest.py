@@ -68,6 +68,8 @@ def machine_is_measured_in_a_moment() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("matmul_flops", "copy_bytes_per_second"):
             patch.setattr(cpu, name, functools.partial(getattr(cpu, name), 0.01))
+        patch.setattr(cpu, "PRODUCT_SIZE", 64)
+        patch.setattr(cpu, "PRODUCT_SECONDS", 0.01)
         yield
 
 

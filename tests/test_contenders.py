@@ -3,6 +3,8 @@
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -22,11 +24,14 @@ from rosetta.contenders.contender import (
     read_set,
 )
 from rosetta.contenders.manifest import Framework, Tolerances, Variant, frameworks
+from rosetta.environments.client import Client
 from rosetta.errors import RosettaError
 from rosetta.proof.standard import Standard, standard_of
 from rosetta.record.plan import Plan
 from rosetta.report.write import sources
+from rosetta.standalone.script import _check_variants
 from rosetta.workloads import find_workload, workloads
+from rosetta_worker.variants import value_of
 
 KNOWN = frameworks()
 METHODS = ("load_parameters", "parameters", "predict", "loss_and_gradients", "prepare", "train")
@@ -39,8 +44,18 @@ def contenders(draw: st.DrawFn) -> Contender:
     free = sorted(name for name, variant in framework.variants.items() if not variant.group)
     chosen = set(draw(st.lists(st.sampled_from(free), unique=True))) if free else set()
     chosen |= {draw(st.sampled_from(members)) for members in framework.groups.values()}
-    version = draw(st.none() | st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){0,3}(rc[0-9]|\.post[0-9])?", fullmatch=True))
-    return Contender(framework, version, tuple(sorted(chosen)))
+    chosen = {n for n in chosen if not (needed := framework.variants[n].requires) or chosen & set(needed)}
+    numbers = st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){0,3}(rc[0-9]|\.post[0-9])?", fullmatch=True)
+    variants = {name: framework.variants[name] for name in sorted(chosen)}
+    values = [(n, draw(st.sampled_from(v.values[1:]))) for n, v in variants.items() if draw(st.booleans()) and v.values]
+    versions = [(n, draw(numbers)) for n, v in variants.items() if draw(st.booleans()) and single(v)]
+    version = draw(st.none() | numbers)
+    return Contender(framework, version, tuple(variants), values=tuple(values), versions=tuple(versions))
+
+
+def single(variant: Variant) -> bool:
+    """Whether a variant is a package, such as a back end, that may have a version."""
+    return bool(variant.packages) and all(len(lines) == 1 for lines in variant.packages.values())
 
 
 @settings(deadline=None)
@@ -52,7 +67,7 @@ def test_a_name_is_read_as_what_it_was_written_from(contender: Contender) -> Non
 @settings(deadline=None)
 @given(contenders(), st.randoms())
 def test_order_spaces_and_the_versions_place_do_not_matter(contender: Contender, random: object) -> None:
-    variants = list(contender.variants)
+    variants = [part for part in contender.name.partition("[")[2].partition("]")[0].split(",") if part]
     random.shuffle(variants)  # type: ignore[attr-defined]
     between = f"[ {' , '.join(variants)} ]" if variants else ""
     version = f"== {contender.version}" if contender.version else ""
@@ -82,6 +97,14 @@ def test_any_text_is_a_contender_or_an_error_with_a_remedy(text: str) -> None:
         ("torch[compiled]", "There is no variant of torch 'compiled'", "compile"),
         ("keras", "must name exactly one backend", "keras[torch]"),
         ("keras[torch,jax]", "must name exactly one backend", "keras[jax]"),
+        ("torch[compile=fastest]", "There is no value of compile 'fastest'", "max-autotune"),
+        ("torch[bf16=yes]", "bf16 takes no value", "torch[bf16]"),
+        ("torch[compile=]", "There is no variant of torch 'compile='", "compile"),
+        ("torch[compile,compile=max-autotune]", "has both compile and compile=max-autotune", "Leave one"),
+        ("keras[torch,nojit]", "nojit means something with tensorflow only", "keras[tensorflow,nojit]"),
+        ("keras[jax,compile]", "compile means something with torch or tensorflow only", "keras[torch,compile]"),
+        ("keras[torch==new]", "isn't a version", "2.13.0"),
+        ("torch[compile==2.5.1]", "compile isn't a single package", "torch[compile]"),
         ("torch==new", "isn't a version", "2.13.0"),
         ("torch==1.2.!", "isn't a", "2.13.0"),
     ],
@@ -91,6 +114,43 @@ def test_an_error_names_the_cause_and_the_remedy(text: str, cause: str, remedy: 
         parse_contender(text, KNOWN)
     assert cause in caught.value.cause
     assert remedy in caught.value.remedy
+
+
+def test_a_variant_may_have_one_of_its_values() -> None:
+    contender = parse_contender("torch[bf16,compile=max-autotune]", KNOWN)
+    assert contender.name == "torch[bf16,compile=max-autotune]"
+    assert contender.variants == ("bf16", "compile")
+    assert contender.told_variants == ["bf16", "compile", "compile=max-autotune"]
+    assert value_of(frozenset(contender.told_variants), "compile") == "max-autotune"
+    assert value_of(frozenset(contender.told_variants), "bf16") is None
+    usual = parse_contender("torch[compile=default]", KNOWN)
+    assert usual == parse_contender("torch[compile]", KNOWN) and usual.name == "torch[compile]"
+    assert parse_contender(contender.name, KNOWN) == contender
+    assert contender.packages("cpu") == parse_contender("torch", KNOWN).packages("cpu"), "the same environment"
+
+
+def test_a_worker_is_told_the_values(tmp_path: Path) -> None:
+    asked: list[Any] = []
+    worker: Any = SimpleNamespace(ask=lambda request, timeout: asked.append(request))
+    Client(worker, tmp_path).import_framework(parse_contender("torch[compile=max-autotune]", KNOWN))
+    assert asked[0].variants == ["compile", "compile=max-autotune"]
+
+
+def test_a_script_does_not_leave_a_value_out() -> None:
+    known = parse_contender("torch[compile=max-autotune]", KNOWN)
+    with pytest.raises(RosettaError, match="no variant compile=max-autotune"):
+        _check_variants(known, "'compile'")
+    _check_variants(parse_contender("torch[compile]", KNOWN), "'compile'")
+
+
+def test_a_back_end_may_have_a_version() -> None:
+    contender = parse_contender("keras[torch==2.5.1]==3.9.0", KNOWN)
+    assert contender.name == "keras[torch==2.5.1]==3.9.0"
+    assert contender.packages("cpu") == ["keras==3.9.0", "numpy==2.4.6", "torch==2.5.1"]
+    assert contender.packages("cuda") == ["keras==3.9.0", "numpy==2.4.6", "torch==2.5.1"]
+    assert contender.told_variants == ["torch"]
+    assert parse_contender("keras[jax==0.9.0]", KNOWN).packages("cuda")[0] == "jax[cuda13]==0.9.0"
+    assert parse_contender(contender.name, KNOWN) == contender
 
 
 def test_a_contender_named_twice_is_an_error() -> None:

@@ -34,6 +34,7 @@ from functools import partial
 from rosetta.machine import cpu
 cpu.matmul_flops = partial(cpu.matmul_flops, 0.01)
 cpu.copy_bytes_per_second = partial(cpu.copy_bytes_per_second, 0.01)
+cpu.PRODUCT_SIZE, cpu.PRODUCT_SECONDS = 64, 0.01
 {MEASURING}
 """
 TIMEOUTS = Timeouts(importing=20, proving=20, building=20, first_step=8, chunk=2)

@@ -89,6 +89,14 @@ class Memory:
     peak_bytes: int
 
 
+@dataclass
+class Multiplied:
+    """The seconds of each matrix product, in the framework's ``own`` way or else in NumPy's."""
+
+    seconds: List[float]
+    own: bool
+
+
 Reply = TypeVar("Reply")
 
 
@@ -351,12 +359,22 @@ class AskMemory(Request[Memory]):
     reply = Memory
 
 
+@dataclass
+class Multiply(Request[Multiplied]):
+    """Multiply two float32 matrices of ``size`` × ``size`` values, again and again for so many seconds."""
+
+    method = "multiply"
+    reply = Multiplied
+    size: int
+    seconds: float
+
+
 _REQUESTS: Dict[str, Type[Request[Any]]] = {
     request.method: request
     for request in (
         *(ImportFramework, Open, Leave, LoadParameters, Parameters, Predict, LossAndGradients, Train, TrainFromFiles),
         *(Infer, Settle, Latency, SelectBatches, TakeAccuracy, Outputs, AskAbilities, Reseed, OptimizerState),
-        *(LoadOptimizerState, OwnWeights, LoadOwnWeights, Save, Restore, AskMemory, Loaded, UseData),
+        *(LoadOptimizerState, OwnWeights, LoadOwnWeights, Save, Restore, AskMemory, Loaded, UseData, Multiply),
     )
 }
 

@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, FrozenSet, List, Optional
 
 import numpy as np
 
-from rosetta_worker import messages, usage
+from rosetta_worker import messages, product, usage
 from rosetta_worker.batches import Batches
 from rosetta_worker.messages import Done
 from rosetta_worker.trainer import Inputs, Trainer, load_implementation, load_replicas, load_trainer
@@ -264,6 +264,13 @@ class Session:
     def memory(self, request: messages.AskMemory) -> messages.Memory:
         """Return the largest resident size since the workload was opened, a loader's processes included, in bytes."""
         return messages.Memory(usage.peak_bytes())
+
+    def multiply(self, request: messages.Multiply) -> messages.Multiplied:
+        """Time a matrix product in the framework, with all that this process has set; in NumPy if it names none."""
+        a, b = product.square(request.size, 0), product.square(request.size, 1)
+        own = product.has_own_product(self._folder)
+        multiply = product.own_product(self._folder, a, b) if own else product.numpy_product(a, b)
+        return messages.Multiplied(product.time_products(multiply, a, b, request.seconds), own)
 
 
 def _arrays(file: str) -> Dict[str, np.ndarray]:

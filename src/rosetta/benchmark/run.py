@@ -111,6 +111,7 @@ def _describe_machine(plan: Plan, contenders: Sequence[Contender], log: RunLog) 
         platform=platform.platform(),
         cpu=cpu.cpu_name(),
         cores=len(plan.affinity),
+        cpu_quota=cpu.cpu_quota(),
         memory_bytes=psutil.virtual_memory().total,
         device=" and ".join(sorted({contender.device for contender in contenders})),
         matmul_flops=cpu.matmul_flops() if measured else None,

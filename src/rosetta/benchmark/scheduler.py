@@ -10,11 +10,12 @@ import numpy as np
 from rosetta.benchmark.budget import decide_rounds, launches_held
 from rosetta.benchmark.context import Arm, RunContext
 from rosetta.benchmark.launch import ACCURACY_LAUNCHES, LaunchSession
+from rosetta.benchmark.peak import record_products
 from rosetta.benchmark.prover import Prover
 from rosetta.benchmark.timed_proof import TimedProof
 from rosetta.environments.client import Client
 from rosetta.environments.worker import WorkerFailure
-from rosetta.machine import gpu
+from rosetta.machine import gpu, watch
 from rosetta.machine.cpu import Canary, busy_seconds
 from rosetta.proof.timed import NOT_FINITE
 from rosetta.record.derive import log_rates
@@ -66,6 +67,7 @@ class Scheduler:
                 for group in together:
                     for prepared in self._workloads:
                         self._run_launch(prepared, launch, group)
+                    record_products(self._context, group, self._clients)
                     start = time.perf_counter()
                     self._close_clients()
                     closing += time.perf_counter() - start
@@ -263,6 +265,8 @@ class Scheduler:
         canary = self._canary.seconds()
         self._random.shuffle(waiting)
         elapsed = busy = host = workers = 0.0
+        processors, frequencies = self._context.plan.affinity, []
+        reading = watch.read(processors)
         for arm in waiting:
             self._context.tell(prepared.workload.name, arm.label, f"launch {launch + 1}, round {round_ + 1}")
             session = self._sessions[arm.worker]
@@ -277,6 +281,7 @@ class Scheduler:
             busy += busy_seconds() - before[1]
             host += time.process_time() - before[2]
             workers += session.client.worker.process_seconds - before[3]
+            frequencies.append(watch.megahertz(processors))
             joules_after = gpu.joules(arm.gpus)
             if None in reply.losses:
                 self._context.fail(prepared, arm, f"launch {launch + 1}, round {round_ + 1}", NOT_FINITE)
@@ -304,6 +309,8 @@ class Scheduler:
         self._context.log.append(
             "round",
             workload=prepared.workload.name,
+            launch=launch,
+            round=round_,
             chunks=asked,
             wall_seconds=time.perf_counter() - start,
             canary_seconds=canary,
@@ -311,6 +318,8 @@ class Scheduler:
             busy_seconds=busy,
             host_seconds=host,
             worker_seconds=workers,
+            megahertz=_mean_of_known(frequencies),
+            **watch.between(reading, watch.read(processors)),
         )
 
     def _take_accuracy(
@@ -374,6 +383,11 @@ class Scheduler:
         for client in self._clients.values():
             client.worker.close()
         self._clients.clear()
+
+
+def _mean_of_known(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _of_chunk(session: LaunchSession, before: float | None, after: float | None) -> float | None:

@@ -13,6 +13,7 @@ from rosetta.contenders import placement as devices
 from rosetta.contenders.device import DEVICE_WORDS
 from rosetta.environments import build as environments
 from rosetta.machine import cpu as machine
+from rosetta.machine import watch
 from rosetta.machine.gpu import gpus
 from rosetta.paths import cache_folder
 from rosetta.workloads import workloads
@@ -37,11 +38,14 @@ def noise(seconds: float = _NOISE_SECONDS) -> tuple[float, float]:
 def examine(data: Path | None) -> Table:
     """Tabulate what was found, with advice where something disturbs measurements."""
     memory = psutil.virtual_memory()
+    before = watch.read(machine.processors())
     scatter, load = noise()
+    seen = watch.between(before, watch.read(machine.processors()))
     table = Table("what", "found", "advice", title="This machine as a place to measure on", title_justify="left")
-    cores = machine.affinity()
+    cores, quota = machine.processors(), machine.cpu_quota()
     table.add_row("processor", machine.cpu_name(), "")
     table.add_row("cores", f"{len(cores)} of {os.cpu_count()} ({', '.join(map(str, cores))})", "")
+    table.add_row("CPU quota", *_quota_row(quota, len(machine.affinity()), len(cores)))
     table.add_row("threads per worker", str(len(cores)), "")
     table.add_row("memory", f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free", "")
     governor = machine.governor()
@@ -56,8 +60,24 @@ def examine(data: Path | None) -> Table:
     table.add_row(f"scatter over {_NOISE_SECONDS:.0f} s", f"{scatter:.1%}", noisy)
     busy = "other programs are running: they change the ranking, not only the noise" if load > _MUCH_LOAD else ""
     table.add_row("other programs", f"{load:.2f} cores", busy)
+    for what, value, unit, advice in (
+        ("held back by the quota", seen["throttled_seconds"], " s", "something else uses it up: chunks will be longer"),
+        ("slowed by its heat", seen["heat_events"], " times", "cool it better, or pause between runs"),
+        ("waiting for memory", seen["memory_stall_seconds"], " s", "end other programs, or run --one-at-a-time"),
+    ):
+        table.add_row(what, "not told" if value is None else f"{value:.2g}{unit}", advice if value else "")
     for name in sorted({workload.dataset for workload in workloads().values()}):
         table.add_row(f"data: {name}", datasets.available(name, data, cache_folder() / "data"), "")
     built = [environment.folder.name for environment in environments.existing()]
     table.add_row("environments", "\n".join(built) or "none yet", "" if built else "rosetta run builds them")
     return table
+
+
+def _quota_row(quota: float | None, allowed: int, used: int) -> tuple[str, str]:
+    """Say what a container's quota is and what it does."""
+    if quota is None:
+        return "none", ""
+    advice = f"workers get {used} of {allowed} processors, so many as it fills" if used < allowed else ""
+    if quota < 1:
+        advice = "less than one processor: chunks will be held back and take longer than their work"
+    return f"{quota:.3g} processors", advice

@@ -44,7 +44,9 @@ def contender_table() -> Table:
         rows = [] if framework.groups else [(Contender(framework), framework.description)]
         for name, variant in framework.variants.items():
             only = f" (on {' and '.join(variant.devices)} only)" if variant.devices else ""
-            rows.append((Contender(framework, None, (name,)), variant.description + only))
+            beside = f" (beside {' or '.join(variant.requires)})" if variant.requires else ""
+            values = f"; {name}=VALUE: {', '.join(variant.values)}" if variant.values else ""
+            rows.append((Contender(framework, None, (name,)), variant.description + only + beside + values))
         for contender, description in rows:
             lines = [*contender.packages("cpu"), *(wheel.requirement for wheel in contender.foreign("cpu"))]
             pins = {Requirement(line).name: line.partition("==")[2] for line in lines}

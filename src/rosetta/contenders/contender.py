@@ -30,6 +30,7 @@ _PATTERN = re.compile(
     r"(?:\[(?P<before>[^\]]*)\])?(?:==(?P<version>[A-Za-z0-9_.!+-]+))?(?:\[(?P<after>[^\]]*)\])?"
     r"(?:@(?:(?P<replicas>[0-9]{1,4})x)?(?P<device>[a-z]+))?$"
 )
+_VARIANT = re.compile(r"^(?P<name>[A-Za-z0-9_.-]+)(?:==(?P<version>[A-Za-z0-9_.!+-]+)|=(?P<value>[A-Za-z0-9_.-]+))?$")
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,28 @@ class Contender:
     device: Device = "cpu"
     replicas: int = 1
     """Copies of the network, each of which trains on an equal part of every batch; on a CPU they are virtual."""
+    values: tuple[tuple[str, str], ...] = ()
+    """Of variants that take one of several values, where it isn't the usual one: (("compile", "max-autotune"),)."""
+    versions: tuple[tuple[str, str], ...] = ()
+    """Of variants' own packages, such as a back end's, where they aren't the manifest's: (("torch", "2.5.1"),)."""
 
     @cached_property
     def name(self) -> str:
         """The contender as one writes it: ``torch[compile]==2.13.0``, ``torch@cuda``, ``torch@8xcpu``."""
-        variants = f"[{','.join(self.variants)}]" if self.variants else ""
+        values, versions = dict(self.values), dict(self.versions)
+        written = [
+            f"{name}={values[name]}" if name in values else f"{name}=={versions[name]}" if name in versions else name
+            for name in self.variants
+        ]
+        variants = f"[{','.join(written)}]" if written else ""
         place = f"@{self.replicas}x{self.device}" if self.replicas > 1 else f"@{self.device}"
         version = f"=={self.version}" if self.version else ""
         return self.framework.name + variants + version + ("" if place == "@cpu" else place)
+
+    @property
+    def told_variants(self) -> list[str]:
+        """The variants as its worker is told them: every name, and besides it ``name=value`` where one was named."""
+        return [*self.variants, *(f"{name}={value}" for name, value in self.values)]
 
     def _chosen(self) -> list[Variant]:
         return [self.framework.variants[name] for name in self.variants]
@@ -77,9 +92,11 @@ class Contender:
 
     def packages(self, device: str) -> list[str]:
         """The pinned requirements for a device, the contender's version in place of the manifest's pin."""
-        wanted: list[str] = []
-        for source in (self.framework.packages, *(variant.packages for variant in self._chosen())):
-            wanted += source.get(device, source.get("cpu", []))
+        wanted = list(self.framework.packages.get(device, self.framework.packages.get("cpu", [])))
+        for name, variant in zip(self.variants, self._chosen(), strict=True):
+            own = variant.packages.get(device, variant.packages.get("cpu", []))
+            version = dict(self.versions).get(name)
+            wanted += [_in_version(line, version) for line in own] if version else own
         return sorted({self._in_its_version(line, device) for line in wanted})
 
     def foreign(self, device: str) -> list[ForeignWheel]:
@@ -93,8 +110,7 @@ class Contender:
         requirement = Requirement(line)
         if self.version is None or requirement.name.lower() != self.distribution(device).lower():
             return line
-        requirement.specifier = SpecifierSet(f"=={self.version}")
-        return str(requirement)
+        return _in_version(line, self.version)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -197,7 +213,10 @@ class Contender:
 
 
 def parse_contender(text: str, known: dict[str, Framework]) -> Contender:
-    """Read ``framework[variant,…]==version@device`` (the version may also stand before the variants)."""
+    """Read ``framework[variant,…]==version@device`` (the version may also stand before the variants).
+
+    A variant may be written with a value, ``compile=max-autotune``, or its package's version, ``torch==2.5.1``.
+    """
     match = _PATTERN.match(text.strip().replace(" ", ""))
     if match is None or (match["before"] is not None and match["after"] is not None):
         raise RosettaError(
@@ -208,28 +227,77 @@ def parse_contender(text: str, known: dict[str, Framework]) -> Contender:
         raise unknown("framework", match["framework"], known)
     framework = known[match["framework"]]
     named = match["before"] or match["after"] or ""
-    variants = tuple(dict.fromkeys(part for part in named.split(",") if part))
-    for variant in variants:
-        if variant not in framework.variants:
-            raise unknown(f"variant of {framework.name}", variant, framework.variants)
+    variants, values, versions = _parse_variants([part for part in named.split(",") if part], framework, text)
     for group, members in framework.groups.items():
         chosen = [variant for variant in variants if variant in members]
         if len(chosen) != 1:
             example = " or ".join(f"{framework.name}[{member}]" for member in members)
             raise RosettaError(f"'{text}' must name exactly one {group}.", f"Write {example}.")
+    for name in variants:
+        needed = framework.variants[name].requires
+        if needed and not set(needed) & set(variants):
+            example = " or ".join(f"{framework.name}[{other},{name}]" for other in needed)
+            raise RosettaError(
+                f"'{text}': {name} means something with {' or '.join(needed)} only.", f"Write {example}."
+            )
     version = match["version"]
     if version is not None:
-        try:
-            Version(version)
-            SpecifierSet(f"=={version}")
-        except (InvalidVersion, InvalidSpecifier):
-            raise RosettaError(f"'{version}' isn't a version, in '{text}'.", "Write, say, torch==2.13.0.") from None
+        _check_version(version, text)
     device, replicas = match["device"] or "cpu", int(match["replicas"] or 1)
     if device not in DEVICES:
         raise unknown("device", device, DEVICES)
     if replicas < 1:
         raise RosettaError(f"'{text}' asks for no replica at all.", "Write, say, torch@8xcpu.")
-    return Contender(framework, version, tuple(sorted(variants)), device, replicas)
+    return Contender(
+        framework, version, tuple(sorted(variants)), device, replicas, tuple(sorted(values)), tuple(sorted(versions))
+    )
+
+
+_Pairs = list[tuple[str, str]]
+
+
+def _parse_variants(parts: list[str], framework: Framework, text: str) -> tuple[list[str], _Pairs, _Pairs]:
+    """Return the variants' names, each once, their values and their packages' versions."""
+    written: dict[str, str] = {}
+    values: _Pairs = []
+    versions: _Pairs = []
+    for part in parts:
+        match = _VARIANT.match(part)
+        name = part if part in framework.variants or match is None else match["name"]
+        if name not in framework.variants:
+            raise unknown(f"variant of {framework.name}", name, framework.variants)
+        if written.setdefault(name, part) != part:
+            raise RosettaError(f"'{text}' has both {written[name]} and {part}.", "Leave one of them out.")
+        variant = framework.variants[name]
+        if match is None or name == part:
+            continue
+        if match["value"]:
+            if not variant.values:
+                raise RosettaError(f"'{text}': {name} takes no value.", f"Write {framework.name}[{name}].")
+            if match["value"] not in variant.values:
+                raise unknown(f"value of {name}", match["value"], variant.values)
+            values += [(name, match["value"])] if match["value"] != variant.values[0] else []
+        if match["version"]:
+            if any(len(lines) != 1 for lines in variant.packages.values()) or not variant.packages:
+                raise RosettaError(f"'{text}': {name} isn't a single package.", f"Write {framework.name}[{name}].")
+            _check_version(match["version"], text)
+            versions.append((name, match["version"]))
+    return list(written), sorted(set(values)), sorted(set(versions))
+
+
+def _check_version(version: str, text: str) -> None:
+    try:
+        Version(version)
+        SpecifierSet(f"=={version}")
+    except (InvalidVersion, InvalidSpecifier):
+        raise RosettaError(f"'{version}' isn't a version, in '{text}'.", "Write, say, torch==2.13.0.") from None
+
+
+def _in_version(line: str, version: str) -> str:
+    """Return a requirement with this version in place of its own."""
+    requirement = Requirement(line)
+    requirement.specifier = SpecifierSet(f"=={version}")
+    return str(requirement)
 
 
 def parse_contenders(texts: Iterable[str], known: dict[str, Framework]) -> list[Contender]:

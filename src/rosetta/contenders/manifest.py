@@ -110,6 +110,10 @@ class Variant(_Manifest):
 
     description: str
     group: str = Field(default="", description="of a group's variants exactly one must be named")
+    values: list[str] = Field(
+        default=[], description="that it may be given, NAME=VALUE; the first is the usual one, which NAME alone means"
+    )
+    requires: list[str] = Field(default=[], description="variants of which one must be named beside it")
     packages: dict[str, list[str]] = {}
     environment: dict[str, str] = {}
     devices: list[Device] = Field(default=[], description="on which it means something; none: on all")

@@ -13,7 +13,7 @@ from rosetta.environments.client import Client
 from rosetta.environments.variables import worker_variables
 from rosetta.environments.worker import Worker
 from rosetta.files import file_name, locked
-from rosetta.machine.cpu import affinity
+from rosetta.machine.cpu import processors
 from rosetta.paths import cache_folder, data_folder
 from rosetta.proof.compare import compare
 from rosetta.proof.dither import without_ties
@@ -112,7 +112,7 @@ class Pair:
         return client
 
     def _start(self, contender: Contender, name: str) -> Client:
-        environment, cores = build(contender), affinity()
+        environment, cores = build(contender), processors()
         variables = worker_variables(len(cores), SEED) | environment.variables(contender)
         log = self.folder / f"{file_name(name)}.log"
         client = Client(Worker(environment.python, environment.home, variables, log, cores), self.folder)

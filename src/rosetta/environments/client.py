@@ -15,7 +15,7 @@ from rosetta.contenders.contender import Contender
 from rosetta.environments.worker import Worker
 from rosetta.workloads.spec import Workload
 from rosetta_worker import messages
-from rosetta_worker.messages import Accuracy, Imported, Request, Stepped
+from rosetta_worker.messages import Accuracy, Imported, Multiplied, Request, Stepped
 
 Arrays = Mapping[str, NDArray[Any]]
 _Reply = TypeVar("_Reply")
@@ -50,7 +50,7 @@ class Client:
         request = messages.ImportFramework(
             folder=str(contender.framework.folder),
             device=contender.device,
-            variants=list(contender.variants),
+            variants=contender.told_variants,
             replicas=contender.replicas,
             processes=contender.processes,
         )
@@ -211,6 +211,10 @@ class Client:
     def peak_bytes(self) -> int:
         """Return the worker's largest resident size since the workload was opened."""
         return self._ask(messages.AskMemory(), self.timeouts.chunk).peak_bytes
+
+    def products(self, size: int, seconds: float) -> Multiplied:
+        """Return the times of float32 products of two matrices, (size, size), in the framework's own way."""
+        return self._ask(messages.Multiply(size, seconds), self.timeouts.chunk)
 
     def _ask(self, request: Request[_Reply], timeout: float) -> _Reply:
         return self.worker.ask(request, timeout)

@@ -1,6 +1,7 @@
 """What the machine is, what it can do at most, and how it drifts while a run is under way."""
 
 import contextlib
+import functools
 import os
 import platform
 import time
@@ -11,7 +12,13 @@ import numpy as np
 import psutil
 from threadpoolctl import ThreadpoolController
 
-_PEAK_SIZE = 2048
+from rosetta.machine import cgroup
+
+PRODUCT_SIZE = 2048
+"""Rows and columns of the matrices that each worker multiplies: 16 MiB each, beyond the caches of a core."""
+PRODUCT_SECONDS = 0.5
+"""For so long."""
+_PEAK_SIZE = PRODUCT_SIZE
 _COPY_BYTES = 128 * 2**20
 _CANARY_SIZE = 384
 
@@ -19,6 +26,28 @@ _CANARY_SIZE = 384
 def affinity() -> list[int]:
     """Return the processors that this process may use."""
     return sorted(os.sched_getaffinity(0))
+
+
+@functools.cache
+def cpu_quota() -> float | None:
+    """Return how many processors' worth of time the groups of this process allow it, as it was at first; None: all."""
+    return cgroup.cpu_quota()
+
+
+def processors() -> list[int]:
+    """Return the processors for workers: of those that this process may use, so many as its CPU quota fills."""
+    return filled(affinity(), cpu_quota())
+
+
+def filled(allowed: list[int], quota: float | None) -> list[int]:
+    """Return the first of the processors, as many as a quota keeps busy without a pause, at least one.
+
+    Rounded down: with one more, all threads would be stopped for the rest of a period (mostly 0.1 s, as long as a
+    chunk) whenever its time is used up, and a chunk's time would say how many such pauses fell into it. It costs less
+    than one processor of speed. The affinity is cut, not only the number of threads, for some frameworks count
+    processors rather than read a variable.
+    """
+    return allowed if quota is None else allowed[: max(1, int(quota))]
 
 
 def cpu_name() -> str:
@@ -83,7 +112,7 @@ class Canary:
 
 
 def busy_seconds() -> float:
-    """Return the processor time, in seconds, spent by all programs on the processors that this one may use."""
+    """Return the processor time, in seconds, spent by all programs on the processors that workers have."""
     times = psutil.cpu_times(percpu=True)
-    wanted = set(affinity())
+    wanted = set(processors())
     return sum(t.user + t.nice + t.system + t.irq + t.softirq for i, t in enumerate(times) if i in wanted)

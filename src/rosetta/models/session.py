@@ -15,7 +15,7 @@ from rosetta.environments.client import Arrays, Client
 from rosetta.environments.variables import worker_variables
 from rosetta.environments.worker import Worker, WorkerFailure
 from rosetta.errors import RosettaError
-from rosetta.machine.cpu import affinity
+from rosetta.machine.cpu import processors
 from rosetta.workloads.spec import Workload
 
 
@@ -36,7 +36,7 @@ def worker_session(
     if why := contender.why_not(workload.module):
         raise RosettaError(why)
     environment = build(contender)
-    cores = affinity()
+    cores = processors()
     variables = worker_variables(len(cores), seed) | environment.variables(contender)
     with tempfile.TemporaryDirectory(prefix="rosetta-") as name:
         folder = Path(name)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rosetta.record.disturbances import disturbances
 from rosetta.record.events import Event
 from rosetta.record.plan import Plan
 from rosetta.record.precision import EVENT, decide, first_stage
@@ -139,6 +140,7 @@ def _machine(index: _Index) -> Machine:
     elapsed = sum(event["seconds"] for event in rounds)
     host = sum(event["host_seconds"] for event in rounds)
     others = sum(event["busy_seconds"] - event["worker_seconds"] for event in rounds) - host
+    peak, by = _processor_peak(index)
     canary = [math.log(event["canary_seconds"]) for event in rounds]
     return Machine(
         host_platform=machine["platform"],
@@ -146,7 +148,10 @@ def _machine(index: _Index) -> Machine:
         cores=machine["cores"],
         memory_bytes=machine["memory_bytes"],
         device=machine["device"],
+        cpu_quota=machine.get("cpu_quota"),
         matmul_flops=machine["matmul_flops"],
+        peak_flops=peak,
+        peak_by=by,
         copy_bytes_per_second=machine["copy_bytes_per_second"],
         gpus=[
             Gpu(name=gpu["name"], memory_bytes=gpu["memory_bytes"], peak_flops=gpu["peak_flops"])
@@ -209,14 +214,18 @@ def _workload(plan: Plan, workload: Workload, index: _Index) -> WorkloadResult:
         flops_per_sample=workload.flops_per_sample,
         proven_in=workload.proven_in,
         chance_accuracy=1 / data["classes"],
+        disturbances=disturbances([e for e in index.by_kind.get("round", []) if e.get("workload") == workload.name]),
         contenders=results,
     )
 
 
 def _speed(workload: Workload, speed: float, ratio: Ratio | None, peak: float | None) -> dict[str, Any]:
+    fraction = speed * workload.flops_per_sample / peak if peak else None
+    impossible = fraction is not None and fraction > 1  # nothing is faster than the fastest there is
     return {
         "samples_per_second": speed,
-        "fraction_of_peak": speed * workload.flops_per_sample / peak if peak else None,
+        "fraction_of_peak": None if impossible else fraction,
+        "impossible_fraction": fraction if impossible else None,
         "ratio": ratio,
     }
 
@@ -250,12 +259,27 @@ def _peak_flops(index: _Index, environment: Event) -> float | None:
 
     A GPU computes another precision by other units; a processor's product was measured.
     """
-    machine = index.by_kind["machine"][-1]
     device = environment.get("device", "cpu")
     if device == "cuda" and environment["precision"] == "float32":
-        peaks = [gpu["peak_flops"] for gpu in machine.get("gpus", [])[: environment["replicas"]]]
+        gpus = index.by_kind["machine"][-1].get("gpus", [])[: environment["replicas"]]
+        peaks = [gpu["peak_flops"] for gpu in gpus]
         return sum(peaks) if peaks and None not in peaks else None
-    return machine["matmul_flops"] if device == "cpu" else None
+    return _processor_peak(index)[0] if device == "cpu" else None
+
+
+def _processor_peak(index: _Index) -> tuple[float | None, str]:
+    """Return the best float32 matrix product on the processor, FLOP/s, of the workers and the host, and whose it is.
+
+    A worker's is its fastest: a pause makes one slower, nothing makes one faster. Where workers weren't asked, as in
+    older logs, there is the host's alone.
+    """
+    own = index.by_kind["machine"][-1]["matmul_flops"]
+    found = [(own, "NumPy")] if own is not None else []
+    for event in index.by_kind.get("product", []):
+        if event["seconds"]:
+            by = event["name"] if event["own"] else f"NumPy beside {event['name']}"
+            found.append((2 * event["size"] ** 3 / min(event["seconds"]), by))
+    return max(found, default=(None, ""))
 
 
 def _scaling(plan: Plan, environment: Event, fit: TwoWay) -> Scaling | None:

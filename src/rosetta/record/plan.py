@@ -66,7 +66,7 @@ class PlanRecord(BaseModel):
     confidence: float = 0.95
     planted_slowdowns: Annotated[list[float], Field(description="of a calibration, as fractions")] = []
     comparison_launches: Annotated[int, Field(ge=1, description="of a calibration: launches in each comparison")] = 1
-    affinity: list[int] = Field(default_factory=cpu.affinity)
+    affinity: list[int] = Field(default_factory=cpu.processors)
     timeouts: Timeouts = Timeouts()
 
     def rounds_of(self, workload: Workload) -> int:
@@ -201,7 +201,7 @@ class Plan(PlanRecord):
             "confidence": confidence,
             "planted_slowdowns": sorted(planted_slowdowns),
             "comparison_launches": launches if kind == "calibrate" else 1,
-            "affinity": list(affinity) if affinity is not None else cpu.affinity(),
+            "affinity": list(affinity) if affinity is not None else cpu.processors(),
             "timeouts": timeouts or Timeouts(),
         }
         try:

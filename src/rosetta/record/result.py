@@ -31,7 +31,14 @@ class Machine(_Model):
     cores: int = Field(description="cores the workers may use")
     memory_bytes: int
     device: str = Field(description='"cpu", "cuda" or "tpu", or several: "cpu and cuda"')
-    matmul_flops: float | None = Field(description="float32 matrix product, FLOP/s, measured with NumPy")
+    cpu_quota: float | None = Field(
+        default=None, description="processors' worth of time that the process's control groups allow; null: no limit"
+    )
+    matmul_flops: float | None = Field(description="float32 matrix product, FLOP/s, measured with the host's NumPy")
+    peak_flops: float | None = Field(
+        default=None, description="the best float32 matrix product, FLOP/s, of any worker on the processor or the host"
+    )
+    peak_by: str = Field(default="", description='who reached it: a contender, or "NumPy" in the host')
     copy_bytes_per_second: float | None = Field(description="memory copy, read + written, measured")
     gpus: list[Gpu] = Field(default=[], description="in CUDA's order by PCI bus")
     canary_drift: float | None = Field(description="sd of log canary time over the run: the machine's own")
@@ -199,7 +206,10 @@ class ContenderResult(_Model):
     scaling: Scaling | None = Field(default=None, description="of replicas, where one network ran beside them")
     fraction_of_peak: float | None = Field(
         default=None,
-        description="of the measured float32 matrix product; on GPUs of their peak_flops, null in other precisions",
+        description="of the machine's peak_flops; on GPUs of theirs, null in other precisions and where it can't be",
+    )
+    impossible_fraction: float | None = Field(
+        default=None, description="a share of the peak above 1, which is an error: told in a warning, never shown"
     )
     peak_memory_bytes: int | None = Field(default=None, description="largest resident size of the worker")
     gpu_memory_bytes: int | None = Field(
@@ -232,6 +242,18 @@ class PublishedFigure(_Model):
     per: str = Field(description='"epoch", "10 epochs", "1,000 images"')
 
 
+class Disturbance(_Model):
+    """What disturbed the chunks of some rounds of a launch."""
+
+    launch: int
+    rounds: list[int] = Field(description="in which it was seen; of the load, all rounds of the launch")
+    kind: Literal["throttled", "heat", "memory", "frequency", "load"]
+    amount: float = Field(
+        description="throttled: seconds, over all processors; heat: events; memory: seconds in which some process "
+        "waited for it; frequency: the farthest round's, relative to the median round's; load: cores busy, mean"
+    )
+
+
 class WorkloadResult(_Model):
     """All contenders on one workload."""
 
@@ -256,6 +278,7 @@ class WorkloadResult(_Model):
     )
     flops_per_sample: int = Field(description="per sample")
     chance_accuracy: float = Field(description="accuracy of guessing")
+    disturbances: list[Disturbance] = Field(default=[], description="what was seen of the machine while chunks ran")
     contenders: list[ContenderResult]
 
 

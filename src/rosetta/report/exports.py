@@ -24,6 +24,7 @@ from rosetta.report.sentences import (
 )
 from rosetta.report.status import reason_words, status_words
 from rosetta.report.text import printable
+from rosetta.report.warnings import warnings
 
 # fmt: off
 _FIRST = (
@@ -100,6 +101,8 @@ def _workload(workload: WorkloadResult, result: Result) -> list[str]:
     if others := unranked(workload):
         rows = [[marked_name(c), c.version or NOTHING, status_words(c), reason_words(c)] for c in others]
         lines += [*_table(["not ranked", "version", "", "why"], "llll", rows), ""]
+    if told := warnings(workload):
+        lines += [*(f"- **Warning**: {_escaped(words)}" for words in told), ""]
     if result.protocol.epochs:
         lines += [line for comparison in comparisons(workload) for line in _published(comparison)]
     return lines

@@ -12,6 +12,7 @@ from rosetta.report.ratios import scaling_words
 from rosetta.report.sentences import data_words, ratio_meaning, unfinished, verdict
 from rosetta.report.status import reason_words, status_words
 from rosetta.report.text import brief, printable
+from rosetta.report.warnings import warnings
 
 
 def to_html(result: Result) -> Markup:
@@ -30,6 +31,7 @@ def _workload(workload: WorkloadResult, result: Result) -> Markup:
         rows = [[column.text(contender) for column in columns] for contender in order]
         parts.append(_table(header, rows, [column.left for column in columns], [is_reference(c) for c in order]))
         parts += [_paragraph(words) for words in (ratio_meaning(workload, result.protocol), *scaling_words(workload))]
+    parts += [_paragraph(f"Warning: {words}") for words in warnings(workload)]
     if others := unranked(workload):
         rows = [[marked_name(c), c.version or NOTHING, status_words(c), brief(reason_words(c))] for c in others]
         parts.append(_table(["not ranked", "version", "", "why"], rows, [True] * 4, [False] * len(rows)))

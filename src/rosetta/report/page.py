@@ -22,6 +22,7 @@ from rosetta.report.matrix import matrix, shade
 from rosetta.report.numbers import NOTHING, duration, error, gibibytes, number, percent
 from rosetta.report.ratios import bare_ratio, interval_words, scaling_words
 from rosetta.report.text import printable
+from rosetta.report.warnings import warnings
 
 _FILTERS = (number, percent, gibibytes, duration, error, printable)
 
@@ -132,6 +133,7 @@ def _section(number: int, workload: WorkloadResult, result: Result, sources: Map
         "learning_words": accuracy.learning_words(workload, result.protocol),
         "columns": shown(workload, "page"),
         "scaling": scaling_words(workload),
+        "warnings": warnings(workload),
         "check_names": checks.check_names(workload),
         "published": published.comparisons(workload, f"{machine.cpu}, {machine.cores} cores, {machine.device}"),
         "ranked": [_row(contender, rank) for rank, contender in zip(ranking.ranks(order), order, strict=True)],
@@ -165,6 +167,7 @@ def render_page(result: Result, sources: Mapping[str, Mapping[str, str]]) -> str
         ],
         machine=sentences.machine_words(result.machine),
         load=sentences.load_words(result.machine),
+        peak=sentences.peak_words(result.machine),
         unfinished=sentences.unfinished(result),
         interval_method=sentences.interval_method(result.protocol),
         matrix=matrix(result),

@@ -1,6 +1,7 @@
 """Says in sentences what a run found, on what data and machine, and how."""
 
 from rosetta.record.result import Gpu, Machine, Protocol, Result, WorkloadResult
+from rosetta.report.numbers import NOTHING
 from rosetta.report.ranking import is_tie, marked_name, ranked
 from rosetta.report.ratios import ratio_words
 from rosetta.report.text import listed
@@ -127,9 +128,18 @@ def machine_words(machine: Machine) -> str:
     parts = [machine.cpu, f"{machine.cores} cores", f"{machine.memory_bytes / 2**30:.0f} GiB", machine.device]
     if "cuda" in machine.device:
         parts += [_gpu_words(gpu) for gpu in machine.gpus]
-    if machine.matmul_flops is not None:
-        parts.append(f"{machine.matmul_flops / 1e9:,.0f} GFLOP/s float32 matrix product")
+    if machine.cpu_quota is not None:
+        parts.append(f"CPU quota {machine.cpu_quota:g}")
+    if (peak := peak_words(machine)) != NOTHING:
+        parts.append(f"{peak} float32 matrix product")
     return ", ".join([*parts, machine.host_platform])
+
+
+def peak_words(machine: Machine) -> str:
+    """Say what the machine reached in a float32 matrix product, and in whose; older records have NumPy's alone."""
+    peak = machine.matmul_flops if machine.peak_flops is None else machine.peak_flops
+    by = f" ({machine.peak_by})" if machine.peak_by else ""
+    return NOTHING if peak is None else f"{peak / 1e9:,.0f} GFLOP/s{by}"
 
 
 def _gpu_words(gpu: Gpu) -> str:

@@ -21,6 +21,7 @@ from rosetta.report.ratios import ratio_words, scaling_words
 from rosetta.report.sentences import data_words, is_synthetic, machine_words, precision_words, ratio_meaning, verdict
 from rosetta.report.status import proof_count, reason_words, status_words
 from rosetta.report.text import brief, printable
+from rosetta.report.warnings import warnings
 
 
 def plain_table() -> Table:
@@ -123,6 +124,8 @@ def result_table(workload: WorkloadResult, protocol: Protocol | None = None) -> 
         parts += [Text(), _unranked_table(others)]
     if protocol and protocol.epochs:
         parts += [_published_table(comparison) for comparison in comparisons(workload)]
+    told = warnings(workload)
+    parts += [Text(), *(Text(printable(f"Warning: {words}"), style="yellow") for words in told)] if told else []
     captions = [f"{ratio_meaning(workload, protocol)} {proof_count(workload)}. {data_words(workload)}."]
     captions += [learning_words(workload, protocol)] if order else []
     captions += [words] if protocol and (words := precision_words(workload, protocol)) else []

@@ -114,6 +114,12 @@ def _sections(contender: Contender, workload: Workload, data: PreparedDataset, a
 def _check_variants(contender: Contender, text: str) -> None:
     """Raise if the main part knows nothing of a variant that would change what it does, or of the device."""
     known = {node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant)}
+    for name, value in contender.values:
+        if f"{name}={value}" not in known:
+            title = contender.framework.title
+            raise RosettaError(
+                f"{title}'s script has no variant {name}={value}.", f"Write {name} alone, or leave it out."
+            )
     for name in contender.variants:
         alone = Contender(contender.framework, variants=(name,))
         has_own = alone.implementation("standalone") != Contender(contender.framework).implementation("standalone")
@@ -144,7 +150,7 @@ def _constants(contender: Contender, workload: Workload, data: PreparedDataset) 
         "TRAINABLE": [p.name for p in workload.parameters if p.trainable],
         "TRAINED": workload.trains,
         "OWN_LOADER": workload.own_loader,
-        "VARIANTS": list(contender.variants),
+        "VARIANTS": contender.told_variants,
         "DEVICE": contender.device,
     }
 

@@ -8,7 +8,7 @@ from flax import nnx
 
 from rosetta_worker.layouts import images_to_channels_last
 
-from . import im2col
+from . import im2col, mixed
 from . import parameters as layout
 
 WEIGHTS = (nnx.Param, nnx.BatchStat)  # what a network learns, and its running statistics: no random numbers
@@ -27,7 +27,12 @@ class Trainer:
         self.specs = workload["parameters"]
         self.trained = workload["trained"]
         self.batch_size = workload["batch_size"]
-        self.network = implementation.Network(nnx.Rngs(seed), **workload["options"])
+        network_class = implementation.Network
+        if "bf16" in variants:
+            network_class = mixed.float32_outputs(network_class)
+        self.network = network_class(nnx.Rngs(seed), **workload["options"])
+        if "bf16" in variants:
+            mixed.compute_in_bfloat16(self.network)
         for _, module in nnx.iter_modules(self.network):
             if isinstance(module, nnx.Dropout) and not dropout:
                 module.rate = 0.0

@@ -15,6 +15,8 @@ class Trainer(trainer.Trainer):
     """The trainer's methods; ``fit`` knows nothing of DistributedDataParallel, so the loop around it is written out."""
 
     def __init__(self, implementation, workload, variants, device, dropout, seed, replicas, rank, rendezvous):
+        if "compile" in variants:
+            raise RuntimeError("Keras' replicas on PyTorch have a loop of their own, which isn't compiled")
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # all replicas are in this machine
         if distributed.is_initialized():
             distributed.destroy_process_group()

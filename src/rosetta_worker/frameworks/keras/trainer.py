@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from rosetta_worker.layouts import images_to_channels_last
+from rosetta_worker.variants import value_of
 
 from . import parameters as layout
 from . import patches
@@ -31,6 +32,11 @@ class Trainer:
         self.specifications = workload["parameters"]
         self.trainable = [p for p in self.specifications if p["trainable"]]
         self.model = implementation.make_model(**workload["options"])
+        # What a user gives to compile() is set where compile() keeps it: implementations have one for all.
+        if "compile" in variants or "nojit" in variants:
+            self.model.jit_compile = "compile" in variants
+        if "steps_per_execution" in variants:
+            self.model.steps_per_execution = int(value_of(variants, "steps_per_execution") or 1)
         if not dropout:
             for layer in self.model.layers:
                 if isinstance(layer, keras.layers.Dropout):

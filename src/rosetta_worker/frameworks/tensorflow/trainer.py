@@ -19,6 +19,10 @@ class Trainer:
     def __init__(self, implementation, workload, variants, device, dropout, seed, replicas=1):
         use(device, replicas)
         tf.config.experimental.enable_tensor_float_32_execution("tf32" in variants)
+        if "bf16" in variants:
+            if "jit_compile" in variants:
+                raise ValueError("XLA compiles graphs that Grappler hasn't turned into bfloat16")
+            tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": True})
         tf.random.set_seed(seed)
         self.implementation = implementation
         self.trained = workload["trained"]

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from rosetta_worker.variants import value_of
+
 from . import cells
 from . import parameters as layout
 
@@ -21,6 +23,7 @@ class Trainer:
         self.batch_size = workload["batch_size"]
         self.device = torch.device(device)
         self.channels_last = "channels_last" in variants
+        self.fused = "fused" in variants
         self.network = implementation.Network(**workload["options"])
         if "cells" in variants:
             cells.replace_fused_layers(self.network)
@@ -33,13 +36,15 @@ class Trainer:
                 if isinstance(module, nn.Dropout):
                     module.p = 0.0
         if "compile" in variants:
-            self.network.compile()
+            self.network.compile(mode=value_of(variants, "compile"))
         self.model = Autocast(self.network) if "bf16" in variants else self.network
 
     def load_parameters(self, parameters):
         layout.load(self.tensors, parameters)
         if self.trained:
             self.optimizer = self.implementation.make_optimizer(self.network)
+            for group in self.optimizer_and_schedulers()[0].param_groups if self.fused else ():
+                group.update(fused=True, foreach=False)  # as where the optimiser is made with fused=True
 
     def parameters(self):
         return layout.canonical(self.tensors)
