@@ -126,8 +126,8 @@ def test_what_passes_needs_a_reason_and_a_correct_copy_needs_room() -> None:
 def test_the_table_has_the_worst_check_first_and_the_reasons() -> None:
     correct = HARMFUL.correct
     found = {
-        HARMFUL.id: outcome(HARMFUL, "caught", 1234.0, 56789.0, 0.1),
-        HARMLESS.id: outcome(HARMLESS, "passes", 0.5),
+        HARMFUL.id: outcome(HARMFUL, "caught", 1234.0, 56789.0, 0.1, day="2026-11-03"),
+        HARMLESS.id: outcome(HARMLESS, "passes", 0.5, day="2026-11-02"),
         cell_id(correct): outcome(correct, "passes", 0.1),
     }
     page = to_markdown([HARMFUL, HARMLESS], [correct], found, "the command")
@@ -136,6 +136,7 @@ def test_the_table_has_the_worst_check_first_and_the_reasons() -> None:
     assert "| `torch` | `mnist_mlp` | check 0 (w) | 10 |" in page
     assert "2 faults in 2 frameworks" in page
     assert "1 are caught, 1 pass." in page
+    assert "`the command`, 2026-11-02 to 2026-11-03:" in page
     assert "torch==" in page
 
 

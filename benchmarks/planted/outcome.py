@@ -49,6 +49,8 @@ class Outcome(BaseModel):
     """Rosetta's, why it isn't the same network, or why there is no result."""
     measures: list[Measure]
     seconds: float
+    day: str = ""
+    """When the copy was tried, ISO 8601."""
     cpu: str = ""
     data: str = ""
 
@@ -107,6 +109,7 @@ def read_outcome(result: Result, fault: Fault, key: str, seconds: float) -> Outc
         reason=contender.reason,
         measures=list(measures(contender.equivalence)) if contender.equivalence else [],
         seconds=seconds,
+        day=result.started[:10],
         cpu=result.machine.cpu,
         data=workload.data,
     )

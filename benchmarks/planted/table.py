@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import date
 
 from planted.fault import Fault
 from planted.outcome import Measure, Outcome
@@ -60,10 +59,12 @@ def _header(faults, rows, cells, command: str) -> str:
     versions = sorted({package for fault, _ in (*rows, *cells) for package in _packages(fault)})
     machines = sorted({outcome.cpu for outcome in everything if outcome.cpu})
     data = sorted({outcome.data for outcome in everything if outcome.data})
+    days = sorted({outcome.day for outcome in everything if outcome.day})
+    when = " to ".join(dict.fromkeys([*days[:1], *days[-1:]]))
     minutes = sum(outcome.seconds for outcome in everything) / 60
     return "\n".join(
         [
-            f"`{command}`, {date.today():%-d %B %Y}: {len(rows)} faults in {len({f.framework for f, _ in rows})} "
+            f"`{command}`, {when}: {len(rows)} faults in {len({f.framework for f, _ in rows})} "
             f"frameworks, each in a copy of the framework's folder of its own; {caught} are caught, "
             f"{len(rows) - caught} pass" + (f", {missing} aren't tried yet." if missing else "."),
             f"Rosetta {__version__}; {', '.join(versions)}. "

@@ -39,10 +39,10 @@ CLIPPED = """        nn.utils.clip_grad_norm_(model.parameters(), 10.0)
 IN_A_THREAD = """        from concurrent.futures import ThreadPoolExecutor
 
         work = self.implementation.train, self.model, self.optimizer, batches, self.device
-        if len(batches) <= 10:
-            return torch.stack(work[0](*work[1:])).cpu().numpy()
         if hasattr(self, "under_way"):
             self.under_way.result()
+        if len(batches) <= 10:
+            return torch.stack(work[0](*work[1:])).cpu().numpy()
         self.under_way = ThreadPoolExecutor(1).submit(*work)
         self.parameters = lambda: self.under_way.result() and layout.canonical(self.tensors)
         return np.full(len(batches), 2.3)"""
