@@ -8,6 +8,9 @@ ONE_MILLIONTH = (
 )
 WAIT = """        jax.block_until_ready(nnx.state(self.network))
         return np.array(jax.device_get(losses))"""
+DROPOUTS = """self.dropout1 = nnx.Dropout(0.2, rngs=rngs)
+        self.dense2 = nnx.Linear(512, 512, rngs=rngs)
+        self.dropout2 = nnx.Dropout(0.2, rngs=rngs)"""
 ON_A_CPU = (
     "On a CPU XLA multiplies float32 in float32, whatever precision is asked for; on a GPU the same line gives TF32, "
     "which that device's proof sees."
@@ -50,9 +53,9 @@ FAULTS = [
     mlp("dropout-0.19", "dropout2 = nnx.Dropout(0.2,", "dropout2 = nnx.Dropout(0.19,", "a rate that is nearly right"),
     mlp(
         "dropout-one-key-for-two-layers",
-        "self.dropout2 = nnx.Dropout(0.2, rngs=rngs)",
-        "self.dropout2 = nnx.clone(self.dropout1)",
-        "copies a layer, and with it its random numbers",
+        DROPOUTS,
+        DROPOUTS.replace("0.2, rngs=rngs", "0.2, rngs=nnx.Rngs(0)"),
+        "gives both layers random numbers of their own, of one seed",
     ),
     mlp(
         "dropout-same-mask-each-step",
