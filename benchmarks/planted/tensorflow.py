@@ -141,7 +141,6 @@ FAULTS = [
         "mean=self.running_mean,",
         "mean=tf.zeros_like(self.running_mean),",
         "leaves out the running mean, which is zero before training",
-        seen_by="run",
     ),
     Fault(
         "tensorflow",
