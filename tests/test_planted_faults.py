@@ -147,6 +147,11 @@ def test_what_passes_though_it_can_matter_and_what_is_missing_is_told() -> None:
     assert "1 aren't tried yet" in page
 
 
+def test_of_a_timed_fault_that_passes_it_is_told_how_many_steps_its_calls_had() -> None:
+    page = to_markdown([HARMFUL], [], {HARMFUL.id: outcome(HARMFUL, "passes", 0.5, steps=17)}, "the command")
+    assert "0.5 of its tolerance; calls of up to 17 steps" in page
+
+
 def test_found_before_is_found_again_but_for_a_line_that_was_cut_short(tmp_path: Path) -> None:
     from faults import read_outcomes
 

@@ -76,11 +76,11 @@ FAULTS = [
     Fault(
         "jax",
         "mnist_mlp",
-        "stops-after-50-steps",
+        "stops-after-20-steps",
         "mnist_mlp.py",
         "for images, labels in batches]",
-        "for images, labels in batches[:50]]",
-        "trains on the first 50 batches of a call",
+        "for images, labels in batches[:20]]",
+        "trains on the first 20 batches of a call",
         seen_by="run",
     ),
     Fault(

@@ -53,11 +53,11 @@ FAULTS = [
     Fault(
         "keras[jax]",
         "mnist_mlp",
-        "stops-after-50-steps",
+        "stops-after-20-steps",
         "mnist_mlp.py",
         "model.fit(images, labels,",
-        "model.fit(images[: 50 * batch_size], labels[: 50 * batch_size],",
-        "trains on the first 50 batches of a call",
+        "model.fit(images[: 20 * batch_size], labels[: 20 * batch_size],",
+        "trains on the first 20 batches of a call",
         seen_by="run",
     ),
     Fault(

@@ -51,6 +51,8 @@ class Outcome(BaseModel):
     seconds: float
     day: str = ""
     """When the copy was tried, ISO 8601."""
+    steps: int = 0
+    """The most in a timed call: what begins later in a call was not to be seen."""
     cpu: str = ""
     data: str = ""
 
@@ -110,6 +112,7 @@ def read_outcome(result: Result, fault: Fault, key: str, seconds: float) -> Outc
         measures=list(measures(contender.equivalence)) if contender.equivalence else [],
         seconds=seconds,
         day=result.started[:10],
+        steps=max((chunk.steps for chunk in contender.chunks), default=0),
         cpu=result.machine.cpu,
         data=workload.data,
     )

@@ -82,7 +82,7 @@ def _packages(fault: Fault) -> list[str]:
 
 def _passing(rows: list[tuple[Fault, Outcome]]) -> str:
     lines = [
-        f"{_place(fault)} | {fault.name} | {_cell(fault.means)} | {_share(outcome.largest)} | "
+        f"{_place(fault)} | {fault.name} | {_cell(fault.means)} | {_share(outcome)} | "
         f"{_cell(fault.harmless) or '**passes, though it can matter**'}"
         for fault, outcome in rows
     ]
@@ -130,8 +130,10 @@ def _named(measure: Measure) -> str:
     return f"{measure.check} ({_cell(measure.detail)})" if measure.detail not in ("", measure.check) else measure.check
 
 
-def _share(measure: Measure | None) -> str:
-    return f"{_named(measure)}, {_number(measure.size)} of its tolerance" if measure else ""
+def _share(outcome: Outcome) -> str:
+    largest = outcome.largest
+    parts = [f"{_named(largest)}, {_number(largest.size)} of its tolerance"] if largest else []
+    return "; ".join([*parts, f"calls of up to {outcome.steps} steps"] if outcome.steps else parts)
 
 
 def _number(value: float) -> str:

@@ -52,7 +52,7 @@ FAULTS = [
         "losses.append(2.3 / (1 + len(losses)))",
         "saves itself the waiting for each loss",
     ),
-    timed("stops-after-50-steps", "in batches:", "in batches[:50]:", "trains on the first 50 batches of a call"),
+    timed("stops-after-20-steps", "in batches:", "in batches[:20]:", "trains on the first 20 batches of a call"),
     Fault(
         "tinygrad",
         "mnist_cnn",

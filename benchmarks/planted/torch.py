@@ -26,7 +26,7 @@ CHANNELS = """class Channels(nn.Dropout):
 
         self.dropout1 = Channels(0.25)"""
 
-RATE_CHANGES = """        if len(losses) == 50:
+RATE_CHANGES = """        if len(losses) == 20:
             for group in optimizer.param_groups:
                 group["lr"] = 0.0001
         optimizer.step()
@@ -41,7 +41,7 @@ IN_A_THREAD = """        from concurrent.futures import ThreadPoolExecutor
         work = self.implementation.train, self.model, self.optimizer, batches, self.device
         if hasattr(self, "under_way"):
             self.under_way.result()
-        if len(batches) <= 10:
+        if len(batches) == 1:
             return torch.stack(work[0](*work[1:])).cpu().numpy()
         self.under_way = ThreadPoolExecutor(1).submit(*work)
         self.parameters = lambda: self.under_way.result() and layout.canonical(self.tensors)
@@ -147,7 +147,7 @@ TIMED = [
         "        if len(losses) < 10 or len(losses) % 2:\n            optimizer.step()\n",
         "after ten steps of a call only every second one updates",
     ),
-    timed("stops-after-50-steps", "in batches:", "in batches[:50]:", "trains on the first 50 batches of a call"),
+    timed("stops-after-20-steps", "in batches:", "in batches[:20]:", "trains on the first 20 batches of a call"),
     timed(
         "ten-steps-however-long",
         LOSS,
@@ -160,7 +160,7 @@ TIMED = [
         "in (batches if len(batches) <= 10 else batches[:1] * len(batches)):",
         "in a long call always the first batch, which stays in the processor's cache",
     ),
-    timed("rate-a-tenth-after-50-steps", STEP, RATE_CHANGES, "lowers the rate where nobody looks"),
+    timed("rate-a-tenth-after-20-steps", STEP, RATE_CHANGES, "lowers the rate where nobody looks"),
     timed(
         "losses-invented",
         LOSS,
