@@ -320,6 +320,14 @@ class LoadOptimizerState(Request[Done]):
 
 
 @dataclass
+class SetStepsDone(Request[Done]):
+    """Have the optimiser think that it has done so many steps; what it has accumulated stays."""
+
+    method = "set_steps_done"
+    steps: int
+
+
+@dataclass
 class OwnWeights(Request[Done]):
     """Write all weights to an ``.npz`` file, by the framework's own names."""
 
@@ -374,7 +382,8 @@ _REQUESTS: Dict[str, Type[Request[Any]]] = {
     for request in (
         *(ImportFramework, Open, Leave, LoadParameters, Parameters, Predict, LossAndGradients, Train, TrainFromFiles),
         *(Infer, Settle, Latency, SelectBatches, TakeAccuracy, Outputs, AskAbilities, Reseed, OptimizerState),
-        *(LoadOptimizerState, OwnWeights, LoadOwnWeights, Save, Restore, AskMemory, Loaded, UseData, Multiply),
+        *(LoadOptimizerState, SetStepsDone, OwnWeights, LoadOwnWeights, Save, Restore, AskMemory, Loaded, UseData),
+        Multiply,
     )
 }
 

@@ -241,6 +241,11 @@ class Session:
         self._trainer.load_optimizer_state(_arrays(request.file))
         return Done()
 
+    def set_steps_done(self, request: messages.SetStepsDone) -> Done:
+        """Have the optimiser think that it has done so many steps."""
+        self._trainer.set_steps_done(request.steps)
+        return Done()
+
     def own_weights(self, request: messages.OwnWeights) -> Done:
         """Write all weights to an ``.npz`` file, by the framework's own names."""
         np.savez(request.file, **self._trainer.own_weights())

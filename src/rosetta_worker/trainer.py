@@ -112,6 +112,14 @@ class Trainer:
         """Set all that the optimiser had accumulated, once ``load_parameters`` has started it anew."""
         raise NotImplementedError
 
+    def set_steps_done(self, steps: int) -> None:
+        """Have the optimiser think that it has done so many steps; what it has accumulated stays.
+
+        All that follows from the count follows: bias corrections, a scheduled rate. Where the optimiser counts nothing
+        this does nothing.
+        """
+        raise NotImplementedError
+
     def own_weights(self) -> Dict[str, np.ndarray]:
         """Return all weights by the framework's own names and in its layout, as its users know them.
 

@@ -185,6 +185,10 @@ class Client:
         with self._written(arrays) as file:
             self._ask(messages.LoadOptimizerState(file), self.timeouts.building)
 
+    def set_steps_done(self, steps: int) -> None:
+        """Have the optimiser think that it has done so many steps; what it has accumulated stays."""
+        self._ask(messages.SetStepsDone(steps), self.timeouts.building)
+
     def own_weights(self) -> Arrays:
         """Return all weights by the framework's own names, in its own layout."""
         with self._file(".npz") as file:

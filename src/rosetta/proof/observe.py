@@ -59,11 +59,10 @@ def observe(
             update = observer.update()
         further = _further(observer, "plain")
         as_timed = dtype == "float32" and not workload.proof_batch
-        plain: Arrays = {}
-        if workload.drops:
-            if not as_timed:
-                observer.open(dropout=False)
-            plain = observer.step()
+        if not as_timed:
+            observer.open(dropout=False)
+            further |= _further(observer, "undropped")
+        plain = observer.step() if workload.drops else {}
         if workload.drops or not as_timed:
             observer.open(dropout=True)
         else:

@@ -43,12 +43,17 @@ class Observer:
         after = self.client.parameters()
         return {name: after[name].astype(np.float64) - value for name, value in self.prepared.parameters.items()}
 
+    @property
+    def first_step(self) -> int:
+        """The first of the proof's training steps in the order, in batches of the proof's size."""
+        workload = self.prepared.workload
+        return workload.batch_size // workload.proof_batch - 1 if workload.proof_batch else 0
+
     def update(self) -> Arrays:
         """Return the change by the proof's training steps, in batches of the proof's size."""
         workload = self.prepared.workload
         if workload.proof_batch:  # one by one: an implementation may fix the batch size and take several for one
-            first = workload.batch_size // workload.proof_batch - 1
-            for step in range(first, first + UPDATE_STEPS):
+            for step in range(self.first_step, self.first_step + UPDATE_STEPS):
                 self.client.train(step, 1)
         else:
             self.client.train(0, UPDATE_STEPS)

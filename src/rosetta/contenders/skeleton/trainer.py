@@ -51,3 +51,6 @@ class Trainer:
     def load_optimizer_state(self, arrays):
         """Set what the optimiser had accumulated."""
         self.optimizer.mean_squares.update(arrays)
+
+    def set_steps_done(self, steps):
+        """Set the count of steps that bias corrections or a rate depend on; this optimiser counts nothing."""

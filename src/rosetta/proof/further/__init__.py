@@ -2,7 +2,9 @@
 
 from rosetta.proof.further.check import FurtherCheck
 from rosetta.proof.further.elsewhere import Elsewhere
+from rosetta.proof.further.late import LateState
 from rosetta.proof.further.loader import LoaderCheck
+from rosetta.proof.further.precision import TimedPrecision
 
-CHECKS: tuple[FurtherCheck, ...] = (Elsewhere(), LoaderCheck())
+CHECKS: tuple[FurtherCheck, ...] = (LateState(), TimedPrecision(), Elsewhere(), LoaderCheck())
 """All there are, in the order in which they are made and shown."""

@@ -8,8 +8,9 @@ from rosetta.proof.observer import Observer
 from rosetta.record.result import Check
 from rosetta.workloads.spec import Workload
 
-Moment = Literal["plain", "timed"]
-"""When it is made: of the network as the proof's steps train it, dropout off, or of the network as it is timed."""
+Moment = Literal["plain", "undropped", "timed"]
+"""When it is made: of the network as the proof's steps train it, dropout off; where those are of another precision or
+batch size than is timed, of the network as it is timed but for dropout; or of the network as it is timed."""
 
 
 class FurtherCheck(Protocol):

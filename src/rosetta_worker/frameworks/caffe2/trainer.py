@@ -96,6 +96,13 @@ class Trainer:
         parameters = {name for p in self.specifications for name in layout.blobs(p)}
         return sorted((outputs(self.model.param_init_net) & outputs(self.model.net)) - parameters)
 
+    def set_steps_done(self, steps):
+        """Set all whole numbers: what it accumulates has fractions."""
+        for name in self.optimizer_blobs():
+            blob = workspace.FetchBlob(name)
+            if blob.dtype.kind == "i":
+                workspace.FeedBlob(name, np.full_like(blob, steps))
+
     def prepare_inputs(self, inputs):
         return list(zip(*map(as_caffe2, inputs)))
 

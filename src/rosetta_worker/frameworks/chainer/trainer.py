@@ -65,6 +65,11 @@ class Trainer:
     def load_optimizer_state(self, arrays):
         chainer.serializers.NpzDeserializer(arrays).load(self.optimizer)
 
+    def set_steps_done(self, steps):
+        self.optimizer.t = steps
+        for parameter in self.network.params():
+            parameter.update_rule.t = steps
+
     def open_files(self, images, labels):
         self.iterator = self.implementation.make_iterator(images, labels, self.batch_size)
 

@@ -107,6 +107,16 @@ class Trainer:
         for index, constant in enumerate(self.network.get("learner_state", [])):
             layout.set_value(constant, arrays[str(index)])
 
+    def set_steps_done(self, steps):
+        """Set the count in CNTK's checkpoint, and the one single number that the folder's own optimiser keeps."""
+        (learner,) = self.trainer.parameter_learners
+        checkpoint = learner.create_checkpoint()
+        checkpoint["smoothed_count"] = float(steps)
+        learner.restore_from_checkpoint(checkpoint)
+        for constant in self.network.get("learner_state", []):
+            if not constant.shape:
+                layout.set_value(constant, np.full((), steps))
+
     def prepare_inputs(self, inputs):
         return list(zip(*map(self.as_fed, inputs)))
 

@@ -96,6 +96,11 @@ class Trainer:
         values = {path: jax.numpy.array(arrays[name]) for name, (path, _) in found.items()}
         nnx.update(self.optimizer, nnx.from_flat_state(values))
 
+    def set_steps_done(self, steps):
+        """Set all whole numbers: they are counts, of which each part of an optimiser of Optax's has its own."""
+        state = self.optimizer_state()
+        self.load_optimizer_state({n: np.full_like(a, steps) if a.dtype.kind in "iu" else a for n, a in state.items()})
+
     def own_weights(self):
         state = nnx.to_flat_state(nnx.as_pure(nnx.state(self.network, WEIGHTS)))
         return {".".join(map(str, path)): np.asarray(array) for path, array in state}

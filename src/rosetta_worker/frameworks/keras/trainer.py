@@ -115,6 +115,9 @@ class Trainer:
         for index, variable in enumerate(self.model.optimizer.variables):
             variable.assign(arrays[str(index)])
 
+    def set_steps_done(self, steps):
+        self.model.optimizer.iterations.assign(steps)
+
     def save(self, file):
         """Write the whole model, or with the suffix .weights.h5 its weights alone."""
         if file.endswith(".weights.h5"):

@@ -49,6 +49,12 @@ def load_optimizer_state(model, arrays):
     model.optimizer.set_weights([arrays[str(index)] for index in range(len(arrays))])
 
 
+def set_steps_done(model, steps):
+    """Set the count of the optimiser's steps; what it has accumulated stays."""
+    count, *others = model.optimizer.get_weights()
+    model.optimizer.set_weights([np.full_like(count, steps), *others])
+
+
 def make_predict(model):
     """Return a function from inputs to logits: what goes into the last layer, the softmax."""
     return Model(model.inputs, model.layers[-1].input).predict_on_batch

@@ -79,6 +79,14 @@ def load_optimizer_state(model, arrays):
     updater(model).states_synced = dict.fromkeys(states, False)
 
 
+def set_steps_done(model, steps):
+    """Set the counts of the optimiser's steps; what it has accumulated stays."""
+    optimizer = model.optimizer
+    optimizer.begin_num_update = optimizer.num_update = steps
+    for index in optimizer._index_update_count:
+        optimizer._index_update_count[index] = steps
+
+
 def updater(model):
     """Return what applies MXNet's optimiser and keeps its state; neither Keras nor MXNet has a public name for it."""
     return model._module._curr_module._updater

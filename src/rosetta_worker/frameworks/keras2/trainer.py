@@ -118,6 +118,9 @@ class Trainer:
     def load_optimizer_state(self, arrays):
         backend.load_optimizer_state(self.model, arrays)
 
+    def set_steps_done(self, steps):
+        backend.set_steps_done(self.model, steps)
+
     def infer(self, inputs):
         """Return when the features are in the host's memory, where ``predict`` brings them."""
         return self.implementation.predict(self.model, inputs, self.batch_size)

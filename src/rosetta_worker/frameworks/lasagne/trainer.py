@@ -94,6 +94,13 @@ class Trainer:
         for index, state in enumerate(states):
             state.set_value(arrays[str(index)])
 
+    def set_steps_done(self, steps):
+        """Set all single numbers: Lasagne's optimisers have no other than counts."""
+        _, states = self.training
+        for state in states:
+            if state.ndim == 0:
+                state.set_value(np.full_like(state.get_value(), steps))
+
     def prepare_inputs(self, inputs):
         return list(zip(*inputs))
 

@@ -75,6 +75,9 @@ class Trainer:
         self.optimizer.state.update(tree_unflatten([(name, mx.array(array)) for name, array in arrays.items()]))
         mx.eval(self.optimizer.state)
 
+    def set_steps_done(self, steps):
+        self.optimizer.state["step"] = mx.array(steps, self.optimizer.state["step"].dtype)
+
     def prepare_inputs(self, inputs):
         return [tuple(map(self.host_array, batch)) for batch in zip(*inputs)]
 

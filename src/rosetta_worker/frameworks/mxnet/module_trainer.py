@@ -115,6 +115,9 @@ class ModuleTrainer:
     def load_optimizer_state(self, arrays):
         states.load(self.module._updater, arrays)
 
+    def set_steps_done(self, steps):
+        states.set_steps_done(self.module._updater, steps)
+
     def prepare_inputs(self, inputs):
         return [mx.io.DataBatch(host_tensors(batch)) for batch in zip(*inputs)]
 

@@ -24,3 +24,11 @@ def load(updater, arrays):
         state = mx.nd.array(arrays[name], dtype=arrays[name].dtype)
         updater.states[int(index)] = (*updater.states.get(int(index), ()), state) if dot else state
     updater.states_synced = dict.fromkeys(updater.states, False)
+
+
+def set_steps_done(updater, steps):
+    """Set the count of each parameter's updates, and the one that those not yet updated begin from."""
+    optimizer = updater.optimizer
+    optimizer.begin_num_update = optimizer.num_update = steps
+    for index in optimizer._index_update_count:
+        optimizer._index_update_count[index] = steps

@@ -92,6 +92,9 @@ class GluonTrainer:
     def load_optimizer_state(self, arrays):
         states.load(self.updater, arrays)
 
+    def set_steps_done(self, steps):
+        states.set_steps_done(self.updater, steps)
+
     @property
     def updater(self):
         """What holds the optimiser's state, for which MXNet has no public name."""

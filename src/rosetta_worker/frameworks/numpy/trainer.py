@@ -82,6 +82,10 @@ class Trainer:
             elif hasattr(self.update, kind):
                 setattr(self.update, kind, int(array))
 
+    def set_steps_done(self, steps):
+        if hasattr(self.update, "t"):
+            self.update.t = steps
+
     def prepare_inputs(self, inputs):
         return list(zip(*exact(inputs)))
 

@@ -100,6 +100,17 @@ class Trainer:
         state["LR_Scheduler"] = {name: arrays["LR_Scheduler." + name].item() for name in schedule}
         optimizer.set_state_dict(state)
 
+    def set_steps_done(self, steps):
+        """Adam keeps the powers of its β that the next step's bias corrections need."""
+        optimizer = self.plain_optimizer()
+        for name, tensor in optimizer.state_dict().items():
+            for beta in ("beta1", "beta2"):
+                if beta + "_pow" in name:
+                    tensor.set_value(np.full_like(tensor.numpy(), getattr(optimizer, "_" + beta) ** (steps + 1)))
+        if isinstance(self.optimizer, tuple):
+            _, scheduler = self.optimizer
+            scheduler.step(steps)
+
     def plain_optimizer(self):
         """Return the optimiser, whose state has its schedule too: an implementation that has one returns both."""
         return self.optimizer[0] if isinstance(self.optimizer, tuple) else self.optimizer

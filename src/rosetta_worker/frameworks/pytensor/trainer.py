@@ -81,6 +81,10 @@ class Trainer:
         for index, state in enumerate(self.optimizer.state):
             state.set_value(arrays[str(index)])
 
+    def set_steps_done(self, steps):
+        if hasattr(self.optimizer, "steps_done"):
+            self.optimizer.steps_done.set_value(np.full_like(self.optimizer.steps_done.get_value(), steps))
+
     def prepare_inputs(self, inputs):
         return [tuple(map(images_to_channels_last, batch)) for batch in zip(*inputs)]
 

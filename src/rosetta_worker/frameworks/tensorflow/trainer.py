@@ -87,6 +87,10 @@ class Trainer:
         for index, state in enumerate(self.optimizer.variables):
             state.assign(arrays[str(index)])
 
+    def set_steps_done(self, steps):
+        if hasattr(self.optimizer, "step"):
+            self.optimizer.step.assign(steps)
+
     def open_files(self, images, labels):
         self.batches = iter(self.implementation.make_loader(images, labels, self.batch_size))
 

@@ -97,6 +97,16 @@ class Trainer:
         state = get_state_dict(self.optimizer)
         return {name: tensor for name, tensor in state.items() if name.split(".")[0] not in ("params", "buffers")}
 
+    def set_steps_done(self, steps):
+        """Adam keeps the powers of its β that the bias corrections need, the optimisers of this folder a count."""
+        optimizer = self.optimizer
+        values = {"t": float(steps)}
+        if hasattr(optimizer, "b1_t"):
+            values = {"b1_t": optimizer.b1**steps, "b2_t": optimizer.b2**steps}
+        for name, tensor in self.optimizer_tensors().items():
+            if name in values:
+                tensor.assign(Tensor.full(tensor.shape, values[name], dtype=tensor.dtype)).realize()
+
     def prepare_inputs(self, inputs):
         return [tuple(map(Tensor, batch)) for batch in zip(*inputs)]
 

@@ -120,6 +120,15 @@ class Trainer:
         for scheduler, steps in zip(schedulers, arrays["scheduled"]):
             scheduler.last_epoch = int(steps)
 
+    def set_steps_done(self, steps):
+        optimizer, schedulers = self.optimizer_and_schedulers()
+        for state in optimizer.state.values():
+            if "step" in state:
+                state["step"].fill_(steps)
+        for scheduler in schedulers:
+            scheduler.last_epoch = steps - 1
+            scheduler.step()
+
     def optimizer_and_schedulers(self):
         """An implementation that has schedules of the learning rate returns them after the optimiser."""
         optimizer, *schedulers = self.optimizer if isinstance(self.optimizer, tuple) else (self.optimizer,)

@@ -1,0 +1,87 @@
+"""One step far out: an optimiser that has done many steps, met by gradients as large as a network's ever are."""
+
+import numpy as np
+
+from rosetta.contenders.manifest import Tolerances
+from rosetta.environments.client import Arrays
+from rosetta.proof.further.check import Moment
+from rosetta.proof.further.stress import homogeneous, saturating, scaled
+from rosetta.proof.observer import Observer
+from rosetta.record.result import Check
+from rosetta.workloads.spec import Workload
+
+STEPS_DONE = 100_000
+"""Bias corrections are over by then, and a rate that decays by a millionth each step has lost a tenth."""
+_NEEDED = {"optimizer_state", "load_optimizer_state", "set_steps_done"}
+
+
+class LateState:
+    """Does a step from the canonical parameters, puts the network under stress and the optimiser far out; and one more.
+
+    What comes of that step hangs on all that ten steps from nothing hardly show: constants that work through a long
+    past or a count, and what acts on large gradients, large weights or saturated cells only. A folder written before
+    trainers had ``set_steps_done`` shows nothing, and isn't held to anything.
+    """
+
+    name = "late state"
+    moment: Moment = "plain"
+    version = 1
+
+    def applies(self, workload: Workload) -> bool:
+        """Every network that is trained."""
+        return workload.trains
+
+    def observe(self, observer: Observer) -> Arrays:
+        """Return each parameter's change in that step, and how much of it may be its rounding, ‖·‖₂.
+
+        All but those of which rounding would be compared, since an optimiser's ε no longer damps what is small: the
+        weight of a chain whose gradient was multiplied, where sums over the batch all but cancel, and embeddings, where
+        the gradients of tokens long past are many orders smaller than those of the last.
+        """
+        client, prepared = observer.client, observer.prepared
+        if not client.abilities() >= _NEEDED:
+            return {}
+        workload, canonical = prepared.workload, prepared.parameters
+        client.load_parameters(scaled(canonical, saturating(workload, canonical)))
+        client.train(observer.first_step, 1)
+        before = client.parameters()
+        factors = homogeneous(workload)
+        if factors:
+            state, before = client.optimizer_state(), scaled(before, factors)
+            client.load_parameters(before)
+            client.load_optimizer_state(state)
+        client.set_steps_done(STEPS_DONE)
+        client.train(observer.first_step + 1, 1)
+        after = client.parameters()
+        embeddings = {parameter.name for parameter in workload.parameters if parameter.kind == "embedding_weight"}
+        found = {}
+        for name, value in before.items():
+            if name in embeddings or factors.get(name, 1) < 1:
+                continue
+            found[f"change/{name}"] = (after[name].astype(np.float64) - value).astype(np.float32)
+            unit = min(np.finfo(value.dtype).eps, np.finfo(np.float32).eps) / 2
+            found[f"rounding/{name}"] = np.asarray(unit * np.linalg.norm(value.astype(np.float64)))
+        return found
+
+    def compare(self, found: Arrays, expected: Arrays, workload: Workload, tolerances: Tolerances) -> list[Check]:
+        """Hold each change to the update's tolerance, less what a parameter that has been made large can't hold."""
+        if not found:
+            return []
+        errors = {name: _error(name, found, expected) for name in _changes(expected)}
+        worst = max(errors, key=errors.__getitem__)
+        error = errors[worst] if np.isfinite(errors[worst]) else None
+        return [Check(name=self.name, error=error, tolerance=tolerances.update, detail=worst)]
+
+
+def _changes(arrays: Arrays) -> set[str]:
+    return {name.removeprefix("change/") for name in arrays if name.startswith("change/")}
+
+
+def _error(name: str, found: Arrays, expected: Arrays) -> float:
+    """‖found − expected‖₂ / ‖expected‖₂, without what rounding the parameter itself may have made of it."""
+    got, wanted = (np.asarray(arrays[f"change/{name}"], np.float64) for arrays in (found, expected))
+    difference, size = float(np.linalg.norm(got - wanted)), float(np.linalg.norm(wanted))
+    if not np.isfinite(difference):
+        return np.inf
+    beyond = max(0.0, difference - float(found[f"rounding/{name}"]))
+    return beyond / size if size else beyond
