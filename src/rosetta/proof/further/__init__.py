@@ -3,6 +3,8 @@
 from rosetta.proof.further.check import FurtherCheck
 from rosetta.proof.further.elsewhere import Elsewhere
 from rosetta.proof.further.loader import LoaderCheck
+from rosetta.proof.further.masks import Masks
+from rosetta.proof.further.padding import Padding
 
-CHECKS: tuple[FurtherCheck, ...] = (Elsewhere(), LoaderCheck())
+CHECKS: tuple[FurtherCheck, ...] = (Elsewhere(), Padding(), Masks(), LoaderCheck())
 """All there are, in the order in which they are made and shown."""
