@@ -222,6 +222,33 @@ def test_a_fault_is_refused_with_file_place_and_message(tmp_path: Path, text: st
     assert said in caught.value.cause
 
 
+VARIANT = f"""{HEAD}
+description = "x"
+
+[variants.fast]
+description = "y"
+tolerance = {{ TOLERANCE }}
+PRECISION
+"""
+
+
+@pytest.mark.parametrize("precision", ["", 'precision = "float32"', 'precision = "fast"'])
+def test_a_tolerance_wider_than_float32s_is_for_a_lower_precision_alone(tmp_path: Path, precision: str) -> None:
+    text = VARIANT.replace("PRECISION", precision)
+    with pytest.raises(RosettaError, match=r"variants\.fast: its tolerance of loss, update is wider than float32's"):
+        read(tmp_path, text.replace("TOLERANCE", "loss = 2e-5, update = 2e-3, logits = 1e-6"))
+    assert read(tmp_path, text.replace("TOLERANCE", "update = 1e-4")).variants["fast"].tolerance
+    lower = text.replace(precision or "PRECISION", "") + 'precision = "bf16 autocast"\n'
+    assert read(tmp_path, lower.replace("TOLERANCE", "update = 0.5")).variants["fast"].tolerance
+
+
+@pytest.mark.parametrize("nothing_held", ["inf", "nan", "1.0", "-0.1", "0"])
+def test_a_tolerance_of_everything_or_nothing_is_refused(tmp_path: Path, nothing_held: str) -> None:
+    text = VARIANT.replace("TOLERANCE", f"logits = {nothing_held}").replace("PRECISION", 'precision = "bf16"')
+    with pytest.raises(RosettaError, match=r"variants\.fast\.tolerance\.logits: Input should be"):
+        read(tmp_path, text)
+
+
 def test_a_fault_beside_old_names_is_named_by_its_place(tmp_path: Path) -> None:
     (tmp_path / "framework.toml").write_text(BEFORE.replace("without_ties", "with_ties"), "utf-8")
     with (

@@ -28,6 +28,7 @@ from rosetta.report.numbers import number
 from rosetta.report.proofs import proof_table
 from rosetta.report.ranking import ranked, ranks
 from rosetta.report.sentences import verdict
+from rosetta.report.status import proof_words
 from rosetta.report.terminal import compare_table, result_table
 
 
@@ -250,6 +251,16 @@ def test_below_a_proofs_table_stands_why_a_contender_has_none():
     assert "torch[channels_last]: JAX has no implementation of mnist_hrnn." in text
     failed = printed(proof_table(of_everything("mnist_cnn")), 100)
     assert "torch[channels_last]: gradients conv2.weight 3.1e-02 > 1e-04" in failed
+
+
+def test_the_same_network_in_a_lower_precision_is_called_that():
+    workload = mnist()
+    text = printed(proof_table(workload), 200)
+    assert "the same network, in bfloat16" in text
+    assert text.count("the same network, in") == 1 < text.count("the same network")
+    by_name = {contender.name: contender for contender in workload.contenders}
+    assert proof_words(by_name["torch[bf16]"]).startswith("same network, in bfloat16, worst: ")
+    assert proof_words(by_name["torch"]).startswith("same network, worst: ")
 
 
 @pytest.mark.parametrize(

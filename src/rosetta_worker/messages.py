@@ -200,6 +200,15 @@ class Train(Steps):
 
 
 @dataclass
+class TrainOn(Request[Stepped]):
+    """Train on the batches in an ``.npz`` file: inputs by their names, (steps, batch, …), and "labels"."""
+
+    method = "train_on"
+    reply = Stepped
+    file: str
+
+
+@dataclass
 class TrainFromFiles(Steps):
     """Train on what the framework's own loader reads; it goes on where it was, whatever ``first`` says."""
 
@@ -381,9 +390,9 @@ _REQUESTS: Dict[str, Type[Request[Any]]] = {
     request.method: request
     for request in (
         *(ImportFramework, Open, Leave, LoadParameters, Parameters, Predict, LossAndGradients, Train, TrainFromFiles),
-        *(Infer, Settle, Latency, SelectBatches, TakeAccuracy, Outputs, AskAbilities, Reseed, OptimizerState),
-        *(LoadOptimizerState, SetStepsDone, OwnWeights, LoadOwnWeights, Save, Restore, AskMemory, Loaded, UseData),
-        Multiply,
+        *(TrainOn, Infer, Settle, Latency, SelectBatches, TakeAccuracy, Outputs, AskAbilities, Reseed),
+        *(OptimizerState, LoadOptimizerState, SetStepsDone, OwnWeights, LoadOwnWeights, Save, Restore, AskMemory),
+        *(Loaded, UseData, Multiply),
     )
 }
 

@@ -17,9 +17,8 @@ from rosetta_worker.protocol import Channel
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _OF_ALL = (
     *(messages.ImportFramework, messages.Open, messages.Leave, messages.LoadParameters, messages.Train),
-    *(messages.Reseed, messages.LoadOptimizerState, messages.SetStepsDone, messages.LoadOwnWeights),
-    *(messages.Restore, messages.AskMemory),
-    messages.UseData,
+    *(messages.TrainOn, messages.Reseed, messages.LoadOptimizerState, messages.SetStepsDone, messages.LoadOwnWeights),
+    *(messages.Restore, messages.AskMemory, messages.UseData),
 )
 """The requests that every replica answers; whatever only looks at the network is answered by the first."""
 

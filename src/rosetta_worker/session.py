@@ -118,6 +118,15 @@ class Session:
         """Train on the host's batches."""
         return self._timed(self._trainer.train, self._prepared, request)
 
+    def train_on(self, request: messages.TrainOn) -> messages.Stepped:
+        """Train, as ``train`` does, on batches that the host made for this."""
+        arrays = _arrays(request.file)
+        inputs = tuple(arrays[spec["name"]] for spec in self._workload["inputs"])
+        batches = self._prepared_arrays(inputs, arrays["labels"])
+        start = time.perf_counter()
+        losses = self._trainer.train(batches)
+        return messages.Stepped(time.perf_counter() - start, _losses(losses))
+
     def train_from_files(self, request: messages.TrainFromFiles) -> messages.Stepped:
         """Train, as ``train`` does, on what the framework's own loader reads from the data set's files."""
         self._start_loader()
@@ -167,7 +176,9 @@ class Session:
         return _clocked(lambda: work(batches), request)
 
     def _prepared(self, first: int, steps: int) -> Any:
-        inputs, labels = self._batches.training(first, steps)
+        return self._prepared_arrays(*self._batches.training(first, steps))
+
+    def _prepared_arrays(self, inputs: Inputs, labels: np.ndarray) -> Any:
         if self._rank is not None:  # one of several processes, each of which has a part of every batch
             inputs = tuple(np.array_split(value, self._replicas, axis=1)[self._rank] for value in inputs)
             labels = np.array_split(labels, self._replicas, axis=1)[self._rank]

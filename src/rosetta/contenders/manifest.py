@@ -4,9 +4,9 @@ import tomllib
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 import rosetta_worker
 from rosetta.contenders.device import Device
@@ -20,13 +20,23 @@ class _Manifest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+_RelativeError = Annotated[float, Field(gt=0, lt=1)]
+"""From 1 on nothing would be held: zeros are off by that."""
+
+
 class Tolerances(_Manifest):
     """The largest relative L2 errors that still count as the same network. Defaults: float32 (see docs/proof.md)."""
 
-    logits: float = 1e-5
-    loss: float = 1e-5
-    gradients: float = 1e-4
-    update: float = 1e-3
+    logits: _RelativeError = 1e-5
+    loss: _RelativeError = 1e-5
+    gradients: _RelativeError = 1e-4
+    update: _RelativeError = 1e-3
+
+    @property
+    def wider(self) -> list[str]:
+        """The names of those that are wider than float32's."""
+        narrow = Tolerances()
+        return [name for name in Tolerances.model_fields if getattr(self, name) > getattr(narrow, name)]
 
 
 class ForeignWheel(_Manifest):
@@ -105,6 +115,10 @@ class Replication(_Manifest):
     reference: list[str] = Field(default=[], description="the reference's variants that keep the same statistics")
 
 
+LOWER_PRECISIONS = ("bf16", "bfloat16", "tf32", "fp16", "float16", "fp8", "float8", "int8")
+"""Precisions below float32's, as a variant may name its own; it may say more beside, "bf16 autocast"."""
+
+
 class Variant(_Manifest):
     """One way of using a framework, and what it needs."""
 
@@ -131,6 +145,16 @@ class Variant(_Manifest):
     deviations: list[Deviation] = Field(default=[], description="for their workloads instead of the framework's")
     notes: Notes = Field(default=[], description="for their workloads instead of the framework's")
     unsupported: dict[str, str] = Field(default={}, description="by workload, besides the framework's")
+
+    @model_validator(mode="after")
+    def _only_a_lower_precision_has_wider_tolerances(self) -> Self:
+        wider = self.tolerance.wider if self.tolerance else []
+        if wider and not any(name in self.precision.lower() for name in LOWER_PRECISIONS):
+            raise ValueError(
+                f"its tolerance of {', '.join(wider)} is wider than float32's, which is for a lower precision alone: "
+                f"name that, precision = one of {', '.join(LOWER_PRECISIONS)}, or leave the tolerance out"
+            )
+        return self
 
 
 class Framework(_Manifest):
@@ -228,7 +252,8 @@ def _read(manifest: Path) -> Framework:
         return Framework(**data, folder=manifest.parent.resolve())
     except ValidationError as error:
         first = error.errors()[0]
-        raise RosettaError(f"{manifest}: {_place(first['loc'], data)}: {first['msg']}.") from error
+        message = first["msg"].removeprefix("Value error, ")
+        raise RosettaError(f"{manifest}: {_place(first['loc'], data)}: {message}.") from error
 
 
 def _place(location: Sequence[str | int], data: Any) -> str:

@@ -109,6 +109,11 @@ class Client:
         """Train on the host's batches, from step ``first`` of the order on."""
         return self._ask(messages.Train(first, steps), timeout or self.timeouts.proving)
 
+    def train_on(self, batches: Path) -> Stepped:
+        """Train on the batches in an ``.npz`` file: inputs by name, (steps, batch, …), as networks take them, and
+        "labels", int64 (steps, batch)."""
+        return self._ask(messages.TrainOn(str(batches)), self.timeouts.proving)
+
     def run(self, first: int, steps: int, timeout: float, lead_in: int = 0, slowdown: float = 0.0) -> Stepped:
         """Do what of the open workload is timed: train, train by the framework's own loader, or predict."""
         assert self._workload is not None, "no workload is open"

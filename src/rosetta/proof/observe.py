@@ -40,7 +40,11 @@ class Observation:
 
 
 def observe(
-    client: Client, prepared: PreparedWorkload, precision: str = "float32", update: Arrays | None = None
+    client: Client,
+    prepared: PreparedWorkload,
+    precision: str = "float32",
+    update: Arrays | None = None,
+    of_reference: bool = False,
 ) -> Observation:
     """Have a worker, which computes in this precision, do everything that the proof compares.
 
@@ -49,7 +53,7 @@ def observe(
     """
     workload = prepared.workload
     dtype = workload.proven_in if precision == "float32" else "float32"
-    with Observer(client, prepared) as observer:
+    with Observer(client, prepared, of_reference) as observer:
         if not workload.trains:
             observer.open(dropout=False)
             return Observation(client.predict(0))

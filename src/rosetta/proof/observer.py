@@ -13,9 +13,10 @@ UPDATE_STEPS = 10
 class Observer:
     """Asks a worker from the canonical parameters on, which lie in a file of the scratch folder meanwhile."""
 
-    def __init__(self, client: Client, prepared: PreparedWorkload):
+    def __init__(self, client: Client, prepared: PreparedWorkload, of_reference: bool = False):
         self.client = client
         self.prepared = prepared
+        self.of_reference = of_reference
         self._initial = prepared.folder / f"initial-{client.worker.pid}.npz"
 
     def __enter__(self) -> Self:

@@ -51,7 +51,7 @@ def reference(
         selected, update = prepared, None
         if prepared.workload.trains:
             selected, update = with_selected_batches(client, prepared, cached.stem)
-        observation = observe(client, selected, update=update)
+        observation = observe(client, selected, update=update, of_reference=True)
         if variant and canonical is not None:
             selected_there, expected = canonical()
             size = worst(observe_update(client, selected_there), expected.update, np.inf).error

@@ -6,7 +6,7 @@ from rich.text import Text
 
 from rosetta.record.result import WorkloadResult
 from rosetta.report.checks import further_words
-from rosetta.report.status import reason_words, status_words
+from rosetta.report.status import in_precision, reason_words, status_words
 from rosetta.report.terminal import plain_table
 from rosetta.report.text import printable
 
@@ -43,7 +43,7 @@ def proof_table(workload: WorkloadResult) -> Group:
             for check, named in ((proof.logits, 0), (proof.loss, 0), (proof.gradients, 1), (proof.update, 1))
         ]
         drop = "" if proof.dropout is None else "acts" if proof.dropout.passed else "differs"
-        verdict = "the same network" if proof.passed else status_words(contender)
+        verdict = f"the same network{in_precision(contender)}" if proof.passed else status_words(contender)
         table.add_row(
             escape(contender.name), *cells, drop, further_words(proof), verdict, style="" if proof.passed else "red"
         )

@@ -40,7 +40,12 @@ def proof_words(contender: ContenderResult) -> str:
         return f"not proven: {reason_words(contender)}"
     if not proof.passed:
         return f"not the same network: {'; '.join(failed_checks(proof)) or contender.reason}"
-    return f"same network, worst: {check_words(*worst_check(proof))}"
+    return f"same network{in_precision(contender)}, worst: {check_words(*worst_check(proof))}"
+
+
+def in_precision(contender: ContenderResult) -> str:
+    """Write ", in bf16 autocast" where a proof's tolerances are those of a lower precision than float32."""
+    return "" if contender.precision in ("float32", "float64") else f", in {contender.precision}"
 
 
 def proof_count(workload: WorkloadResult) -> str:

@@ -4,7 +4,9 @@ from rosetta.proof.further.check import FurtherCheck
 from rosetta.proof.further.elsewhere import Elsewhere
 from rosetta.proof.further.late import LateState
 from rosetta.proof.further.loader import LoaderCheck
+from rosetta.proof.further.masks import Masks
+from rosetta.proof.further.padding import Padding
 from rosetta.proof.further.precision import TimedPrecision
 
-CHECKS: tuple[FurtherCheck, ...] = (LateState(), TimedPrecision(), Elsewhere(), LoaderCheck())
+CHECKS: tuple[FurtherCheck, ...] = (LateState(), TimedPrecision(), Elsewhere(), Padding(), Masks(), LoaderCheck())
 """All there are, in the order in which they are made and shown."""
