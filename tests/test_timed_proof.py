@@ -132,7 +132,8 @@ def test_who_cannot_show_it_is_marked(tmp_path: Path) -> None:
     folder = planted(tmp_path, able=False)
     found = smoke(tmp_path / "run", "fake", folder)
     assert found.status == "ok"
-    assert "couldn't be proven in the timed process: its trainer has no load_optimizer_state and no" in found.note
+    assert "the timed process: its trainer has no load_optimizer_state and no" in found.note
+    assert "late state: its trainer has no set_steps_done" in found.note
 
 
 @pytest.mark.parametrize(("lead_in", "steps"), [(0, 2), (3, 20), (20, 125), (40, 3), (0, 200)])

@@ -24,6 +24,11 @@ def compare(
         if check.name in found.further
         for result in check.compare(found.further[check.name], expected.further[check.name], workload, tolerances)
     ]
+    unproven = [
+        f"{check.name}: {check.unseen}"
+        for check in CHECKS
+        if check.unseen and check.name in found.further and not found.further[check.name]
+    ]
     logits = tensor_error("logits", found.logits, expected.logits, tolerances.logits)
     if not expected.update:
         return Equivalence(
@@ -45,6 +50,7 @@ def compare(
         update=update,
         dropout=dropout,
         further=further,
+        unproven=unproven,
         deviation=deviation,
         deviation_size=expected.deviation,
     )

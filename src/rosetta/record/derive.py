@@ -317,7 +317,7 @@ def _contender(plan: Plan, workload: Workload, index: _Index, environment: Event
         )
         for event in index.of("accuracy", environment["worker"], workload.name)
     ]
-    equivalence, unproven = _equivalence(proofs, index.of("timed_proof", label, workload.name))
+    equivalence = _equivalence(proofs, index.of("timed_proof", label, workload.name))
     status, reason = _status(environment, failures, equivalence, bool(chunks))
     packages = imports[0]["packages"] if imports else {}
     rounds = _rounds(plan, workload, index)
@@ -343,7 +343,7 @@ def _contender(plan: Plan, workload: Workload, index: _Index, environment: Event
         accuracy=_mean(accuracy.value for accuracy in last_accuracies),
         trained_samples=max((accuracy.trained_samples for accuracy in last_accuracies), default=None),
         latency_seconds=_median(seconds for event in closings for seconds in event["latency_seconds"]),
-        note=" ".join(filter(None, [environment["notes"].get(workload.name, ""), unproven])),
+        note=" ".join(filter(None, [environment["notes"].get(workload.name, ""), _unproven_words(equivalence)])),
         accuracies=accuracies,
         chunks=[
             Chunk(
@@ -377,16 +377,25 @@ def _cold(first_steps: list[Event]) -> int | None:
     return sum(event["compiled_after"] > event["compiled_before"] for event in kept) if kept else None
 
 
-def _equivalence(proofs: list[Event], timed: list[Event]) -> tuple[Equivalence | None, str]:
-    """Return the proof with what the timed process added to it, and in words why it couldn't add anything."""
+def _equivalence(proofs: list[Event], timed: list[Event]) -> Equivalence | None:
+    """Return the proof with what the timed process added to it, or why it couldn't add anything."""
     if not proofs:
-        return None, ""
+        return None
     proof = Equivalence(**proofs[-1]["equivalence"])
     checks = [Check(**check) for event in timed for check in event["checks"]]
     passed = proof.passed and all(check.holds for check in checks)
-    unproven = next((event["unproven"] for event in timed if event["unproven"]), "")
-    words = f"What is timed couldn't be proven in the timed process: {unproven}." if unproven else ""
-    return proof.model_copy(update={"passed": passed, "further": [*proof.further, *checks]}), words
+    unproven = dict.fromkeys(f"the timed process: {event['unproven']}" for event in timed if event["unproven"])
+    return proof.model_copy(
+        update={
+            "passed": passed,
+            "further": [*proof.further, *checks],
+            "unproven": [*proof.unproven, *unproven],
+        }
+    )
+
+
+def _unproven_words(proof: Equivalence | None) -> str:
+    return f"Not proven of it: {'; '.join(proof.unproven)}." if proof and proof.unproven else ""
 
 
 def _status(environment: Event, failures: list[Event], proof: Equivalence | None, measured: bool) -> tuple[Status, str]:

@@ -124,6 +124,7 @@ class Equivalence(_Model):
         default=None, description="the worst parameter's change after 10 optimiser steps"
     )
     dropout: DropoutCheck | None = Field(default=None, description="null: the workload has none")
+    unproven: list[str] = Field(default=[], description="further comparisons that couldn't be made, and why")
     further: list[Check] = Field(default=[], description="comparisons beyond logits, loss, gradients, update, dropout")
     deviation: str = Field(default="", description="what the implementation declares to do differently, in words")
     deviation_size: float | None = Field(

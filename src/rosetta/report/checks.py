@@ -54,11 +54,13 @@ def dropout_words(check: DropoutCheck) -> str:
 
 
 def further_words(equivalence: Equivalence) -> str:
-    """Write "5 hold", or which of the further checks fail; nothing where none was made."""
+    """Write "5 hold, 1 not shown", or which of the further checks fail; nothing where none was made."""
     failed = [check.name for check in equivalence.further if not check.holds]
     if failed:
         return f"{', '.join(failed)} {'differs' if len(failed) == 1 else 'differ'}"
-    return f"{len(equivalence.further)} hold" if equivalence.further else ""
+    words = [f"{len(equivalence.further)} hold"] if equivalence.further else []
+    words += [f"{len(equivalence.unproven)} not shown"] if equivalence.unproven else []
+    return ", ".join(words)
 
 
 def failed_checks(equivalence: Equivalence) -> list[str]:

@@ -19,6 +19,8 @@ class FurtherCheck(Protocol):
     name: str
     """In the result, e.g. "late state"; also the key of what it saw in the reference's cache."""
     moment: Moment
+    unseen: str
+    """Why a worker may show nothing, so that the check can't be made."""
     version: int
     """Counted up when what it observes changes: references in the cache are made anew then."""
 

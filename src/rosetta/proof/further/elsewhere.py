@@ -22,6 +22,7 @@ class Elsewhere:
 
     name = "prediction elsewhere"
     moment: Moment = "timed"
+    unseen = ""
     version = 1
 
     def applies(self, workload: Workload) -> bool:

@@ -25,6 +25,7 @@ class LateState:
 
     name = "late state"
     moment: Moment = "plain"
+    unseen = "its trainer has no set_steps_done"
     version = 1
 
     def applies(self, workload: Workload) -> bool:

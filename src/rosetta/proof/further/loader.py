@@ -44,6 +44,7 @@ class LoaderCheck:
 
     name = "loader"
     moment: Moment = "plain"
+    unseen = ""
     version = 1
 
     def applies(self, workload: Workload) -> bool:

@@ -34,6 +34,7 @@ class Masks:
 
     name = "masks"
     moment: Moment = "timed"
+    unseen = "its loss doesn't show them"
     version = 1
 
     def applies(self, workload: Workload) -> bool:

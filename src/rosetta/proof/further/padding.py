@@ -25,6 +25,7 @@ class Padding:
 
     name = "padding"
     moment: Moment = "plain"
+    unseen = ""
     version = 1
 
     def applies(self, workload: Workload) -> bool:

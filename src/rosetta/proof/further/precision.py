@@ -24,6 +24,7 @@ class TimedPrecision:
 
     name = "timed precision"
     moment: Moment = "undropped"
+    unseen = ""
     version = 1
 
     def applies(self, workload: Workload) -> bool:
