@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rosetta.contenders.manifest import Tolerances
-from rosetta.proof.further import chances
+from rosetta.proof.further import loader_chances as chances
 from rosetta.proof.further.loader import EPOCH_STEPS, FALSE_ALARMS, LEFT_OVER, LoaderCheck
 from rosetta.proof.further.recognition import Recogniser, allowed_changes, random_images
 from rosetta.proof.observer import Observer

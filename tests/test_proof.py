@@ -40,7 +40,7 @@ UNSCALED = """class Unscaled(nn.Dropout):
 
         self.dropout3 = Unscaled(0.5)"""
 
-EPSILON_IN_ROOT = """return InsideRoot(model.parameters(), {})
+EPSILON_IN_ROOT = """return InsideRoot(model.parameters(), {"lr": 0.001})
 
 
 class InsideRoot(torch.optim.Optimizer):

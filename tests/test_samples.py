@@ -241,7 +241,10 @@ def test_an_old_framework_is_proven(rosetta: Any, tmp_path: Path) -> None:
         assert contender["equivalence"]["deviation"].startswith(half if name == "homemade[half]" else INSIDE_ROOT)
         assert contender["equivalence"]["deviation_size"] > 0.01, "held against the reference's variant"
         assert "Written by hand." in contender["note"]
-    assert found["homemade[half]"]["note"] == "With half a gradient at zero. Written by hand."
+    note = found["homemade[half]"]["note"]
+    assert note.startswith(
+        "With half a gradient at zero. Written by hand. Not proven of it: late state: its trainer has no"
+    )
     assert "adds up the gradients of all through a socket" in found["homemade@2xcpu"]["note"]
 
 

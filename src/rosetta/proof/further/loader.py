@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rosetta.contenders.manifest import Tolerances
 from rosetta.environments.client import Arrays
 from rosetta.proof.errors import worst
-from rosetta.proof.further import chances
+from rosetta.proof.further import loader_chances as chances
 from rosetta.proof.further.check import Moment
 from rosetta.proof.further.recognition import ImageSet, Recogniser, allowed_changes, random_images
 from rosetta.proof.observer import Observer
