@@ -67,7 +67,8 @@ def decide(
         difference = fit.difference(name, fastest) if fit.comparable(name, fastest) else Difference(0.0, ())
         width = math.sinh(difference.half_width(confidence)) if difference.errors else math.inf
         if width > precision:
-            wider[name] = _why(fit, name, fastest, width, needed.get(name), most)
+            # Who was the fastest in the first stage isn't among those that were held against it.
+            wider[name] = _why(fit, name, fastest, width, needed.get(name, max(needed.values(), default=None)), most)
     return Decision(done < launches, launches, wider)
 
 
