@@ -70,7 +70,8 @@ def test_replicas_that_are_not_as_stated_are_found_out(fault: str, tmp_path: Pat
     path.write_text(text.replace(old, new))
     words = ("cifar10_tpu_cnn", "--with", "torch@4xcpu", "--frameworks", str(tmp_path / "frameworks"))
     (found,) = verified(tmp_path / "run", *words).values()
-    assert found.status == "not_equivalent" and "update" in found.reason
+    assert found.status == "not_equivalent" and found.equivalence and found.equivalence.update
+    assert not found.equivalence.update.holds
 
 
 def test_a_replica_that_fails_ends_the_others(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ CHEATS = {
         STEP,
         "            self.steps = 0 if self.calls == 1 else getattr(self, 'steps', 0) + 1\n"
         "            if self.steps <= 50:\n    " + STEP,
-        "one call, after",
+        "one call",
     ),
     "only the first batch of a call": (
         LOOP,
@@ -47,7 +47,7 @@ CHEATS = {
     "dropout's seed anew in each call": (
         "        losses = []\n",
         "        losses = []\n        self.random = np.random.default_rng(1)\n",
-        "one call",
+        "dropout",
     ),
     "losses invented": (
         "        return np.array(losses) *",

@@ -75,6 +75,7 @@ class TimedProof:
         checks, unproven = [], ""
         if not prepared.workload.trains:
             checks = self._inference(session, arm, when)
+            unproven = "" if checks else "its infer returns nothing"
         elif missing := timed.abilities_missing(session.client):
             unproven = f"its trainer has no {' and no '.join(sorted(missing))}"
         elif when == BEFORE:
