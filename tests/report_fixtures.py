@@ -7,6 +7,7 @@ from typing import Any
 
 from rosetta.record.result import (
     Accuracy,
+    Check,
     Chunk,
     ContenderResult,
     DropoutCheck,
@@ -30,6 +31,10 @@ def proof(passed=True, gradient=4.1e-6, scale=1.0, deviation="", dropout_passed=
         gradients=TensorError(error=gradient, tolerance=1e-4 * scale, tensor="conv2.weight"),
         update=TensorError(error=1.2e-5, tolerance=1e-3 * scale, tensor="dense1.bias"),
         dropout=DropoutCheck(tensor="dense1.weight", distance=0.71, expected=0.7, sd=0.02, passed=dropout_passed),
+        further=[
+            Check(name="late state", error=2.9e-6, tolerance=1e-3, detail=deviation or "dense1.weight"),
+            Check(name="dropout layers", error=0.4, tolerance=17.0, detail="dropout before dense2: 68.1% alike"),
+        ],
         deviation=deviation,
     )
 

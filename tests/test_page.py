@@ -532,3 +532,14 @@ def test_a_run_of_the_published_protocol_speaks_of_epochs(opened):
     assert "epochs of cifar10_cnn" in page.locator("#how").inner_text()
     plot = "document.querySelector('.learning .plot')"
     assert page.evaluate(f"{plot}.data[1].x") == [49_984, 2 * 49_984, 3 * 49_984]
+
+
+def test_further_comparisons_are_told_one_by_one_below_the_proofs(opened, whole_html):
+    page = opened(whole_html, drawn=False)
+    section = section_of(page, "mnist_mlp")
+    told = section.locator("details", has=page.locator("table.further"))
+    told.locator("summary").click()
+    rows = told.locator("tbody tr")
+    assert rows.count() and "late state" in rows.first.inner_text()
+    # A column of a few letters' width once made the page eight thousand pixels long.
+    assert rows.first.bounding_box()["height"] < 60 and rows.last.locator("td").last.bounding_box()["width"] > 100

@@ -74,7 +74,7 @@ def _row(contender: ContenderResult, rank: int | None) -> dict[str, Any]:
         "reason": status.reason_words(contender),
         "worst": checks.worst_check(proof)[1] if proof else None,
         "checks": dict(checks.checks(proof)) if proof else {},
-        "further": [checks.check_words(check.name, check) for check in proof.further] if proof else [],
+        "further": proof.further if proof else [],
         "further_words": checks.further_words(proof) if proof else "",
         "dropout": checks.dropout_words(proof.dropout) if proof and proof.dropout else "",
     }

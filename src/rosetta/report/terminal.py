@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from rosetta.errors import RosettaError
-from rosetta.record.derive import ratio_to
 from rosetta.record.result import ContenderResult, Protocol, Ratio, Result, WorkloadResult
+from rosetta.record.speeds import ratio_to
 from rosetta.record.twoway import TwoWay
 from rosetta.report.accuracy import learning_words
 from rosetta.report.columns import Column, shown
