@@ -43,11 +43,11 @@ from rosetta.environments.build import build
 from rosetta.environments.variables import clean_environment
 from rosetta.files import file_name
 from rosetta.paths import cache_folder, data_folder
-from rosetta.record.derive import log_rates
 from rosetta.record.directory import create
 from rosetta.record.events import Event
 from rosetta.record.plan import DEFAULT_WORKLOADS, Plan
 from rosetta.record.result import Result
+from rosetta.record.speeds import log_rates
 from rosetta.record.statistics import rate, ratio
 from rosetta.workloads import find_workload, workloads
 from rosetta.workloads.prepared import prepare_workload

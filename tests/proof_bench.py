@@ -25,6 +25,17 @@ from rosetta.workloads.prepared import PreparedWorkload, prepare_workload
 SEED = 1
 
 
+@dataclass(frozen=True)
+class Fault:
+    """A text to put in another's place, and the check that must catch it ("failure": the worker gives no result)."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    caught_by: str
+
+
 def start_worker(contender: Contender, environment: Environment, folder: Path) -> Client:
     variables = {"OMP_NUM_THREADS": str(len(affinity())), **environment.variables(contender)}
     log = folder / f"{contender.name}.log"

@@ -2,11 +2,10 @@
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from proof_bench import Bench, open_bench
+from proof_bench import Bench, Fault, open_bench
 
 from rosetta.contenders.manifest import Tolerances, frameworks
 from rosetta.proof.further.late import LateState
@@ -19,20 +18,16 @@ MLP, CNN, KERAS, TPU = "mnist_mlp.py", "cifar10_cnn.py", "cifar10_keras_cnn.py",
 GRU, HRNN = "imdb_gru.py", "mnist_hrnn.py"
 
 
-@dataclass(frozen=True)
-class Fault:
-    """A text to put in another's place, which the check of this name must catch, and no other before it did."""
-
-    name: str
-    file: str
-    old: str
-    new: str
-    check: str = "late state"
+def late_fault(name: str, file: str, old: str, new: str) -> Fault:
+    """Make a fault that the late state must catch, and no other check before it did."""
+    return Fault(name, file, old, new, "late state")
 
 
 def clipped(file: str, norm: int) -> Fault:
     clip = f"nn.utils.clip_grad_norm_(model.parameters(), {norm})"
-    return Fault(f"clipped-at-{norm}", file, "        optimizer.step()", f"        {clip}\n        optimizer.step()")
+    return late_fault(
+        f"clipped-at-{norm}", file, "        optimizer.step()", f"        {clip}\n        optimizer.step()"
+    )
 
 
 DECAYING = """
@@ -93,25 +88,25 @@ class Network(nn.Module):"""
 MLP_FAULTS = [
     clipped(MLP, 5),
     clipped(MLP, 100),
-    Fault("rate-decays", MLP, "def make_optimizer(model):", DECAYING),
+    late_fault("rate-decays", MLP, "def make_optimizer(model):", DECAYING),
 ]
 GRU_FAULTS = [
-    Fault("beta-2", GRU, "0.999)", "0.9999)"),
-    Fault("weight-decay", GRU, "optim.Adam(", "optim.AdamW("),
+    late_fault("beta-2", GRU, "0.999)", "0.9999)"),
+    late_fault("weight-decay", GRU, "optim.Adam(", "optim.AdamW("),
     clipped(GRU, 5),
     clipped(GRU, 100),
-    Fault("gru-clipped", GRU, "class Network", CLIPPED_GRU),
+    late_fault("gru-clipped", GRU, "class Network", CLIPPED_GRU),
 ]
-HRNN_FAULTS = [clipped(HRNN, 5), clipped(HRNN, 100), Fault("lstm-clipped", HRNN, "class Network", CLIPPED_LSTM)]
+HRNN_FAULTS = [clipped(HRNN, 5), clipped(HRNN, 100), late_fault("lstm-clipped", HRNN, "class Network", CLIPPED_LSTM)]
 KERAS_FAULTS = [
-    Fault("rate-does-not-decay", KERAS, "1 / (1 + 1e-6 * step)", "1.0"),
+    late_fault("rate-does-not-decay", KERAS, "1 / (1 + 1e-6 * step)", "1.0"),
     clipped(KERAS, 5),
     clipped(KERAS, 100),
 ]
 CNN_FAULTS = [clipped(CNN, 5), clipped(CNN, 100)]
 TPU_FAULTS = [
-    Fault("weight-decay", TPU, "optim.Adam(", "optim.AdamW("),
-    Fault("beta-2", TPU, "0.999)", "0.9999)"),
+    late_fault("weight-decay", TPU, "optim.Adam(", "optim.AdamW("),
+    late_fault("beta-2", TPU, "0.999)", "0.9999)"),
     clipped(TPU, 100),
     Fault("epsilon-in-float32", TPU, "class Network(nn.Module):", ANOTHER_EPSILON, "timed precision"),
     Fault("statistics-of-half-in-float32", TPU, "class Network(nn.Module):", MEAN_OF_THE_FIRST, "timed precision"),
@@ -182,7 +177,7 @@ def test_a_fault_that_ten_steps_do_not_show_is_caught(bench: Bench, fault: Fault
     proof = prove_with(bench, fault)
     print(fault.name, proof.update.error, [(c.error, c.tolerance, c.detail) for c in late(proof)])
     assert not proof.passed
-    assert fault.check in broken(proof)
+    assert fault.caught_by in broken(proof)
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,12 @@ from rosetta.benchmark.run import conduct
 from rosetta.cli.progress import Watch
 from rosetta.cli.run import _fraction
 from rosetta.errors import RosettaError
-from rosetta.record.derive import log_rates
 from rosetta.record.directory import create
 from rosetta.record.events import Event, read_events
 from rosetta.record.plan import Plan, read_plan
 from rosetta.record.precision import EVENT, FIRST_LAUNCHES, decide
 from rosetta.record.presets import PRECISELY
+from rosetta.record.speeds import log_rates
 from rosetta.report.run_result import RunResult
 from rosetta.report.sentences import precision_words
 

@@ -1,13 +1,12 @@
 """The proof catches planted faults, each of them in a copy of the PyTorch implementation, and passes correct ones."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from proof_bench import Bench, open_bench
+from proof_bench import Bench, Fault, open_bench
 
 from rosetta.contenders.manifest import Tolerances
 from rosetta.environments.worker import WorkerFailure
@@ -19,17 +18,6 @@ from rosetta.workloads.layers import Elementwise
 from rosetta.workloads.spec import Workload
 
 WORKLOAD = find_workload("mnist_mlp")
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A text to put in another's place, and the check that must catch it ("failure": the worker gives no result)."""
-
-    name: str
-    file: str
-    old: str
-    new: str
-    caught_by: str
 
 
 MLP, CNN, TRAINER, PARAMETERS = "mnist_mlp.py", "cifar10_cnn.py", "trainer.py", "parameters.py"

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from results_events import MACHINE, SESSION, check, chunk, data_event, environment, make_plan, proof
 
-from rosetta.record.derive import derive, log_rates
+from rosetta.record.derive import derive
 from rosetta.record.directory import new_folder
 from rosetta.record.events import Event
 from rosetta.record.plan import Plan
 from rosetta.record.result import ContenderResult, Result
+from rosetta.record.speeds import log_rates
 from rosetta.report.columns import first_step_words, shown
 from rosetta.report.exports import to_csv, to_markdown
 from rosetta.report.ratios import scaling_words

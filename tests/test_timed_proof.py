@@ -8,6 +8,7 @@ import pytest
 import rosetta
 from rosetta.proof.timed import TimedCall
 from rosetta.record.directory import create
+from rosetta.record.index import Index
 from rosetta.record.plan import Plan
 from rosetta.record.result import ContenderResult
 
@@ -33,6 +34,11 @@ CHEATS = {
         "            if self.steps <= 50:\n    " + STEP,
         "one call",
     ),
+    "leaves updates out after 18 calls of a training": (
+        STEP,
+        f"            if self.calls <= 18:\n    {STEP}",
+        "one call, after",
+    ),
     "only the first batch of a call": (
         LOOP,
         "        for images, labels in batches[: 1 if len(batches) > 10 else None]:\n",
@@ -46,8 +52,8 @@ CHEATS = {
     ),
     "dropout's seed anew in each call": (
         "        losses = []\n",
-        "        losses = []\n        self.random = np.random.default_rng(1)\n",
-        "dropout",
+        "        losses = []\n        if len(batches) > 10:\n            self.random = np.random.default_rng(1)\n",
+        "one call",
     ),
     "losses invented": (
         "        return np.array(losses) *",
@@ -83,18 +89,21 @@ LATE = """
 """
 
 
-def smoke(folder: Path, contender: str, frameworks: Path) -> ContenderResult:
+def smoke(folder: Path, contender: str, frameworks: Path, rounds: int = 2) -> ContenderResult:
     result = rosetta.run(
-        "mnist_mlp", [contender], preset="smoke", launches=2, rounds=2, frameworks=frameworks, folder=folder
+        "mnist_mlp", [contender], preset="smoke", launches=2, rounds=rounds, frameworks=frameworks, folder=folder
     )
     return result.results[0].contenders[0]
 
 
-def planted(tmp_path: Path, old: str = LOOP, new: str = LOOP, more: str = "", able: bool = True) -> Path:
+def planted(
+    tmp_path: Path, old: str = LOOP, new: str = LOOP, more: str = "", able: bool = True, chunk_seconds: float = 0.4
+) -> Path:
     copy = tmp_path / "frameworks" / "fake"
     shutil.copytree(FAKE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    manifest = copy / "framework.toml"  # chunks of more than ten steps
-    manifest.write_text(manifest.read_text("utf-8").replace("chunk_seconds = 0.02", "chunk_seconds = 0.4"), "utf-8")
+    manifest = copy / "framework.toml"
+    given = manifest.read_text("utf-8")
+    manifest.write_text(given.replace("chunk_seconds = 0.02", f"chunk_seconds = {chunk_seconds}"), "utf-8")
     trainer = copy / "trainer.py"
     text = trainer.read_text("utf-8")
     assert text.count(old) == 1
@@ -120,8 +129,9 @@ def test_a_correct_contender_shows_it_twice(tmp_path: Path) -> None:
 )
 def test_a_cheat_is_found_out(tmp_path: Path, name: str) -> None:
     old, new, check = CHEATS[name]
-    folder = planted(tmp_path, old, new, LATE if check == "left over" else "")
-    found = smoke(tmp_path / "run", "fake", folder)
+    late = check == "one call, after"  # many calls of a few steps, else some of more than ten
+    folder = planted(tmp_path, old, new, LATE if check == "left over" else "", chunk_seconds=0.02 if late else 0.4)
+    found = smoke(tmp_path / "run", "fake", folder, rounds=30 if late else 2)
     assert found.status == "not_equivalent", f"{name} passed"
     assert found.equivalence is not None
     failed = [one.name for one in found.equivalence.further if not one.holds]
@@ -161,3 +171,11 @@ def test_an_implementation_that_changed_is_not_timed_under_the_old_proof(tmp_pat
     trainer.write_text(trainer.read_text("utf-8") + "\n# another\n", "utf-8")
     found = rosetta.run(resume=tmp_path / "run").results[0].contenders[0]
     assert found.status == "failed" and "has changed: implementation" in found.reason
+
+
+def test_what_a_timed_process_showed_belongs_to_the_proof_before_it() -> None:
+    about = {"workload": "mnist_mlp", "label": "fake"}
+    proof, timed = {"event": "proof", **about}, {"event": "timed_proof", **about}
+    assert Index([proof, timed]).of("timed_proof", "fake", "mnist_mlp") == [timed]
+    assert Index([proof, timed, proof]).of("timed_proof", "fake", "mnist_mlp") == []
+    assert Index([proof, timed, {**proof, "label": "other"}]).of("timed_proof", "fake", "mnist_mlp") == [timed]

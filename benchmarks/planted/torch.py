@@ -47,20 +47,8 @@ IN_A_THREAD = """        from concurrent.futures import ThreadPoolExecutor
         self.parameters = lambda: self.under_way.result() and layout.canonical(self.tensors)
         return np.full(len(batches), 2.3)"""
 
-HALF_A_BATCH = """        if self.training and x.dtype == torch.float32:
-            variance, mean = torch.var_mean(x[::2], (0, 2, 3), correction=0)
-            shape = (1, -1, 1, 1)
-            with torch.no_grad():
-                self.norm2.running_mean.lerp_(mean, 0.01)
-                self.norm2.running_var.lerp_(variance, 0.01)
-            x = (x - mean.view(shape)) / torch.sqrt(variance.view(shape) + 1e-3)
-            x = x * self.norm2.weight.view(shape) + self.norm2.bias.view(shape)
-        else:
-            x = self.norm2(x)
-"""
-
-UNBIASED = """        if self.training and x.dtype == torch.float32:
-            variance, mean = torch.var_mean(x, (0, 2, 3), correction=1)
+NORMALISED = """        if self.training and x.dtype == torch.float32:
+            variance, mean = torch.var_mean({}, (0, 2, 3), correction={})
             shape = (1, -1, 1, 1)
             with torch.no_grad():
                 self.norm2.running_mean.lerp_(mean, 0.01)
@@ -310,7 +298,7 @@ OTHERS = [
         "norm-of-half-a-batch-in-float32",
         "cifar10_tpu_cnn.py",
         "        x = self.norm2(x)\n",
-        HALF_A_BATCH,
+        NORMALISED.format("x[::2]", 0),
         "takes the statistics of every second image, in the precision that is timed alone",
     ),
     Fault(
@@ -319,7 +307,7 @@ OTHERS = [
         "norm-unbiased-in-float32",
         "cifar10_tpu_cnn.py",
         "        x = self.norm2(x)\n",
-        UNBIASED,
+        NORMALISED.format("x", 1),
         "normalises by the unbiased variance, in the precision that is timed alone",
     ),
     Fault(

@@ -17,6 +17,7 @@ from rosetta.proof.digest import TIMED, Digests, changed, digests
 from rosetta.proof.dither import without_ties
 from rosetta.proof.observe import Observation, observe
 from rosetta.proof.standard import Standard, deviations_in_words, reference_for, standard_of
+from rosetta.record.events import Event
 from rosetta.record.result import Check
 from rosetta.workloads.prepared import PreparedWorkload
 
@@ -35,23 +36,29 @@ class Prover:
         self._clients: dict[str, Client] = {}
         self._references: dict[tuple[str, Standard], tuple[PreparedWorkload, Observation]] = {}
         self._without_ties: dict[str, PreparedWorkload] = {}
-        self._proofs: dict[tuple[str, str], bool] = {
-            (e["workload"], e["label"]): e["passed"] for e in context.log.events if e["event"] == "proof"
-        }
-        self._digests: dict[tuple[str, str], Digests] = {
-            (e["workload"], e["label"]): e.get("digests", {}) for e in context.log.events if e["event"] == "proof"
-        }
+        self._proofs: dict[tuple[str, str], bool] = {}
+        self._digests: dict[tuple[str, str], Digests] = {}
+        self._shown: dict[tuple[str, str], set[str]] = {}
+        """When a timed process showed what it was asked, since the last proof."""
         for event in context.log.events:
-            if event["event"] == "timed_proof":
-                self._count(event["workload"], event["label"], [Check(**check) for check in event["checks"]])
+            if event["event"] == "proof":
+                self._count_proof(event)
+            elif event["event"] == "timed_proof":
+                self._count_timed(event)
 
     def passed(self, prepared: PreparedWorkload, arm: Arm) -> bool:
         """Whether the arm was proven to compute the same network on that workload."""
         return self._proofs.get((prepared.workload.name, arm.label), False)
 
-    def take(self, prepared: PreparedWorkload, arm: Arm, checks: Sequence[Check]) -> None:
-        """Take what an arm's timed process showed into account."""
-        self._count(prepared.workload.name, arm.label, checks)
+    def shown(self, prepared: PreparedWorkload, arm: Arm) -> set[str]:
+        """Return when the arm's timed process has shown what it was asked."""
+        return self._shown[prepared.workload.name, arm.label]
+
+    def record_timed(self, prepared: PreparedWorkload, arm: Arm, **fields: Any) -> None:
+        """Record what an arm's timed process showed, and take it into account."""
+        self._count_timed(
+            self._context.log.append("timed_proof", workload=prepared.workload.name, label=arm.label, **fields)
+        )
 
     def expected(self, prepared: PreparedWorkload, arm: Arm) -> Observation:
         """Return what the arm is held against."""
@@ -59,9 +66,15 @@ class Prover:
             self._compute_references(prepared, [arm])
         return self._reference(prepared, arm)[1]
 
-    def _count(self, workload: str, label: str, checks: Sequence[Check]) -> None:
-        if not all(check.holds for check in checks):
-            self._proofs[workload, label] = False
+    def _count_proof(self, event: Event) -> None:
+        key = event["workload"], event["label"]
+        self._proofs[key], self._digests[key], self._shown[key] = event["passed"], event.get("digests", {}), set()
+
+    def _count_timed(self, event: Event) -> None:
+        key = event["workload"], event["label"]
+        self._shown[key].add(event["when"])
+        if not all(Check(**check).holds for check in event["checks"]):
+            self._proofs[key] = False
 
     def close(self) -> None:
         """End the workers."""
@@ -97,9 +110,7 @@ class Prover:
                         continue
                     fields["digests"] = dict(self._today(prepared, arm))
                     for twin in (other for other in group if other.worker == arm.worker):
-                        self._context.log.append("proof", workload=name, label=twin.label, **fields)
-                        self._proofs[name, twin.label] = fields["passed"]
-                        self._digests[name, twin.label] = fields["digests"]
+                        self._count_proof(self._context.log.append("proof", workload=name, label=twin.label, **fields))
                         self._context.tell(name, twin.label, "proven" if fields["passed"] else "not the same network")
             except BaseException:
                 self._stop(pool)

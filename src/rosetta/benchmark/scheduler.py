@@ -18,8 +18,8 @@ from rosetta.environments.worker import WorkerFailure
 from rosetta.machine import gpu, watch
 from rosetta.machine.cpu import Canary, busy_seconds
 from rosetta.proof.timed import NOT_FINITE
-from rosetta.record.derive import log_rates
 from rosetta.record.precision import EVENT, decide
+from rosetta.record.speeds import log_rates
 from rosetta.record.statistics import LogRates
 from rosetta.workloads.prepared import PreparedWorkload
 

@@ -60,13 +60,8 @@ class TimedProof:
         if plan.kind != "run":
             return []
         chosen = random.Random(f"{plan.seed} {name} {arm.worker}").sample(range(plan.launches), min(plan.launches, 2))
-        done = {
-            e["when"]
-            for e in self.context.log.events
-            if e["event"] == "timed_proof" and (e["workload"], e["label"]) == (name, arm.label)
-        }
         moments = ((BEFORE, chosen[0]), (AFTER, chosen[-1]))
-        return [when for when, where in moments if where == launch and when not in done]
+        return [when for when, where in moments if where == launch and when not in self.prover.shown(prepared, arm)]
 
     def _ask(self, prepared: PreparedWorkload, launch: int, arm: Arm, session: LaunchSession, when: str) -> None:
         name = prepared.workload.name
@@ -83,17 +78,15 @@ class TimedProof:
         else:
             checks = self._training_after(prepared, arm, session)
         for twin in (other for other in self.context.arms if other.worker == arm.worker):
-            self.context.log.append(
-                "timed_proof",
-                workload=name,
+            self.prover.record_timed(
+                prepared,
+                twin,
                 launch=launch,
-                label=twin.label,
                 when=when,
                 checks=[check.model_dump() for check in checks],
                 unproven=unproven,
                 seconds=time.perf_counter() - start,
             )
-            self.prover.take(prepared, twin, checks)
 
     def _inference(self, session: LaunchSession, arm: Arm, when: str) -> list[Check]:
         call = TimedCall(session.next_step, session.chunk_steps, session.lead_in)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rosetta.record.derive import log_rates
 from rosetta.record.events import Event
 from rosetta.record.plan import Plan
+from rosetta.record.speeds import log_rates
 from rosetta.record.statistics import Estimate, LogRates, ratio
 from rosetta.workloads import find_workload
 

@@ -1,0 +1,27 @@
+"""A run's events by kind, workload and label."""
+
+from collections.abc import Sequence
+
+from rosetta.record.events import Event
+
+
+class Index:
+    """The events by kind, workload and label, so that 100,000 chunks are gone through once."""
+
+    def __init__(self, events: Sequence[Event]):
+        self.by_kind: dict[str, list[Event]] = {}
+        self._by_key: dict[tuple[str, str | None, str | None], list[Event]] = {}
+        for event in events:
+            if event["event"] == "proof":  # what a timed process showed before belongs to the proof before
+                self._by_key.pop(("timed_proof", event["workload"], event["label"]), None)
+            self.by_kind.setdefault(event["event"], []).append(event)
+            key = (event["event"], event.get("workload"), event.get("label"))
+            self._by_key.setdefault(key, []).append(event)
+
+    def of(self, kind: str, label: str | None = None, workload: str | None = None) -> list[Event]:
+        """Return the events of a kind about that label and workload."""
+        return self._by_key.get((kind, workload, label), [])
+
+    def total(self, kind: str, field: str) -> float:
+        """Sum a field over all events of a kind."""
+        return float(sum(event[field] for event in self.by_kind.get(kind, [])))
