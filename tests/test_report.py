@@ -253,6 +253,12 @@ def test_below_a_proofs_table_stands_why_a_contender_has_none():
     assert "torch[channels_last]: gradients conv2.weight 3.1e-02 > 1e-04" in failed
 
 
+def test_a_proofs_verdict_is_whole_where_a_terminal_is_narrow():
+    lines = printed(proof_table(of_everything("mnist_mlp")), 80).splitlines()
+    assert sum(line.rstrip().endswith("verdict") for line in lines) == 1
+    assert sum(line.rstrip().endswith("the same") for line in lines) >= 2, "the verdict's last column was cut off"
+
+
 def test_the_same_network_in_a_lower_precision_is_called_that():
     workload = mnist()
     text = printed(proof_table(workload), 200)

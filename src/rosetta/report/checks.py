@@ -53,12 +53,18 @@ def dropout_words(check: DropoutCheck) -> str:
     return f"moves {check.tensor} by {number(check.distance, 3)}, reference {expected}"
 
 
-def further_words(equivalence: Equivalence) -> str:
-    """Write "5 hold, 1 not shown", or which of the further checks fail; nothing where none was made."""
-    failed = [check.name for check in equivalence.further if not check.holds]
+def further_words(equivalence: Equivalence, with_dropout: bool = False) -> str:
+    """Write "5 hold, 1 not shown", or which of the further checks fail; nothing where none was made.
+
+    ``with_dropout`` counts the check of dropout's distances among them.
+    """
+    found = [(check.name, check.holds) for check in equivalence.further]
+    if with_dropout and equivalence.dropout:
+        found.insert(0, ("dropout", equivalence.dropout.passed))
+    failed = [name for name, holds in found if not holds]
     if failed:
         return f"{', '.join(failed)} {'differs' if len(failed) == 1 else 'differ'}"
-    words = [f"{len(equivalence.further)} hold"] if equivalence.further else []
+    words = [f"{len(found)} hold"] if found else []
     words += [f"{len(equivalence.unproven)} not shown"] if equivalence.unproven else []
     return ", ".join(words)
 

@@ -25,7 +25,7 @@ def proof_table(workload: WorkloadResult) -> Group:
     )
     # Where it is narrow names fold and words wrap before a figure would be cut off.
     table.add_column("contender", overflow="fold", min_width=name)
-    for header in ("logits", "loss", "worst gradient", "worst update", "dropout", "further"):
+    for header in ("logits", "loss", "worst gradient", "worst update", "others"):
         table.add_column(header, overflow="fold", min_width=_FIGURE)
     table.add_column("verdict", min_width=len("the same"))
     reasons = []
@@ -34,7 +34,7 @@ def proof_table(workload: WorkloadResult) -> Group:
         if contender.status != "ok":
             reasons.append(Text(f"{contender.name}: {printable(reason_words(contender))}"))
         if proof is None:
-            table.add_row(escape(contender.name), "", "", "", "", "", "", status_words(contender), style="red")
+            table.add_row(escape(contender.name), "", "", "", "", "", status_words(contender), style="red")
             continue
         cells = [
             "not trained"
@@ -42,9 +42,12 @@ def proof_table(workload: WorkloadResult) -> Group:
             else ("—" if check.error is None else f"{check.error:.1e}") + (f" {check.tensor}" if named else "")
             for check, named in ((proof.logits, 0), (proof.loss, 0), (proof.gradients, 1), (proof.update, 1))
         ]
-        drop = "" if proof.dropout is None else "acts" if proof.dropout.passed else "differs"
         verdict = f"the same network{in_precision(contender)}" if proof.passed else status_words(contender)
         table.add_row(
-            escape(contender.name), *cells, drop, further_words(proof), verdict, style="" if proof.passed else "red"
+            escape(contender.name),
+            *cells,
+            further_words(proof, with_dropout=True),
+            verdict,
+            style="" if proof.passed else "red",
         )
     return Group(table, *reasons)
