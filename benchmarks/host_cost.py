@@ -60,7 +60,9 @@ def figures(folder: Path, console: Console) -> bool:
     other = {
         "environments": total(events, "environments", "seconds"),
         "data": total(events, "data", "seconds"),
-        "warm-up": total(events, "warm", "trained_seconds") - total(events, "first_step", "first_step_seconds"),
+        "warm-up": total(events, "warm", "trained_seconds")
+        - total(events, "first_step", "first_step_seconds")
+        + total(events, "warm_up", "wall_seconds"),
         "in rounds, outside the clock": total(events, "round", "seconds") - useful["chunks"],
     }
     other["other"] = result.wall_seconds - sum(useful.values()) - sum(other.values())

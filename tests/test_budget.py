@@ -46,6 +46,7 @@ class Costs:
 
 
 IMPORT, LEAVE = 1.5, 0.1
+WARM_UPS = 2
 
 
 class Simulated:
@@ -83,9 +84,11 @@ class Simulated:
             self.pass_(
                 costs.set_up, "warm", **where, worker=worker, set_up_seconds=imports + early + costs.set_up,
                 import_seconds=imports, chunk_steps=costs.steps, lead_in=0, chunk_seconds=0.1,
-                chunk_wall_seconds=costs.chunk,
             )  # fmt: skip
             self.timed_proof(name, worker, launch, BEFORE)
+        for worker in WORKERS:
+            seconds = WARM_UPS * costs.chunk
+            self.pass_(seconds, "warm_up", **where, worker=worker, chunks=WARM_UPS, wall_seconds=seconds)
         if name not in self.rounds:
             found = decide_rounds(self.plan, self.events, name, dict.fromkeys(self.costs, len(WORKERS)), self.elapsed)
             self.events.append({"event": "rounds", **found})

@@ -1,8 +1,15 @@
-"""How long a step takes, estimated from the calls of a warm-up."""
+"""A launch: how long a step takes, what is fixed by it, and the warm-up when all are set up."""
+
+import shutil
+from pathlib import Path
 
 import pytest
 
-from rosetta.benchmark.launch import _step_seconds
+import rosetta
+from rosetta.benchmark.launch import _WARM_UP_SECONDS, _step_seconds
+from rosetta.record.events import read_events
+
+FAKE = Path(__file__).parent / "frameworks" / "fake"
 
 
 @pytest.mark.parametrize(
@@ -16,3 +23,22 @@ from rosetta.benchmark.launch import _step_seconds
 )
 def test_a_step_is_what_a_longer_call_takes_longer(calls: list[tuple[int, float]], seconds: float) -> None:
     assert _step_seconds(calls) == pytest.approx(seconds)
+
+
+@pytest.mark.long
+def test_all_warm_up_in_turns_between_set_ups_and_rounds(tmp_path: Path) -> None:
+    """In every launch, by chunks as they are timed; none of them is counted."""
+    run, folders = tmp_path / "run", tmp_path / "frameworks"
+    for name in ("one", "other"):
+        shutil.copytree(FAKE, folders / name)
+        manifest = folders / name / "framework.toml"
+        manifest.write_text(manifest.read_text("utf-8").replace('name = "fake"', f'name = "{name}"'), "utf-8")
+    rosetta.run("mnist_mlp", ["one", "other"], preset="smoke", launches=2, rounds=2, frameworks=folders, folder=run)
+    events = read_events(run / "events.jsonl")
+    for launch in range(2):
+        kinds = [e["event"] for e in events if e.get("launch") == launch and e["event"] in ("warm", "warm_up", "chunk")]
+        assert kinds == ["warm"] * 2 + ["warm_up"] * 2 + ["chunk"] * 4
+    lengths = {(e["worker"], e["chunk_steps"], e["lead_in"]) for e in events if e["event"] == "warm"}
+    assert len(lengths) == 2, "a chunk has the same length in all launches"
+    for event in (e for e in events if e["event"] == "warm_up"):
+        assert event["chunks"] >= 1 and event["wall_seconds"] >= _WARM_UP_SECONDS

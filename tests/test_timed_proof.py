@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import rosetta
-from rosetta.proof.timed import TimedCall
+from rosetta.proof.timed import FEW_CALLS, MANY_CALLS, TimedCall
 from rosetta.record.directory import create
 from rosetta.record.index import Index
 from rosetta.record.plan import Plan
@@ -146,13 +146,14 @@ def test_who_cannot_show_it_is_marked(tmp_path: Path) -> None:
     assert "late state: its trainer has no set_steps_done" in found.note
 
 
-@pytest.mark.parametrize(("lead_in", "steps"), [(0, 2), (3, 20), (20, 125), (40, 3), (0, 200)])
-def test_other_calls_do_the_same_steps(lead_in: int, steps: int) -> None:
-    parts = TimedCall(7, steps, lead_in).parts
+@pytest.mark.parametrize(("lead_in", "steps"), [(0, 1), (0, 2), (3, 20), (20, 125), (40, 3), (0, 200)])
+@pytest.mark.parametrize(("singles", "calls"), [MANY_CALLS, FEW_CALLS])
+def test_other_calls_do_the_same_steps(lead_in: int, steps: int, singles: int, calls: int) -> None:
+    parts = TimedCall(7, steps, lead_in).parts(singles, calls)
     done = [step for first, count in parts for step in range(first, first + count)]
     assert done == list(range(7, 7 + lead_in + steps))
     assert 7 + lead_in in [first for first, _ in parts]
-    assert len(parts) <= 20
+    assert parts[0] == (7, 1) and len(parts) <= calls + 2
 
 
 def test_an_implementation_that_changed_is_not_timed_under_the_old_proof(tmp_path: Path) -> None:

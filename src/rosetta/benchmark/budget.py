@@ -31,7 +31,7 @@ class _Costs:
     """What a workload costs one of its workers on the mean, in seconds."""
 
     set_up: float
-    """In each launch: build, first step, warm-up; and to take leave of it."""
+    """In each launch: build, first step, warm-up in turns; and to take leave of it."""
     accuracy: float
     """Training up to it and taking it, in the launches that have it."""
     chunk: float
@@ -99,13 +99,19 @@ def _first_launch(events: Sequence[Event], kind: str, workload: str) -> list[Eve
 
 def _seen(events: Sequence[Event], workload: str) -> _Costs | None:
     """Return what the first launch saw; None where it hasn't come to that workload."""
-    warm = _first_launch(events, "warm", workload)
-    if not warm:
+    warm, warm_ups = (_first_launch(events, kind, workload) for kind in ("warm", "warm_up"))
+    if not warm_ups:
         return None
     accuracy = sum(e["wall_seconds"] for e in _first_launch(events, "accuracy", workload) if e["early"]) / len(warm)
     leaving = _mean(e["wall_seconds"] for e in _first_launch(events, "closing", workload))
+    warming_up = _mean(e["wall_seconds"] for e in warm_ups)
     own = _mean(e["set_up_seconds"] - e["import_seconds"] for e in warm) - accuracy
-    return _Costs(own + leaving, accuracy, _mean(e["chunk_wall_seconds"] for e in warm))
+    return _Costs(own + warming_up + leaving, accuracy, _mean(_each(e) for e in warm_ups))
+
+
+def _each(warm_up: Event) -> float:
+    """Return the seconds of a chunk in a warm-up, with its lead-in and what is outside its clock."""
+    return float(warm_up["wall_seconds"] / warm_up["chunks"])
 
 
 def _predicted(events: Sequence[Event], workload: str, seen: Mapping[str, _Costs]) -> _Costs:
@@ -119,8 +125,11 @@ def _predicted(events: Sequence[Event], workload: str, seen: Mapping[str, _Costs
     ratios = {name: proofs[workload] / proofs[name] if proofs[name] else 1.0 for name in seen}
     chunks = []
     for name in seen:
+        chunk = {event["worker"]: _each(event) for event in _first_launch(events, "warm_up", name)}
         for event in _first_launch(events, "warm", name):
-            step = event["chunk_wall_seconds"] / (event["chunk_steps"] + event["lead_in"])
+            if event["worker"] not in chunk:
+                continue  # it failed
+            step = chunk[event["worker"]] / (event["chunk_steps"] + event["lead_in"])
             step *= _flops(workload) / _flops(name)
             chunks.append(max(event["chunk_seconds"], find_workload(workload).chunk_seconds, FEWEST_STEPS * step))
     return _Costs(

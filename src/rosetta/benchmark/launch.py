@@ -1,6 +1,5 @@
 """A worker in one launch, in the workload that is open in it: how far it has trained, and the calls that take it on."""
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from rosetta.workloads.prepared import PreparedWorkload
 from rosetta_worker.messages import Stepped
 
 _WARM_UP_SECONDS = 0.25
+_MOST_WARM_UPS = 16
 _LEAD_IN_SECONDS = 0.01
 """Steps before a chunk's clock that bring back the caches which the other workers emptied."""
 FEWEST_STEPS = 2
@@ -42,8 +42,6 @@ class LaunchSession:
     lead_in: int = 0
     chunk_seconds: float = 0.0
     """What a chunk should take, by its clock."""
-    chunk_wall_seconds: float = 0.0
-    """What a chunk is expected to take, with its lead-in and what is done outside its clock."""
 
     @property
     def samples(self) -> int:
@@ -106,27 +104,33 @@ class LaunchSession:
         if missing > 0:
             self.run(missing, self.plan.timeouts.first_step)
 
-    def warm_up(self, chunk_seconds: float, chunk_steps: int | None) -> None:
-        """Run untimed until the step's time is known; fix the chunk's steps, unless the run has fixed them already."""
-        self.chunk_seconds = chunk_seconds = max(chunk_seconds, self.prepared.workload.chunk_seconds)
+    def find_chunk(self, chunk_seconds: float) -> None:
+        """Run untimed until the step's time is known, and fix by it how many steps a chunk has."""
+        self.chunk_seconds = max(chunk_seconds, self.prepared.workload.chunk_seconds)
         steps, calls = 1, []
         while True:
-            start = time.perf_counter()
-            reply = self.run(steps, self.plan.timeouts.first_step)
-            wall_step_seconds = (time.perf_counter() - start) / steps
-            calls.append((steps, reply.seconds))
-            step_seconds = _step_seconds(calls)
-            if reply.seconds >= min(_WARM_UP_SECONDS, chunk_seconds) or steps == _MOST_STEPS:
+            seconds = self.run(steps, self.plan.timeouts.first_step).seconds
+            calls.append((steps, seconds))
+            if seconds >= min(_WARM_UP_SECONDS, self.chunk_seconds) or steps == _MOST_STEPS:
                 break
-            steps = min(_MOST_STEPS, 4 * steps, max(steps + 1, round(1.2 * _WARM_UP_SECONDS / step_seconds)))
+            wanted = round(1.2 * _WARM_UP_SECONDS / _step_seconds(calls))
+            steps = min(_MOST_STEPS, 4 * steps, max(steps + 1, wanted))
+        # Of a chunk's length, with its call's fixed cost: what users wait for.
+        step_seconds = seconds / steps
         fewest = 1 if step_seconds >= _LONG_STEP_SECONDS else FEWEST_STEPS
         if self.plan.epochs:
             self.chunk_steps = self.prepared.steps_per_epoch * self.prepared.workload.batch_size // self.batch_size
-            self.chunk_wall_seconds = self.chunk_steps * wall_step_seconds
             return
-        self.chunk_steps = chunk_steps or min(_MOST_STEPS, max(fewest, round(chunk_seconds / step_seconds)))
+        self.chunk_steps = min(_MOST_STEPS, max(fewest, round(self.chunk_seconds / step_seconds)))
         self.lead_in = min(_MOST_STEPS, round(_LEAD_IN_SECONDS / step_seconds))
-        self.chunk_wall_seconds = (self.lead_in + self.chunk_steps) * wall_step_seconds
+
+    def warm_up(self) -> int:
+        """Run untimed chunks for long enough; return how many."""
+        calls, seconds = 0, 0.0
+        while seconds < _WARM_UP_SECONDS and calls < _MOST_WARM_UPS:
+            seconds += self.chunk(0.0).seconds
+            calls += 1
+        return calls
 
     def chunk(self, slowdown: float) -> Stepped:
         """Run a timed chunk; return the worker's reply."""

@@ -41,7 +41,10 @@ class Scheduler:
         self._random = random.Random(context.plan.seed)
         events = context.log.events
         self._chunks = {(e["workload"], e["launch"], e["round"], e["label"]) for e in events if e["event"] == "chunk"}
-        self._chunk_steps = {(e["workload"], e["worker"]): e["chunk_steps"] for e in events if e["event"] == "warm"}
+        self._calls = {
+            (e["workload"], e["worker"]): (e["chunk_steps"], e["lead_in"]) for e in events if e["event"] == "warm"
+        }
+        """Steps of a chunk, and those before its clock: the same in all launches."""
         self._accuracies = {
             (e["workload"], e["launch"], e["round"], e["label"]) for e in events if e["event"] == "accuracy"
         }
@@ -139,10 +142,14 @@ class Scheduler:
             return
         for arm in self._start_order(launch, running):
             self._set_up(prepared, launch, arm)
-        running = [arm for arm in running if self._prover.passed(prepared, arm)]  # and in the timed process too
+        running = [arm for arm in running if self._runs(prepared, arm)]  # proven in the timed process too
+        if not self._context.plan.epochs:
+            self._warm_up(prepared, launch, running)
         self._fix_rounds(prepared)
         for round_ in range(self._rounds_of(prepared)):
             waiting = [arm for arm in running if missing(round_, arm) and self._context.runs(prepared, arm)]
+            if round_ == self._rounds_of(prepared) - 1:
+                self._watch_last_chunk(prepared, launch, waiting)
             if self._context.plan.epochs:
                 done = [arm for arm in running if arm not in waiting and self._context.runs(prepared, arm)]
                 self._repeat(prepared, launch, round_, done)
@@ -192,7 +199,7 @@ class Scheduler:
             stage = "build"
             compiled_before = arm.environment.compiled_files(arm.contender)
             build_seconds = session.open()
-            session.load()
+            session.begin_anew()
             stage = "first step"
             first = session.run(1, self._context.plan.timeouts.first_step)
             self._context.log.append(
@@ -212,7 +219,7 @@ class Scheduler:
                 start = time.perf_counter()
                 session.reach(prepared.workload.compared_after)
                 self._take_accuracy(prepared, launch, 0, arm, start)
-            self._warm_up(prepared, launch, arm, session)
+            self._fix_chunk(prepared, launch, arm, session)
             stage = "proof of the timed process"
             self._timed_proof.before(prepared, launch, arm, session)
             if self._context.plan.epochs:
@@ -225,11 +232,14 @@ class Scheduler:
         plan = self._context.plan
         return prepared.workload.trains and plan.test_samples != 0 and not plan.epochs and launch < ACCURACY_LAUNCHES
 
-    def _warm_up(self, prepared: PreparedWorkload, launch: int, arm: Arm, session: LaunchSession) -> None:
-        """Warm up; a chunk has the same length in all launches."""
+    def _fix_chunk(self, prepared: PreparedWorkload, launch: int, arm: Arm, session: LaunchSession) -> None:
+        """Fix a chunk's length, the same in all launches; an epoch's is known, and only warmed up for."""
         key = (prepared.workload.name, arm.worker)
-        session.warm_up(arm.contender.chunk_seconds, self._chunk_steps.get(key))
-        self._chunk_steps[key] = session.chunk_steps
+        if key in self._calls and not self._context.plan.epochs:
+            session.chunk_steps, session.lead_in = self._calls[key]
+        else:
+            session.find_chunk(arm.contender.chunk_seconds)
+            self._calls[key] = session.chunk_steps, session.lead_in
         if self._context.plan.epochs:
             session.load()  # what is recorded from here on begins with the published protocol's first epoch
         self._context.log.append(
@@ -244,8 +254,35 @@ class Scheduler:
             set_up_seconds=time.perf_counter() - session.began,
             import_seconds=session.import_seconds,
             chunk_seconds=session.chunk_seconds,
-            chunk_wall_seconds=session.chunk_wall_seconds,
         )
+
+    def _warm_up(self, prepared: PreparedWorkload, launch: int, running: Sequence[Arm]) -> None:
+        """Run what isn't counted, in turns, when all are set up.
+
+        In a launch's first chunk, after the others' set-ups, contenders were seen to be 5 to 60 % slower.
+        """
+        name = prepared.workload.name
+        for arm in {arm.worker: arm for arm in running}.values():
+            self._context.tell(name, arm.label, "warming up")
+            start = time.perf_counter()
+            try:
+                calls = self._sessions[arm.worker].warm_up()
+            except WorkerFailure as failure:
+                self._context.fail(prepared, arm, "warm-up", str(failure))
+                continue
+            seconds = time.perf_counter() - start
+            self._context.log.append(
+                "warm_up", workload=name, launch=launch, worker=arm.worker, chunks=calls, wall_seconds=seconds
+            )
+            self._context.tell(name, arm.label, "waiting")
+
+    def _watch_last_chunk(self, prepared: PreparedWorkload, launch: int, waiting: Sequence[Arm]) -> None:
+        """Have the chunk that comes next proven once it is timed, in the launch that was chosen for it."""
+        for arm in waiting:
+            try:
+                self._timed_proof.watch(prepared, launch, arm, self._sessions[arm.worker])
+            except WorkerFailure as failure:
+                self._context.fail(prepared, arm, "proof of the timed process", str(failure))
 
     def _repeat(self, prepared: PreparedWorkload, launch: int, round_: int, done: list[Arm]) -> None:
         """Train an epoch that the log has already, so that the next one of a resumed run finds what it built on."""
@@ -283,6 +320,11 @@ class Scheduler:
             workers += session.client.worker.process_seconds - before[3]
             frequencies.append(watch.megahertz(processors))
             joules_after = gpu.joules(arm.gpus)
+            try:
+                self._timed_proof.watched(prepared, launch, arm, session, reply)
+            except WorkerFailure as failure:
+                self._context.fail(prepared, arm, "proof of the timed process", str(failure))
+                continue
             if None in reply.losses:
                 self._context.fail(prepared, arm, f"launch {launch + 1}, round {round_ + 1}", NOT_FINITE)
                 continue

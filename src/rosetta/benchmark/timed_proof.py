@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from rosetta.benchmark.context import Arm, RunContext
 from rosetta.benchmark.launch import LaunchSession
 from rosetta.benchmark.prover import Prover
-from rosetta.environments.client import Arrays
+from rosetta.environments.client import Arrays, read_arrays
 from rosetta.proof import timed
 from rosetta.proof.further.elsewhere import Elsewhere
-from rosetta.proof.timed import TimedCall
+from rosetta.proof.timed import TimedCall, Whole
 from rosetta.record.result import Check
 from rosetta.workloads.prepared import PreparedWorkload
+from rosetta_worker.messages import Stepped
 
 BEFORE, AFTER = "before the first round", "after the last round"
 _MOST_STEPS = 200
@@ -21,29 +22,72 @@ _SINGLES = 3
 """Predictions of one sample that are held against those of a batch."""
 
 
+_Key = tuple[str, str, int]
+"""Workload, worker and launch."""
+
+
+@dataclass
+class _Watched:
+    """A launch's last timed chunk: where it began and, once it is done, what it left."""
+
+    call: TimedCall
+    start: Arrays
+    state: Arrays
+    seconds: float
+    """What watching it took, outside its clock."""
+    done: Whole | None = None
+
+
 @dataclass
 class TimedProof:
     """Asks each contender before the first round of a launch and after the last of another, which it can't know."""
 
     context: RunContext
     prover: Prover
-    _first_steps: dict[tuple[str, str, int], Arrays] = field(default_factory=dict)
-    """By workload, worker and launch: the change by the launch's first step, when no other had been done."""
+    _first_steps: dict[_Key, Arrays] = field(default_factory=dict)
+    """The change by the launch's first step, when no other had been done."""
+    _watched: dict[_Key, _Watched] = field(default_factory=dict)
 
     def begin(self, prepared: PreparedWorkload, launch: int, arm: Arm, session: LaunchSession) -> None:
-        """Take the launch's first step once more after it was timed; training starts anew."""
-        if not prepared.workload.trains or not (wanted := self._wanted(prepared, launch, arm)):
+        """Take what the launch's first step changed, right after it was timed."""
+        if not prepared.workload.trains or not self._wanted(prepared, launch, arm):
             return
         if timed.abilities_missing(session.client):
             return
-        self.context.tell(prepared.workload.name, arm.label, wanted[0])
-        self._first_steps[prepared.workload.name, arm.worker, launch] = self._first_step(session)
-        session.load()
+        key = _key(prepared, launch, arm)
+        if prepared.workload.own_loader:  # whose batch the first step had isn't known
+            self._first_steps[key] = self._first_step(session)
+            session.begin_anew()
+        else:
+            self._first_steps[key] = timed.change(session.client, read_arrays(session.parameters_file))
 
     def before(self, prepared: PreparedWorkload, launch: int, arm: Arm, session: LaunchSession) -> None:
-        """Ask after the warm-up, whose state is put back; ``WorkerFailure`` as everywhere."""
+        """Ask when all is set up; the state is put back. ``WorkerFailure`` as everywhere."""
         if BEFORE in self._wanted(prepared, launch, arm):
             self._ask(prepared, launch, arm, session, BEFORE)
+
+    def watch(self, prepared: PreparedWorkload, launch: int, arm: Arm, session: LaunchSession) -> None:
+        """Take where the last chunk begins, before its round: it is done again after it."""
+        workload = prepared.workload
+        if not workload.trains or workload.own_loader or self.context.plan.epochs:
+            return
+        if AFTER not in self._wanted(prepared, launch, arm) or timed.abilities_missing(session.client):
+            return
+        began = time.perf_counter()
+        call = self._call(session, session.next_step)
+        start, state = session.client.parameters(), session.client.optimizer_state()
+        session.client.reseed(session.seed)
+        self._watched[_key(prepared, launch, arm)] = _Watched(call, start, state, time.perf_counter() - began)
+
+    def watched(
+        self, prepared: PreparedWorkload, launch: int, arm: Arm, session: LaunchSession, reply: Stepped
+    ) -> None:
+        """Take what a chunk left that is watched, right when its clock has stopped."""
+        watched = self._watched.get(_key(prepared, launch, arm))
+        if watched is not None:
+            began = time.perf_counter()
+            watched.done = timed.after_call(session.client, reply.seconds, reply.losses)
+            watched.seconds += time.perf_counter() - began
 
     def after(self, prepared: PreparedWorkload, launch: int, arm: Arm, session: LaunchSession) -> None:
         """Ask after the last round; the worker may be at any parameters then."""
@@ -66,7 +110,8 @@ class TimedProof:
     def _ask(self, prepared: PreparedWorkload, launch: int, arm: Arm, session: LaunchSession, when: str) -> None:
         name = prepared.workload.name
         self.context.tell(name, arm.label, "proving what is timed")
-        start = time.perf_counter()
+        watched = self._watched.get(_key(prepared, launch, arm))
+        start = time.perf_counter() - (watched.seconds if watched else 0.0)
         checks, unproven = [], ""
         if not prepared.workload.trains:
             checks = self._inference(session, arm, when)
@@ -96,18 +141,25 @@ class TimedProof:
         client = session.client
         reached, state = client.parameters(), client.optimizer_state()
         call = self._call(session, session.first_step)
+        checks = timed.known_loss(client, prepared, call.first, session.batch_size, arm.contender.tolerances)
 
         def begin() -> None:
             client.load_parameters(session.parameters_file)
             client.reseed(session.seed)
 
-        checks = timed.known_loss(client, prepared, call.first, session.batch_size, arm.contender.tolerances)
-        checks += self._first_step_again(prepared, arm, session, BEFORE)
         begin()
         if prepared.workload.own_loader:
             checks += timed.left_over(client, call, BEFORE)
+            first = self._first_step(session)
         else:
-            checks += timed.repetition(client, call, begin, begin, client.parameters(), BEFORE)
+            start = read_arrays(session.parameters_file)
+            done = timed.whole(client, call)
+            parts = call.parts(*timed.MANY_CALLS)
+            repeated, by_first = timed.repetition(client, call, parts, done, begin, start, BEFORE)
+            checks += repeated
+            assert by_first is not None, "the parts begin with single steps"
+            first = by_first
+        checks += timed.first_step_again(first, self._first_steps[_key(prepared, session.launch, arm)], BEFORE)
         checks += self._predictions(prepared, arm, session, BEFORE)
         client.load_parameters(reached)
         client.load_optimizer_state(state)
@@ -115,23 +167,26 @@ class TimedProof:
         return checks
 
     def _training_after(self, prepared: PreparedWorkload, arm: Arm, session: LaunchSession) -> list[Check]:
-        client = session.client
+        client, key = session.client, _key(prepared, session.launch, arm)
         call = self._call(session, session.next_step)
         if prepared.workload.own_loader:
             checks = timed.left_over(client, call, AFTER)
         else:
-            start, state = client.parameters(), client.optimizer_state()
-
-            def as_it_stands() -> None:
+            watched = self._watched.pop(key, None)
+            if watched is None or watched.done is None:  # an epoch, or timed before the run was resumed
+                watched = _Watched(call, client.parameters(), client.optimizer_state(), 0.0)
                 client.reseed(session.seed)
+                watched.done = timed.whole(client, call)
+            call, start, state = watched.call, watched.start, watched.state
 
             def again() -> None:
                 client.load_parameters(start)
                 client.load_optimizer_state(state)
                 client.reseed(session.seed)
 
-            checks = timed.repetition(client, call, as_it_stands, again, start, AFTER)
-        checks += self._first_step_again(prepared, arm, session, AFTER)
+            parts = call.parts(*timed.FEW_CALLS)
+            checks, _ = timed.repetition(client, call, parts, watched.done, again, start, AFTER)
+        checks += timed.first_step_again(self._first_step(session), self._first_steps[key], AFTER)
         return checks + self._predictions(prepared, arm, session, AFTER)
 
     def _call(self, session: LaunchSession, first: int) -> TimedCall:
@@ -140,10 +195,10 @@ class TimedProof:
     def _first_step(self, session: LaunchSession) -> Arrays:
         return timed.step_from(session.client, session.parameters_file, session.first_step, session.seed)
 
-    def _first_step_again(self, prepared: PreparedWorkload, arm: Arm, session: LaunchSession, when: str) -> list[Check]:
-        expected = self._first_steps[prepared.workload.name, arm.worker, session.launch]
-        return timed.first_step_again(self._first_step(session), expected, when)
-
     def _predictions(self, prepared: PreparedWorkload, arm: Arm, session: LaunchSession, when: str) -> list[Check]:
         expected = self.prover.expected(prepared, arm).further[Elsewhere.name]
         return timed.predictions_check(session.client, prepared, expected, arm.contender.tolerances, when)
+
+
+def _key(prepared: PreparedWorkload, launch: int, arm: Arm) -> _Key:
+    return prepared.workload.name, arm.worker, launch

@@ -7,7 +7,7 @@ in calls of random lengths.
 
 import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,9 +32,11 @@ _LEAST_LATE = 0.005
 NOT_FINITE = "The loss is not finite (NaN)."
 _TRIES = 3
 """What is late in each of so many calls is late; a single one may have been disturbed."""
-SINGLE_STEPS = 10
-"""As many as are proven against the reference, from the same parameters."""
-_MOST_CALLS = 16
+MANY_CALLS = 10, 16
+"""Single steps, as many as are proven against the reference, and calls with which a timed call is done again from the
+same parameters as these."""
+FEW_CALLS = 1, 4
+"""The same from where a timed call began."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +52,18 @@ class TimedCall:
         reply = client.run(self.first, self.steps, client.timeouts.first_step, self.lead_in)
         return reply.seconds, reply.losses
 
-    @property
-    def parts(self) -> list[tuple[int, int]]:
-        """Other calls that do the same steps: where each begins, and its steps; one begins where the clock does."""
-        whole = self.lead_in + self.steps
-        singles = whole if whole <= _MOST_CALLS else SINGLE_STEPS
-        starts = {*range(singles), min(singles, whole), self.lead_in}
-        free = [start for start in range(singles, whole) if start not in starts]
-        starts |= set(random.Random(whole).sample(free, min(len(free), _MOST_CALLS - singles)))
-        bounds = [*sorted(start for start in starts if start < whole), whole]
+    def parts(self, singles: int, calls: int) -> list[tuple[int, int]]:
+        """Other calls that do the same steps: where each begins, and its steps; one begins where the clock does.
+
+        The first ``singles`` have one step each, and so have all if ``calls`` suffice; the lengths of the others are
+        drawn.
+        """
+        steps = self.lead_in + self.steps
+        singles = steps if steps <= calls else singles
+        starts = {*range(singles), min(singles, steps), self.lead_in}
+        free = [start for start in range(singles, steps) if start not in starts]
+        starts |= set(random.Random(steps).sample(free, min(len(free), calls - singles)))
+        bounds = [*sorted(start for start in starts if start < steps), steps]
         return [(self.first + start, end - start) for start, end in itertools.pairwise(bounds)]
 
 
@@ -99,46 +104,74 @@ def known_loss(
     ]
 
 
-def repetition(
-    client: Client, call: TimedCall, begin: Callable[[], None], again: Callable[[], None], start: Arrays, when: str
-) -> list[Check]:
-    """Do a timed call after ``begin``, then the same steps in other calls after ``again``; ``start`` is where both are.
+@dataclass(frozen=True)
+class Whole:
+    """What one timed call left."""
 
-    ``begin`` and ``again`` leave the worker at the same parameters, optimiser state and seed.
+    seconds: float
+    losses: list[float | None]
+    late: float
+    """Seconds that its parameters came later than they should have."""
+    parameters: Arrays
+
+    @property
+    def is_late(self) -> bool:
+        """Whether work was left over when its clock stopped."""
+        return self.late > max(LEFT_OVER * self.seconds, _LEAST_LATE)
+
+
+def whole(client: Client, call: TimedCall) -> Whole:
+    """Do a timed call."""
+    return after_call(client, *call.run(client))
+
+
+def after_call(client: Client, seconds: float, losses: list[float | None]) -> Whole:
+    """Take what a timed call left, right when its clock has stopped."""
+    late = client.settle()
+    return Whole(seconds, losses, late, client.parameters())
+
+
+def repetition(
+    client: Client,
+    call: TimedCall,
+    parts: Sequence[tuple[int, int]],
+    done: Whole,
+    again: Callable[[], None],
+    start: Arrays,
+    when: str,
+) -> tuple[list[Check], Arrays | None]:
+    """Do the steps of a timed call that was ``done`` from ``start`` in ``parts``; hold both against each other.
+
+    ``again`` puts the worker back to the parameters, optimiser state and seed which the call began with. Returns with
+    the checks the change by the first step, where it was a call of its own.
     """
-    begin()
-    seconds, losses, late = _settled(client, call)
     for _ in range(_TRIES - 1):
-        if late <= max(LEFT_OVER * seconds, _LEAST_LATE):
+        if not done.is_late:
             break
         again()
-        seconds, losses, late = _settled(client, call)
-    by_one_call = client.parameters()
+        done = whole(client, call)
     again()
     by_parts: list[float] = []
-    for first, steps in call.parts:
+    by_first: Arrays | None = None
+    for first, steps in parts:
         part = _known(client.train(first, steps).losses)
         by_parts += list(part) if len(part) == steps else [float(part.mean())] * steps
+        if (first, steps) == (call.first, 1):
+            by_first = change(client, start)
     after = client.parameters()
-    change = worst(_less(by_one_call, start), _less(after, start), REPEATED)
+    apart = worst(_less(done.parameters, start), _less(after, start), REPEATED)
     return [
-        Check(name=f"one call, {when}", error=change.error, tolerance=REPEATED, detail=change.tensor),
-        _left_over_check(seconds, late, when),
-        _losses_check(losses, by_parts, call, when),
-    ]
+        Check(name=f"one call, {when}", error=apart.error, tolerance=REPEATED, detail=apart.tensor),
+        _left_over_check(done.seconds, done.late, when),
+        _losses_check(done.losses, by_parts, call, when),
+    ], by_first
 
 
 def left_over(client: Client, call: TimedCall, when: str) -> list[Check]:
     """Do a timed call and see whether its parameters are there when its clock has stopped."""
-    found = [_settled(client, call) for _ in range(_TRIES)]
-    seconds, _, late = min(found, key=lambda one: one[2] / one[0])
-    return [_left_over_check(seconds, late, when)]
-
-
-def _settled(client: Client, call: TimedCall) -> tuple[float, list[float | None], float]:
-    """Do a timed call; return its seconds, its losses, and the seconds that its parameters came later."""
-    seconds, losses = call.run(client)
-    return seconds, losses, client.settle()
+    found = [whole(client, call) for _ in range(_TRIES)]
+    least = min(found, key=lambda one: one.late / one.seconds)
+    return [_left_over_check(least.seconds, least.late, when)]
 
 
 def _left_over_check(seconds: float, late: float, when: str) -> Check:
@@ -165,19 +198,24 @@ def _known(losses: list[float | None]) -> NDArray[np.float64]:
     return np.array(known)
 
 
+def change(client: Client, before: Arrays) -> Arrays:
+    """Return by how much the worker's parameters have changed."""
+    return _less(client.parameters(), before)
+
+
 def step_from(client: Client, start: Path, first: int, seed: int) -> Arrays:
     """Return the change by one step from these parameters and seed; the worker has taken it then."""
     client.load_parameters(start)
     before = client.parameters()
     client.reseed(seed)
     client.train(first, 1)
-    return _less(client.parameters(), before)
+    return change(client, before)
 
 
-def first_step_again(change: Arrays, expected: Arrays, when: str) -> list[Check]:
+def first_step_again(again: Arrays, expected: Arrays, when: str) -> list[Check]:
     """Hold a launch's first step, taken once more, against what it was before there was any other."""
-    found = worst(change, expected, REPEATED)
-    return [Check(name=f"first step, {when}", error=found.error, tolerance=REPEATED, detail=found.tensor)]
+    apart = worst(again, expected, REPEATED)
+    return [Check(name=f"first step, {when}", error=apart.error, tolerance=REPEATED, detail=apart.tensor)]
 
 
 def predictions_check(

@@ -36,7 +36,8 @@ def stages(events: Sequence[Event]) -> dict[str, float]:
         "builds": builds,
         "first steps": first_steps,
         "accuracies": accuracies,
-        "warm-up": max(0.0, set_up - starts - imports - builds - first_steps - early),
+        "warm-up": max(0.0, set_up - starts - imports - builds - first_steps - early)
+        + total("warm_up", "wall_seconds"),
         "proofs of the timed processes": total("timed_proof", "seconds"),
         "chunks": chunks,
         "between chunks": max(0.0, total("round", "wall_seconds") - chunks - (accuracies - early)),
