@@ -168,6 +168,8 @@ FAULTS = [
         "        else:\n"
         '            x = self.norm2(x.astype("bfloat16")).astype(x.dtype)\n',
         "normalises in bfloat16, in the precision that is timed alone",
+        harmless="XLA computes the losses as before, to 4e-8; the gradient alone is rounded there. It makes a later "
+        "step of the first convolution 0.9 % another, where TensorFlow's float32 sums, which are right, make it 7 %.",
     ),
     Fault(
         "jax",

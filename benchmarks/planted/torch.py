@@ -309,6 +309,8 @@ OTHERS = [
         "        x = self.norm2(x)\n",
         NORMALISED.format("x", 1),
         "normalises by the unbiased variance, in the precision that is timed alone",
+        harmless="Of 32,768 values it is larger by 3e-5. The loss at random parameters is off by 1.3e-5, and by "
+        "2.0e-5 in TensorFlow, whose variance is the biased one but whose sums are rounded.",
     ),
     Fault(
         "torch",

@@ -56,8 +56,13 @@ def predictions(client: Client, prepared: PreparedWorkload) -> Arrays:
             inputs.append(random.integers(vocabulary, size=shape, dtype=np.int32))
         else:
             inputs.append(random.random(shape, np.float32))
-    client.load_parameters({p.name: _drawn(random, p, prepared.parameters[p.name]) for p in workload.parameters})
+    client.load_parameters(random_parameters(prepared, random))
     return {"logits": client.outputs(inputs)}
+
+
+def random_parameters(prepared: PreparedWorkload, random: np.random.Generator) -> dict[str, NDArray[np.float32]]:
+    """Draw parameters of which none are all alike, from the canonical ones."""
+    return {p.name: _drawn(random, p, prepared.parameters[p.name]) for p in prepared.workload.parameters}
 
 
 def _drawn(random: np.random.Generator, parameter: Parameter, canonical: NDArray[np.float32]) -> NDArray[np.float32]:
