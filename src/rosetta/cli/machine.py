@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from rosetta.cli.options import DataOption, out
+from rosetta.cli.console import out
+from rosetta.cli.options import DataOption
 
 
 def doctor(data: DataOption = None) -> None:
@@ -25,7 +26,7 @@ def list_environments() -> None:
     for environment in build.existing():
         table.add_row(environment.folder.name, ", ".join(environment.packages), f"{environment.build_seconds:.1f} s")
     out.print(table)
-    out.print(f"in {build.environments_folder()}", highlight=False)
+    out.say(f"in {build.environments_folder()}")
 
 
 def remove_environment(name: Annotated[str, typer.Argument(help="Its name in `rosetta env list`, or `all`.")]) -> None:
@@ -34,4 +35,4 @@ def remove_environment(name: Annotated[str, typer.Argument(help="Its name in `ro
 
     for found in [e.folder.name for e in build.existing()] if name == "all" else [name]:
         build.remove(found)
-        out.print(f"removed {found}", highlight=False)
+        out.say(f"removed {found}")
