@@ -3,17 +3,14 @@
 It imports next to nothing, so that Ctrl-C is heard from the first moment on.
 """
 
-import atexit
 import os
 import signal
 import sys
-import threading
-from types import FrameType
-from typing import TYPE_CHECKING
 
-from rosetta.cli.streams import exit_code, mend_width, open_closed_streams, outlets
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import FrameType
+
     from rosetta.errors import RosettaError
 
 _INTERRUPTED = 130
@@ -21,20 +18,24 @@ _INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line; what the user can mend is a message and exit code 2, Ctrl-C is 130."""
-    mine = threading.current_thread() is threading.main_thread()
     # Where it is ignored, as behind nohup, it stays so.
-    mine = mine and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if mine:
+    interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if interruptible:
         signal.signal(signal.SIGINT, _leave)
-        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)  # all is done and written
+    import atexit
+
+    from rosetta.cli.streams import exit_code, mend_width, open_closed_streams, outlets
+
+    if interruptible:
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)  # by then all is done and written
     open_closed_streams()
     mend_width()
     with outlets() as (out, _):
-        code = _run(mine)
+        code = _run(interruptible)
     sys.exit(exit_code(code, out))
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
+def _leave(number: int, frame: "FrameType | None") -> None:
     """End at once: while the commands are imported there is nothing to tidy up."""
     os._exit(_INTERRUPTED)
 

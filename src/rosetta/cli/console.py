@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.table import Column, Table
 
 from rosetta.escapes import printable
 
@@ -35,6 +36,11 @@ class HarmlessConsole(Console):
     def say(self, text: str) -> None:
         """Print a line, however long: the terminal breaks it, and nothing is put in between."""
         self.print(text, soft_wrap=True)
+
+
+def folding_table(*headers: str, **options: Any) -> Table:
+    """Make a table whose cells go on in further lines where it is narrow, instead of being cut."""
+    return Table(*(Column(header, overflow="fold") for header in headers), **options)
 
 
 def export(text: str) -> None:

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rosetta import datasets
+from rosetta.cli.console import folding_table
 from rosetta.contenders.contender import Contender
 from rosetta.contenders.manifest import frameworks
 from rosetta.errors import RosettaError
@@ -38,8 +39,7 @@ def workload_table() -> Table:
 
 def contender_table() -> Table:
     """List every framework and variant with its pinned version and description."""
-    table = Table("contender", "version", "description")
-    table.columns[0].no_wrap = True
+    table = folding_table("contender", "version", "description")
     for framework in frameworks().values():
         rows = [] if framework.groups else [(Contender(framework), framework.description)]
         for name, variant in framework.variants.items():
@@ -57,7 +57,7 @@ def contender_table() -> Table:
 
 def run_table(root: Path) -> Table:
     """List the runs below a folder and how to go on with unfinished ones."""
-    table = Table("run", "started", "workloads", "contenders", "complete")
+    table = folding_table("run", "started", "workloads", "contenders", "complete")
     for folder in run_folders(root):
         try:
             result = read_result(folder)

@@ -65,6 +65,8 @@ def convert(
         raise RosettaError("Weights in memory have no file.", "Convert them to a form, and say the file with out.")
     known = manifest.frameworks(folders(frameworks))
     given = Path("weights") if isinstance(weights, Weights) else Path(weights)
+    if not given.name:
+        raise RosettaError(f"{given} names no file.")
     stem = given.name.split(".")[0]
     if from_ is not None:
         if workload is None:

@@ -91,12 +91,12 @@ def train(
     contender = chosen(contender, frameworks, device, replicas)
     check_replicas(contender, workload, batch_size)
     file = Path(save) if save is not None else None
-    checkpoint = checkpoint or (file.with_name(f"{file.name}.checkpoint") if file else None)
-
     check_seed(seed)
-    for target in (file, checkpoint):
-        if target is not None:
-            check_target(target)
+    if file is not None:
+        check_target(file)
+    checkpoint = checkpoint or (file.with_name(f"{file.name}.checkpoint") if file else None)
+    if checkpoint is not None:
+        check_target(checkpoint)
 
     def say(sentence: str) -> None:
         for observer in observers:
