@@ -271,6 +271,16 @@ def test_real_streams(shell):
     assert "Traceback" not in done.stderr and len(done.stderr.splitlines()) <= 1
 
 
+@pytest.mark.long
+def test_a_run_that_nobody_reads_is_whole(tmp_path):
+    """Neither a reader of the progress that left nor a full standard output ends it."""
+    words = ["verify", "mnist_mlp", "--frameworks", Path(__file__).parent / "frameworks", "--with", "fake"]
+    done = process(*map(str, words), "--out", str(tmp_path / "run"), shell=">/dev/full 2> >(true)")
+    assert done.returncode == 2
+    events = [json.loads(line) for line in (tmp_path / "run" / "events.jsonl").read_text().splitlines()]
+    assert events[-1]["event"] == "end" and json.loads((tmp_path / "run" / "result.json").read_text())["complete"]
+
+
 def test_another_encoding():
     plain = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     done = process("list", "contenders", env=plain)

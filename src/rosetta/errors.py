@@ -40,7 +40,9 @@ _REMEDIES = {
 def remedy_for(error: OSError) -> str:
     """Say what helps against what a file system says; nothing where that isn't known."""
     # NumPy's own message about a write that was cut short has no number.
-    return _REMEDIES.get(error.errno, "") if error.errno else "Check the disk's free space."
+    if not error.errno:
+        return f"Check the disk's free space, also that of {os.environ.get('TMPDIR') or '/tmp'}."
+    return _REMEDIES.get(error.errno, "")
 
 
 def storage_error(error: OSError, path: object = "", what: str = "used", safe: str = "") -> RosettaError:
@@ -57,6 +59,8 @@ def storage_error(error: OSError, path: object = "", what: str = "used", safe: s
     else:
         name = error.filename or path
         reason = error.strerror or str(error) or type(error).__name__
-        cause = f"{os.fsdecode(name) if isinstance(name, bytes) else name or 'A file'} can't be {what}: {reason}."
+        cause = (
+            f"{os.fsdecode(name) if isinstance(name, bytes) else name or 'What is needed'} can't be {what}: {reason}."
+        )
         remedy = remedy_for(error)
     return RosettaError(cause, " ".join(part for part in (remedy, safe) if part))
