@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from rosetta.models.convert import _lines
 from rosetta.outputs import check_place
 from rosetta.paths import cache_folder
 from rosetta.report.exports import to_csv
+from rosetta.report.page import render_page
 from rosetta.workloads import find_workload
 
 TITLE = "\x1b]0;owned\x07"
@@ -107,6 +109,34 @@ def test_json_is_the_same_and_printable(acting):
     text = json_text(json.dumps({acting: "é" + acting, "emoji": "😀\U000e0001"}, ensure_ascii=False))
     assert text.isprintable() and "é" in text
     assert json.loads(text) == {acting: "é" + acting, "emoji": "😀\U000e0001"}
+
+
+# ---------------------------------------------------------------- HTML
+
+BREAKING_OUT = "\"'><img src=x onerror=alert(1)> onmouseover=alert(1) \" x='"
+
+
+class Tags(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attrs):
+        self.found += [(tag, name) for name, _ in attrs if tag == "img" or name.startswith("on")]
+
+
+def test_names_stay_in_their_attributes_and_elements():
+    result = example()
+    workload = result.results[0]
+    changed = {"name": BREAKING_OUT, "note": BREAKING_OUT, "reason": BREAKING_OUT, "version": BREAKING_OUT}
+    contenders = [contender.model_copy(update=changed) for contender in workload.contenders]
+    update = {"title": BREAKING_OUT, "data": BREAKING_OUT, "workload": BREAKING_OUT, "contenders": contenders}
+    workloads = [workload.model_copy(update=update)] * 3  # with a matrix
+    page = render_page(result.model_copy(update={"results": workloads, "run": BREAKING_OUT}), {})
+    body = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)  # the page's own two
+    tags = Tags()
+    tags.feed(body)
+    assert "onmouseover" in body and not tags.found
 
 
 # ---------------------------------------------------------------- streams, in this process
