@@ -28,6 +28,7 @@ from rosetta.outputs import check_place
 from rosetta.paths import cache_folder
 from rosetta.report.exports import to_csv
 from rosetta.report.page import render_page
+from rosetta.standalone.script import _literal
 from rosetta.workloads import find_workload
 
 TITLE = "\x1b]0;owned\x07"
@@ -102,6 +103,11 @@ def test_a_files_name_stays_between_its_quotes(quote, name):
     call = ast.parse(lines[0], mode="eval").body
     assert isinstance(call, ast.Call) and ast.literal_eval(call.args[0]) == f"/d/{name}" and lines[0].isprintable()
     assert ast.literal_eval(f"{quote}{python_string(name)}{quote}") == name
+
+
+@pytest.mark.parametrize("value", ["plain", "a'b", 'a"b', "a'\"b\\", {"x": "a'); import os; x('"}, ["\n'", '"""'] * 20])
+def test_a_scripts_literals_are_their_values(value):
+    assert ast.literal_eval(_literal(value)) == value
 
 
 @pytest.mark.parametrize("acting", ACTING, ids=ascii)
