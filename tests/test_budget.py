@@ -20,7 +20,8 @@ from rosetta.benchmark.budget import MOST_ROUNDS, RESERVE, decide_rounds
 from rosetta.benchmark.observer import Observer
 from rosetta.benchmark.run import conduct
 from rosetta.benchmark.timed_proof import AFTER, BEFORE
-from rosetta.cli.app import app
+from rosetta.cli.commands import app
+from rosetta.cli.console import HarmlessConsole
 from rosetta.cli.progress import Watch
 from rosetta.errors import RosettaError
 from rosetta.record.events import Event, read_events
@@ -252,12 +253,11 @@ def test_rounds_are_fixed_before_the_first_chunk(budgeted: tuple[Path, Result]) 
 def test_the_page_and_the_progress_say_how_many_rounds_and_why(
     budgeted: tuple[Path, Result], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from rich.console import Console
 
     folder, result = budgeted
     words = f"{result.protocol.rounds[SMALL]} in each launch, "
     assert words in (folder / "report.html").read_text("utf-8")
-    with Watch(read_plan(folder / "plan.json"), Console()) as watch:
+    with Watch(read_plan(folder / "plan.json"), HarmlessConsole()) as watch:
         for event in read_events(folder / "events.jsonl"):
             watch.event(event)
     assert f"mnist_mlp: rounds: {words}" in capsys.readouterr().out

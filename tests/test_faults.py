@@ -435,7 +435,8 @@ def test_disk_that_is_full_when_the_run_is_prepared(tmp_path):
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     assert "can't be used" in done.stderr
-    assert f"Check the disk's free space, then: rosetta run --resume {folder}" in done.stderr
+    assert "Check the disk's free space, also that of" in done.stderr
+    assert f"go on with: rosetta run --resume {folder}" in done.stderr
     resume_and_check(folder, ["fake"], launches=1, rounds=2)
 
 

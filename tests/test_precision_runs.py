@@ -13,6 +13,7 @@ from rosetta.benchmark import scheduler
 from rosetta.benchmark.budget import RESERVE, launches_held
 from rosetta.benchmark.observer import Observer
 from rosetta.benchmark.run import conduct
+from rosetta.cli.console import HarmlessConsole
 from rosetta.cli.progress import Watch
 from rosetta.cli.run import _fraction
 from rosetta.errors import RosettaError
@@ -65,7 +66,6 @@ def test_launches_are_added_after_the_first_stage_and_decided_once(narrow: tuple
 def test_who_stayed_wider_is_named_with_the_reason(
     narrow: tuple[Path, RunResult], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from rich.console import Console
 
     folder, result = narrow
     (wide,) = result.results[0].wider.items()
@@ -73,7 +73,7 @@ def test_who_stayed_wider_is_named_with_the_reason(
     words = f"Wider after {MOST} launches: {wide[0]} ± "
     assert words in " ".join(str(result).split())
     assert words in " ".join((folder / "report.html").read_text("utf-8").split())
-    with Watch(read_plan(folder / "plan.json"), Console(width=200)) as watch:
+    with Watch(read_plan(folder / "plan.json"), HarmlessConsole(width=200)) as watch:
         for event in read_events(folder / "events.jsonl"):
             watch.event(event)
     said = capsys.readouterr().out

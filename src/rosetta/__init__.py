@@ -4,11 +4,13 @@ What each command does is a call here: ``rosetta.run("mnist_mlp", ["torch", "jax
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from rosetta.version import __version__
 
+TYPE_CHECKING = False  # as type checkers know it: importing typing would double the time until Ctrl-C is heard
 if TYPE_CHECKING:
+    from typing import Any
+
     from rosetta.benchmark.calls import calibrate, run, verify
     from rosetta.benchmark.observer import Observer
     from rosetta.errors import RosettaError
@@ -58,7 +60,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = globals()[name] = getattr(import_module(_HOMES[name]), name)

@@ -8,8 +8,8 @@ import platformdirs
 
 
 def cache_folder() -> Path:
-    """Return the cache: ``ROSETTA_CACHE``, or the platform's usual place."""
-    return Path(os.environ.get("ROSETTA_CACHE") or platformdirs.user_cache_dir("rosetta"))
+    """Return the cache: ``ROSETTA_CACHE``, or the platform's usual place; absolute, for workers are elsewhere."""
+    return Path(os.environ.get("ROSETTA_CACHE") or platformdirs.user_cache_dir("rosetta")).absolute()
 
 
 def data_folder(given: str | Path | None) -> Path | None:

@@ -5,13 +5,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rosetta import datasets
 from rosetta.benchmark.observer import Observer
 from rosetta.benchmark.run import conduct
 from rosetta.contenders.device import Wanted
 from rosetta.errors import RosettaError
+from rosetta.paths import cache_folder
 from rosetta.record.directory import RUNS, create, new_folder
 from rosetta.record.plan import Plan
 from rosetta.report.run_result import RunResult
+from rosetta.workloads import find_workload
 
 _DEFAULTS = {name: parameter.default for name, parameter in inspect.signature(Plan).parameters.items()}
 
@@ -134,6 +137,8 @@ def calibrate(
 
 def _carry_out(plan: Plan, folder: str | Path | None, observer: Observer | None) -> RunResult:
     place = Path(folder) if folder is not None else new_folder(RUNS, plan)
+    for workload in plan.workloads:
+        datasets.check(find_workload(workload).dataset, Path(plan.data) if plan.data else None, cache_folder() / "data")
     create(plan, place)
     return conduct(place, observer or Observer())
 

@@ -26,7 +26,7 @@ from rosetta.contenders.manifest import frameworks
 from rosetta.environments.build import EnvironmentFailure, build
 from rosetta.environments.variables import HOST
 from rosetta.environments.worker import end_orphans
-from rosetta.errors import RosettaError
+from rosetta.errors import RosettaError, storage_error
 from rosetta.machine import cpu
 from rosetta.machine.gpu import gpus
 from rosetta.paths import cache_folder
@@ -144,10 +144,8 @@ def _storage_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         # NumPy's own message about a write that was cut short has no error number.
-        raise RosettaError(
-            f"{error.filename or folder} can't be used: {error.strerror or error}.",
-            f"What was measured is safe. Check the disk's free space, then: rosetta run --resume {folder}",
-        ) from error
+        again = f"What was measured is safe; go on with: rosetta run --resume {folder}"
+        raise storage_error(error, folder, safe=again) from error
 
 
 @contextlib.contextmanager

@@ -1,71 +1,75 @@
-"""The command line: its commands, each of which imports what it needs when it is called."""
+"""The entry point: streams and signals first, then the commands, then what went wrong as a message and an exit code.
 
+It imports next to nothing, so that Ctrl-C is heard from the first moment on.
+"""
+
+import os
+import signal
 import sys
-from typing import Annotated
 
-import typer
-from rich.markup import escape
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
 
-from rosetta.cli import machine, models, new, report, run
-from rosetta.cli.options import CommandWithSets, err
-from rosetta.cli.show import show
-from rosetta.errors import RosettaError
-from rosetta.version import __version__
+    from rosetta.errors import RosettaError
 
-app = typer.Typer(
-    name="rosetta",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    help="""Runs the **same** neural network in every deep-learning framework, **proves** that it is the same, and
-measures them **side by side**.
-
-Start with `rosetta run`: two networks, six contenders, about six minutes on two cores. A *contender* is written like a
-requirement: `torch`, `torch[compile]`, `keras[jax]`, `torch==2.13.0`.""",
-)
-app.command(cls=CommandWithSets)(run.run)
-app.command(cls=CommandWithSets)(run.verify)
-app.command()(run.calibrate)
-app.command()(models.train)
-app.command()(models.predict)
-app.command()(models.convert)
-app.command("list")(report.list_)
-app.command()(show)
-app.command()(report.report)
-app.command()(report.compare)
-app.command()(machine.doctor)
-environments = typer.Typer(no_args_is_help=True, help="The contenders' virtual environments.")
-environments.command("list")(machine.list_environments)
-environments.command("remove")(machine.remove_environment)
-app.add_typer(environments, name="env")
-new_things = typer.Typer(no_args_is_help=True, help="A start for something of your own.")
-new_things.command("framework")(new.framework)
-app.add_typer(new_things, name="new")
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        print(f"rosetta {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _main(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    pass
+_INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line; a ``RosettaError`` is a message and exit code 2, Ctrl-C is 130."""
+    """Run the command line; what the user can mend is a message and exit code 2, Ctrl-C is 130."""
+    # Where it is ignored, as behind nohup, it stays so.
+    interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if interruptible:
+        signal.signal(signal.SIGINT, _leave)
+    import atexit
+
+    from rosetta.cli.streams import exit_code, mend_width, open_closed_streams, outlets
+
+    if interruptible:
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)  # by then all is done and written
+    open_closed_streams()
+    mend_width()
+    with outlets() as (out, _):
+        code = _run(interruptible)
+    sys.exit(exit_code(code, out))
+
+
+def _leave(number: int, frame: "FrameType | None") -> None:
+    """End at once: while the commands are imported there is nothing to tidy up."""
+    os._exit(_INTERRUPTED)
+
+
+def _run(interruptible: bool) -> int:
+    try:
+        from rosetta.cli.commands import app
+        from rosetta.errors import RosettaError, storage_error
+    finally:
+        if interruptible:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         app()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0 if end.code is None else 1
     except RosettaError as error:
-        err.print(f"[red]error:[/red] {escape(error.cause)}", highlight=False, soft_wrap=True)
-        if error.remedy:
-            err.print(error.remedy, markup=False, highlight=False, soft_wrap=True)
-        sys.exit(2)
+        return _told(error)
+    except OSError as error:
+        return _told(storage_error(error))
     except KeyboardInterrupt:
-        sys.exit(130)
+        return _INTERRUPTED
+    return 0
+
+
+def _told(error: "RosettaError") -> int:
+    from rich.text import Text
+
+    from rosetta.cli.console import err
+
+    err.print(Text.assemble(("error:", "red"), f" {error.cause}"), soft_wrap=True)
+    if error.remedy:
+        err.say(error.remedy)
+    return 2
+
+
+if __name__ == "__main__":
+    main()

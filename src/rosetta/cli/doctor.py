@@ -9,6 +9,7 @@ import psutil
 from rich.table import Table
 
 from rosetta import datasets
+from rosetta.cli.console import folding_table
 from rosetta.contenders import placement as devices
 from rosetta.contenders.device import DEVICE_WORDS
 from rosetta.environments import build as environments
@@ -41,7 +42,9 @@ def examine(data: Path | None) -> Table:
     before = watch.read(machine.processors())
     scatter, load = noise()
     seen = watch.between(before, watch.read(machine.processors()))
-    table = Table("what", "found", "advice", title="This machine as a place to measure on", title_justify="left")
+    table = folding_table(
+        "what", "found", "advice", title="This machine as a place to measure on", title_justify="left"
+    )
     cores, quota = machine.processors(), machine.cpu_quota()
     table.add_row("processor", machine.cpu_name(), "")
     table.add_row("cores", f"{len(cores)} of {os.cpu_count()} ({', '.join(map(str, cores))})", "")

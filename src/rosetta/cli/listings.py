@@ -4,10 +4,11 @@ import math
 from pathlib import Path
 
 from packaging.requirements import Requirement
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from rosetta import datasets
+from rosetta.cli.console import folding_table
 from rosetta.contenders.contender import Contender
 from rosetta.contenders.manifest import frameworks
 from rosetta.errors import RosettaError
@@ -23,7 +24,7 @@ def workload_table() -> Table:
     table = Table.grid(padding=(0, 2))
     for workload in workloads().values():
         parameters = sum(math.prod(parameter.shape) for parameter in workload.parameters)
-        table.add_row(f"[bold]{workload.name}", f"[bold]{workload.title}")
+        table.add_row(Text(workload.name, "bold"), Text(workload.title, "bold"))
         table.add_row("", f"source     {workload.source}")
         table.add_row("", f"data       {datasets.available(workload.dataset, folder, cache_folder() / 'data')}")
         table.add_row("", f"size       {parameters:,} parameters, {workload.flops_per_sample / 1e6:.1f} MFLOP a sample")
@@ -38,8 +39,7 @@ def workload_table() -> Table:
 
 def contender_table() -> Table:
     """List every framework and variant with its pinned version and description."""
-    table = Table("contender", "version", "description")
-    table.columns[0].no_wrap = True
+    table = folding_table("contender", "version", "description")
     for framework in frameworks().values():
         rows = [] if framework.groups else [(Contender(framework), framework.description)]
         for name, variant in framework.variants.items():
@@ -51,25 +51,25 @@ def contender_table() -> Table:
             lines = [*contender.packages("cpu"), *(wheel.requirement for wheel in contender.foreign("cpu"))]
             pins = {Requirement(line).name: line.partition("==")[2] for line in lines}
             words = f"{description} {contender.download}".strip()
-            table.add_row(escape(contender.name), pins.get(contender.distribution("cpu"), ""), escape(words))
+            table.add_row(contender.name, pins.get(contender.distribution("cpu"), ""), words)
     return table
 
 
 def run_table(root: Path) -> Table:
     """List the runs below a folder and how to go on with unfinished ones."""
-    table = Table("run", "started", "workloads", "contenders", "complete")
+    table = folding_table("run", "started", "workloads", "contenders", "complete")
     for folder in run_folders(root):
         try:
             result = read_result(folder)
         except RosettaError as error:
-            table.add_row(escape(str(folder)), "", "", "", escape(error.cause))
+            table.add_row(str(folder), "", "", "", error.cause)
             continue
         names = {c.name: None for w in result.results for c in w.contenders}
         table.add_row(
             str(folder),
             result.started,
             ", ".join(w.workload for w in result.results),
-            escape(", ".join(names)),
+            ", ".join(names),
             "yes" if result.complete else f"no; rosetta run --resume {folder}",
         )
     return table

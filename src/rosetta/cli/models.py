@@ -1,7 +1,6 @@
 """The commands about weights: train, predict, convert."""
 
 import contextlib
-import sys
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import rosetta
+from rosetta.cli.console import err, export, out
 from rosetta.cli.options import (
     DataOption,
     DeviceOption,
@@ -16,9 +16,8 @@ from rosetta.cli.options import (
     ReplicasOption,
     complete_contender,
     complete_workload,
-    err,
-    out,
 )
+from rosetta.escapes import json_text
 
 if TYPE_CHECKING:
     from rosetta import TrainingObserver
@@ -84,7 +83,7 @@ def train(
             observers=observers,
         )
     if save is not None:
-        out.print(f"weights {save}", highlight=False, markup=False, soft_wrap=True)
+        out.say(f"weights {save}")
 
 
 def predict(
@@ -115,11 +114,11 @@ def predict(
     found = rosetta.predict(weights, sample, contender, top=top, device=device, frameworks=frameworks_folder or ())
     if not out.is_terminal:
         rows = [{"sample": one.sample, "classes": dict(one.classes)} for one in found]
-        sys.stdout.write(dumps(rows, indent=1, ensure_ascii=False) + "\n")
+        export(json_text(dumps(rows, indent=1, ensure_ascii=False)) + "\n")
         return
     for one in found:
         words = "  ".join(f"{label} {probability:.1%}" for label, probability in one.classes)
-        out.print(f"{one.sample}  {words}", highlight=False, markup=False, soft_wrap=True)
+        out.say(f"{one.sample}  {words}")
 
 
 def convert(
@@ -147,7 +146,7 @@ def convert(
         file, to, from_=from_, workload=workload, out=out_file, frameworks=frameworks_folder or ()
     )
     if from_ is not None:
-        out.print(f"weights {converted.file}", highlight=False, markup=False, soft_wrap=True)
+        out.say(f"weights {converted.file}")
         return
-    err.print(f"wrote {converted.file}; load it with", highlight=False, markup=False, soft_wrap=True)
-    out.print("\n".join(converted.lines), highlight=False, markup=False, soft_wrap=True)
+    err.say(f"wrote {converted.file}; load it with")
+    out.say("\n".join(converted.lines))

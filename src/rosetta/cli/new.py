@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from rosetta.errors import RosettaError
+from rosetta.cli.console import out
+from rosetta.errors import RosettaError, storage_error
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _PLACEHOLDER = "skeleton"  # the skeleton's own name, wherever it stands in it
@@ -22,10 +23,10 @@ def framework(
     Example: `rosetta new framework mine`
     """
     files = copy_skeleton(name, folder)
-    print(f"{folder / name} has {', '.join(file.name for file in files)}.\nIt passes both of these as it is:\n")
+    out.say(f"{folder / name} has {', '.join(file.name for file in files)}.\nIt passes both of these as it is:\n")
     frameworks = shlex.quote(str(folder))
-    print(f"rosetta verify mnist_mlp --with {name} --frameworks {frameworks}")
-    print(f"pytest --pyargs rosetta.contract --contender {name} --frameworks {frameworks}")
+    out.say(f"rosetta verify mnist_mlp --with {name} --frameworks {frameworks}")
+    out.say(f"pytest --pyargs rosetta.contract --contender {name} --frameworks {frameworks}")
 
 
 def copy_skeleton(name: str, folder: Path) -> list[Path]:
@@ -51,5 +52,5 @@ def copy_skeleton(name: str, folder: Path) -> list[Path]:
     except FileExistsError:
         raise RosettaError(f"{made} exists already.", "Take another name, or another folder with --out.") from None
     except OSError as error:
-        raise RosettaError(f"{made} can't be made: {error.strerror}.") from error
+        raise storage_error(error, made, "made") from error
     return sorted(made.iterdir())

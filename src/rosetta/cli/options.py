@@ -7,34 +7,43 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from typer.core import TyperCommand
 
+from rosetta.cli.console import out
 from rosetta.contenders.device import Wanted
-from rosetta.errors import RosettaError
+from rosetta.errors import RosettaError, storage_error
+from rosetta.files import replace_file
+from rosetta.outputs import check_place
 
 if TYPE_CHECKING:
     from rosetta import RunResult
-
-out = Console()
-err = Console(stderr=True)
 
 
 def show_result(result: "RunResult") -> None:
     """Print what a run of its kind found out, where its record is and how to repeat it."""
     out.print(result)
     if result.plan.kind == "run":
-        out.print(f"page    {result.page}", highlight=False, markup=False, soft_wrap=True)
-    out.print(f"record  {result.folder}", highlight=False, markup=False, soft_wrap=True)
-    out.print(f"again   {result.plan.command}", highlight=False, markup=False, soft_wrap=True)
+        out.say(f"page    {result.page}")
+    out.say(f"record  {result.folder}")
+    out.say(f"again   {result.plan.command}")
+
+
+def check_outputs(*targets: str | Path | None) -> None:
+    """Raise ``RosettaError`` where one of the files to write later can't be written; - is standard output."""
+    for target in targets:
+        if target is not None and target != "-":
+            try:
+                check_place(Path(target))
+            except OSError as error:
+                raise storage_error(error, target, "written") from error
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a file that the user named; raise ``RosettaError`` where that can't be."""
     try:
-        path.write_text(text, encoding="utf-8")
+        replace_file(path, text.encode())
     except OSError as error:
-        raise RosettaError(f"{path} can't be written: {error.strerror}.") from error
+        raise storage_error(error, path, "written") from error
 
 
 def complete_workload(start: str) -> list[str]:

@@ -5,10 +5,10 @@ import time
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
 from rich.live import Live
 
 from rosetta.benchmark.observer import Observer
+from rosetta.cli.console import HarmlessConsole
 from rosetta.record.derive import derive
 from rosetta.record.events import Event
 from rosetta.record.plan import Plan
@@ -26,7 +26,7 @@ _PROSE = ("importing", "installing", "proving", "compiling", "failed", "evaluati
 class Watch(Observer):
     """Draws only when something is reported, which is never while a chunk runs: drawing must not disturb the clocks."""
 
-    def __init__(self, plan: Plan, console: Console):
+    def __init__(self, plan: Plan, console: HarmlessConsole):
         self._plan = plan
         self._console = console
         self._start = time.monotonic()
@@ -37,7 +37,7 @@ class Watch(Observer):
         self._current = plan.workloads[0]
         self._events: list[Event] = []
         self._states: dict[tuple[str, str], str] = {}
-        self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+        self._live = Live(console=console, auto_refresh=False, transient=True) if console.redraws else None
 
     def __enter__(self) -> Self:
         if self._live:
@@ -52,7 +52,7 @@ class Watch(Observer):
 
     def say(self, sentence: str) -> None:
         """Print a sentence above the table."""
-        self._console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+        self._console.say(sentence)
 
     def state(self, workload: str, label: str, state: str) -> None:
         """Note an arm's state; what takes long is drawn at once."""

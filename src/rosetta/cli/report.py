@@ -1,6 +1,5 @@
 """The commands that look at what there is: list, report, compare."""
 
-import sys
 import webbrowser
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +7,8 @@ from typing import Annotated
 import typer
 
 import rosetta
-from rosetta.cli.options import out, show_result, write_text
+from rosetta.cli.console import export, out
+from rosetta.cli.options import check_outputs, show_result, write_text
 from rosetta.errors import unknown
 
 LISTS = ("workloads", "contenders", "runs")
@@ -44,10 +44,11 @@ def report(
     from rosetta.report.exports import to_csv, to_markdown
     from rosetta.report.write import write_report
 
+    check_outputs(csv_file, markdown)
     result = write_report(folder)
     for target, text in ((csv_file, to_csv), (markdown, to_markdown)):
         if target == "-":
-            sys.stdout.write(text(result))
+            export(text(result))
         elif target is not None:
             write_text(Path(target), text(result))
     if "-" not in (csv_file, markdown):

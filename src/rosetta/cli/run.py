@@ -1,12 +1,12 @@
 """The commands that prove and measure: run, verify, calibrate."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import rosetta
+from rosetta.cli.console import err, export
 from rosetta.cli.options import (
     AllOption,
     DataOption,
@@ -18,13 +18,14 @@ from rosetta.cli.options import (
     SetOption,
     WithOption,
     WorkloadsArgument,
+    check_outputs,
     complete_contender,
     complete_workload,
-    err,
     show_result,
     write_text,
 )
 from rosetta.errors import RosettaError
+from rosetta.escapes import json_text
 from rosetta.record.presets import PRESETS
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def run(
     Examples: `rosetta run` · `rosetta run mnist_mlp --with torch --with jax` ·
     `rosetta run --with torch==2.13.0 --with torch==2.12.0` · `rosetta run --resume runs/NAME`
     """
+    check_outputs(json)
     if resume is not None:
         from rosetta.record.plan import read_plan
 
@@ -114,7 +116,7 @@ def run(
     if json is not None:
         text = result.model_dump_json(by_alias=True, indent=1) + "\n"
         if json == "-":
-            sys.stdout.write(text)
+            export(json_text(text))
         else:
             write_text(Path(json), text)
     if json != "-":
@@ -206,11 +208,11 @@ def _watched(plan: "Plan", folder: Path | None, resume: bool = False) -> "RunRes
             return rosetta.run(plan, folder=folder, observer=watch)
     except KeyboardInterrupt:
         sentence = f"\nInterrupted. What was measured is in {folder}; go on with: rosetta run --resume {folder}"
-        err.print(sentence, markup=False, highlight=False, soft_wrap=True)
+        err.say(sentence)
         raise typer.Exit(130) from None
 
 
 def _exit_unless_all_ok(result: "RunResult") -> None:
     if any(contender.status != "ok" for workload in result.results for contender in workload.contenders):
-        err.print("Not all contenders finished; the reasons stand beside them.")
+        err.say("Not all contenders finished; the reasons stand beside them.")
         raise typer.Exit(1)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rosetta.cli.options import DataOption, FrameworksOption, complete_framework, complete_workload, err, out
+from rosetta.cli.console import err, export, out
+from rosetta.cli.options import DataOption, FrameworksOption, complete_framework, complete_workload
 from rosetta.errors import RosettaError, unknown
+from rosetta.escapes import printable
 
 if TYPE_CHECKING:
     from rosetta.contenders.contender import Contender
@@ -40,7 +42,7 @@ def show(
             raise RosettaError("--script and --notebook are both given.", "Leave out one of the two.")
         if not inside or len(inside) > 1:
             raise RosettaError("A file has the implementation of one framework.", "Name it, as in --in torch.")
-        print(_file(workload, parse_contender(inside[0], known), notebook, data), end="")
+        export(_file(workload, parse_contender(inside[0], known), notebook, data))
         return
     shown = []
     for text in inside or ["torch", "jax"]:
@@ -60,15 +62,16 @@ def _side_by_side(files: list[tuple[str, Path]]) -> None:
     from rich.columns import Columns
     from rich.panel import Panel
     from rich.syntax import Syntax
+    from rich.text import Text
 
     panels = []
     for title, path in files:
         source = path.read_text("utf-8")
         if out.is_terminal:
             width = max(60, out.width // len(files) - 2)
-            panels.append(Panel(Syntax(source, "python", word_wrap=True), title=title, width=width))
+            panels.append(Panel(Syntax(source, "python", word_wrap=True), title=Text(title), width=width))
         else:
-            print(f"# {title}: {path.name}\n{source}")
+            export(f"# {printable(title)}: {path.name}\n{source}\n")
     if panels:
         out.print(Columns(panels))
 
@@ -81,7 +84,7 @@ def _file(name: str, contender: Contender, notebook: bool, data: Path | None) ->
     from rosetta.workloads import find_workload
 
     def say(line: str) -> None:
-        err.print(line, highlight=False, markup=False, soft_wrap=True)
+        err.say(line)
 
     workload = find_workload(name)
     prepared = datasets.prepare(workload.dataset, data_folder(data), cache_folder() / "data", say=say)

@@ -3,10 +3,10 @@
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from rosetta.cli.console import HarmlessConsole
 from rosetta.models.checkpoint import EpochEnd
 from rosetta.models.train import Progress, TrainingObserver
 
@@ -14,14 +14,14 @@ from rosetta.models.train import Progress, TrainingObserver
 class TrainingWatch(TrainingObserver):
     """Draws the bar on one console, standard error, and writes the epochs' lines to another."""
 
-    def __init__(self, errors: Console, output: Console, contender: str):
+    def __init__(self, errors: HarmlessConsole, output: HarmlessConsole, contender: str):
         self._errors = errors
         self._output = output
         self._bar = Bar(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f} %"),
-            TextColumn("loss {task.fields[loss]}  {task.fields[rate]}"),
+            TextColumn("loss {task.fields[loss]}  {task.fields[rate]}", markup=False),
             TimeRemainingColumn(),
             console=errors,
             transient=True,
@@ -38,13 +38,13 @@ class TrainingWatch(TrainingObserver):
         self._draw(False)
 
     def _draw(self, on: bool) -> None:
-        """Show the bar or take it away, on a terminal; elsewhere there is none."""
-        if self._errors.is_terminal:
+        """Show the bar or take it away, on a terminal that can redraw; elsewhere there is none."""
+        if self._errors.redraws:
             (self._bar.start if on else self._bar.stop)()
 
     def say(self, sentence: str) -> None:
         """Print a sentence above the bar."""
-        self._errors.print(sentence, highlight=False, markup=False, soft_wrap=True)
+        self._errors.say(sentence)
 
     def progress(self, progress: Progress) -> None:
         """Move the bar."""
@@ -61,5 +61,5 @@ class TrainingWatch(TrainingObserver):
         """Print an epoch's line."""
         words = f"epoch {end.epoch}  loss {end.loss:.4f}  test accuracy {end.accuracy:.1%}  {end.seconds:.1f} s"
         self._draw(False)  # else the line, which goes elsewhere, would begin where the bar ends
-        self._output.print(words, highlight=False, markup=False, soft_wrap=True)
+        self._output.say(words)
         self._draw(True)

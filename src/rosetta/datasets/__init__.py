@@ -12,10 +12,10 @@ from pathlib import Path
 from rosetta.datasets.arrays import arrays_folder, input_files, label_file, open_arrays, write_arrays
 from rosetta.datasets.originals import Originals, check_originals, find_originals
 from rosetta.datasets.spec import Dataset, PreparedDataset, Say
-from rosetta.errors import RosettaError, unknown
+from rosetta.errors import RosettaError, storage_error, unknown
 from rosetta.files import locked
 
-__all__ = ["PreparedDataset", "available", "datasets", "prepare"]
+__all__ = ["PreparedDataset", "available", "check", "datasets", "prepare"]
 
 _MEMO = "checked.json"
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -70,6 +70,16 @@ def prepare(
         preparation_seconds=time.perf_counter() - started,
         vocabulary=description.vocabulary,
     )
+
+
+def check(name: str, data: Path | None, cache: Path) -> None:
+    """Raise ``RosettaError`` where ``prepare`` would for files in ``data``; writes and downloads nothing."""
+    dataset = _find(name)
+    if data is None or not dataset.editions:
+        return
+    home = _home(cache, dataset)
+    with _storage_errors(home):
+        check_originals(dataset, find_originals(dataset, data), home / _MEMO, remember=False)
 
 
 def available(name: str, data: Path | None, cache: Path) -> str:
@@ -161,7 +171,4 @@ def _storage_errors(home: Path) -> Iterator[None]:
                 f"There is no room for the data set in {home}: {fault.strerror}.",
                 "Free up to 600 MB there, or choose another cache folder.",
             ) from fault
-        raise RosettaError(
-            f"Can't use {fault.filename or home}: {fault.strerror or fault}.",
-            "Check that the folder exists and may be read and, if it is the cache, written.",
-        ) from fault
+        raise storage_error(fault, home) from fault

@@ -1,5 +1,7 @@
 """Builds and caches the isolated virtual environment of a contender, with uv."""
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -77,6 +79,7 @@ def build(contender: Contender) -> Environment:
     folder = environments_folder() / name
     folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(folder.with_suffix(".lock")):
+        _hold(folder)
         if (folder / "rosetta.json").exists():
             return _read(folder)
         start = time.perf_counter()
@@ -97,18 +100,44 @@ def existing() -> Iterator[Environment]:
 
 
 def remove(name: str) -> None:
-    """Delete the environment of that folder name."""
+    """Delete the environment of that folder name; raise ``RosettaError`` where another process uses it."""
     names = [environment.folder.name for environment in existing()]
     if name not in names:
         raise RosettaError(f"There is no environment '{name}'.", "rosetta env list shows them.")
     folder = environments_folder() / name
-    with locked(folder.with_suffix(".lock")):
+    with locked(folder.with_suffix(".lock")), _unused(folder):
         (folder / "rosetta.json").unlink()  # first, so that one deleted half is never taken for a built one
         shutil.rmtree(folder)
 
 
+_held: dict[Path, int] = {}
+"""The environments that this process has asked for, with descriptors that hold their locks until it ends."""
+
+
+def _hold(folder: Path) -> None:
+    """Keep the environment from being removed for as long as this process lives; any number of them may."""
+    if folder not in _held:
+        _held[folder] = os.open(folder.with_suffix(".use"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        fcntl.flock(_held[folder], fcntl.LOCK_SH)
+
+
+@contextlib.contextmanager
+def _unused(folder: Path) -> Iterator[None]:
+    """Hold the environment alone; raise ``RosettaError`` where another process has it."""
+    if folder in _held:
+        os.close(_held.pop(folder))
+    descriptor = os.open(folder.with_suffix(".use"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise RosettaError(f"{folder.name} is in use: a run or a training is under way.", "Wait for it.") from error
+    finally:
+        os.close(descriptor)
+
+
 def _read(folder: Path) -> Environment:
-    record = json.loads((folder / "rosetta.json").read_text())
+    record = json.loads((folder / "rosetta.json").read_text("utf-8"))
     return Environment(folder, tuple(record["packages"]), record["seconds"])
 
 
@@ -163,7 +192,8 @@ def _prepare(script: Path, python: str, folder: Path) -> None:
             cwd=folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=_TIMEOUT_SECONDS,
         )
     except subprocess.TimeoutExpired as error:
@@ -202,7 +232,8 @@ def _uv(*arguments: str, retries: int | None = None) -> None:
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         timeout=_TIMEOUT_SECONDS,
     )
     if done.returncode:

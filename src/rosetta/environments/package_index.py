@@ -25,7 +25,8 @@ def pip_settings() -> dict[str, list[str]]:
     done = subprocess.run(
         [sys.executable, "-m", "pip", "--disable-pip-version-check", "config", "list"],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         stdin=subprocess.DEVNULL,
     )
     found: dict[str, list[str]] = {}
@@ -88,7 +89,7 @@ def fetch_source(requirement: str, folder: Path) -> None:
 def _pips_default_index() -> str:
     """Return the index that pip uses where no other is configured, as its help names it."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", stdin=subprocess.DEVNULL)
     match = re.search(r"--index-url.*?default\s+(https://[^\s)]+)", done.stdout, re.DOTALL)
     if match is None:
         remedy = "Configure one: pip config set global.index-url URL"

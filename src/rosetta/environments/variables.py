@@ -4,12 +4,24 @@ import os
 import uuid
 from pathlib import Path
 
+from rosetta.errors import RosettaError
+
 HOST = uuid.uuid4().hex
 """This process's name for itself, by which a later one finds what it left behind if it is killed."""
 HOST_VARIABLE = "ROSETTA_HOST"
 HOST_MARK = {HOST_VARIABLE: HOST}
 """The environment variable of every process that works for this one."""
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
+
+
+LARGEST_SEED = 2_000_000_000
+"""Launches and epochs add to it, and some framework's is a signed number of 32 bits."""
+
+
+def check_seed(seed: int) -> None:
+    """Raise ``RosettaError`` where a number can't seed every framework's generator."""
+    if not 0 <= seed <= LARGEST_SEED:
+        raise RosettaError(f"{seed} can't be a seed.", f"Give a whole number from 0 to {LARGEST_SEED:,}.")
 
 
 def clean_environment(home: Path) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Carries weights into a framework's own form, which its users load without Rosetta, and back."""
 
 import json
+import re
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +17,10 @@ from rosetta.contenders.contender import Contender, parse_contender
 from rosetta.datasets import datasets
 from rosetta.environments.client import Client
 from rosetta.errors import RosettaError, unknown
+from rosetta.escapes import python_string
 from rosetta.models.hdf5 import check_hdf5
 from rosetta.models.session import float32, worker_session
-from rosetta.models.weights import Weights, check, load_weights, read_tensors, save_weights, write_file
+from rosetta.models.weights import Weights, check, check_target, load_weights, read_tensors, save_weights, write_file
 from rosetta.paths import folders
 from rosetta.workloads import find_workload
 from rosetta.workloads.spec import Workload
@@ -63,21 +65,26 @@ def convert(
         raise RosettaError("Weights in memory have no file.", "Convert them to a form, and say the file with out.")
     known = manifest.frameworks(folders(frameworks))
     given = Path("weights") if isinstance(weights, Weights) else Path(weights)
+    if not given.name:
+        raise RosettaError(f"{given} names no file.")
     stem = given.name.split(".")[0]
     if from_ is not None:
         if workload is None:
             raise RosettaError("With --from say whose weights they are.", "Add, say, --workload cifar10_cnn.")
         target = Path(out) if out else given.with_name(f"{stem}-rosetta.safetensors")
+        check_target(target)
         save_weights(target, read(given, find_workload(workload), _any_back_end(from_, known)))
         return Converted(target, [f"weights = rosetta.load_weights({str(target)!r})"])
     if not isinstance(weights, Weights):
         weights = load_weights(weights)
     if to == ONNX:
         target = Path(out) if out else given.with_name(f"{stem}.onnx")
+        check_target(target)
         return Converted(target, export_onnx(weights, parse_contender(weights.contender, known), target))
     contender = _any_back_end(str(to), known)
     suffix = next(iter(contender.framework.weights), "")
     target = Path(out) if out else given.with_name(f"{stem}-{contender.framework.name}{suffix}")
+    check_target(target)
     return Converted(target, export(weights, contender, target))
 
 
@@ -169,7 +176,7 @@ def _random_inputs(workload: Workload) -> list[NDArray[Any]]:
 
 def _lines(templates: Sequence[str], workload: Workload, file: Path) -> list[str]:
     options = ", ".join(f"{name}={value}" for name, value in workload.options.items())
-    words = {"{file}": str(file), "{workload}": workload.module, "{options}": options}
+    words = {"{file}": python_string(str(file)), "{workload}": workload.module, "{options}": options}
     words["{, options}"] = f", {options}" if options else ""
     return [_filled(line, words) for line in templates]
 
@@ -227,6 +234,5 @@ def _weights_in(file: Path, largest: int) -> bytes:
 
 
 def _filled(line: str, words: Mapping[str, str]) -> str:
-    for name, word in words.items():
-        line = line.replace(name, word)
-    return line
+    """Fill in all at once: a word may look like another's name."""
+    return re.sub("|".join(map(re.escape, words)), lambda name: words[name[0]], line)

@@ -4,7 +4,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from rosetta.errors import RosettaError
+from rosetta.errors import RosettaError, storage_error
 from rosetta.models.checkpoint import EpochEnd
 from rosetta.models.train import Progress, TrainingObserver
 
@@ -23,7 +23,7 @@ class TensorBoardLog(TrainingObserver):
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RosettaError(f"{folder} can't be made: {error.strerror}.", "Name another folder.") from error
+            raise storage_error(error, folder, "made") from error
         self._folder = folder
         self._make: Any = tensorboardX.SummaryWriter
         self._writer: Any = None

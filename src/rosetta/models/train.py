@@ -16,10 +16,11 @@ from rosetta.contenders.device import Wanted
 from rosetta.contenders.hints import hints
 from rosetta.contenders.placement import check_replicas, chosen
 from rosetta.environments.client import Client
+from rosetta.environments.variables import check_seed
 from rosetta.errors import RosettaError
 from rosetta.models.checkpoint import Checkpoint, EpochEnd, load_checkpoint, save_checkpoint
 from rosetta.models.session import float32, worker_session
-from rosetta.models.weights import Weights, identity, save_weights
+from rosetta.models.weights import Weights, check_target, identity, save_weights
 from rosetta.paths import cache_folder, data_folder
 from rosetta.workloads import find_workload
 from rosetta.workloads.order import training_data
@@ -90,7 +91,12 @@ def train(
     contender = chosen(contender, frameworks, device, replicas)
     check_replicas(contender, workload, batch_size)
     file = Path(save) if save is not None else None
+    check_seed(seed)
+    if file is not None:
+        check_target(file)
     checkpoint = checkpoint or (file.with_name(f"{file.name}.checkpoint") if file else None)
+    if checkpoint is not None:
+        check_target(checkpoint)
 
     def say(sentence: str) -> None:
         for observer in observers:

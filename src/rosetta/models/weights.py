@@ -11,8 +11,9 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from rosetta.errors import RosettaError
+from rosetta.errors import RosettaError, storage_error
 from rosetta.files import replace_file
+from rosetta.outputs import check_place
 from rosetta.workloads import find_workload
 from rosetta.workloads.spec import Workload
 
@@ -124,12 +125,17 @@ def check(workload: Workload, parameters: Mapping[str, NDArray[np.floating]], wh
             raise RosettaError(f"{where}: {name} has values that are no finite numbers (NaN or infinite).")
 
 
+def check_target(path: Path) -> None:
+    """Raise ``RosettaError`` before any work where the file can't be written in the end."""
+    try:
+        check_place(path)
+    except OSError as error:
+        raise storage_error(error, path, "written") from error
+
+
 def write_file(path: Path, content: bytes) -> None:
     """Replace a file at once by a complete new one; raise ``RosettaError``, the old one untouched, where that fails."""
     try:
         replace_file(path, content)
     except OSError as error:
-        raise RosettaError(
-            f"{path} can't be written: {error.strerror}. What was there before is untouched.",
-            "Free some space or name another file.",
-        ) from error
+        raise storage_error(error, path, "written", "What was there before is untouched.") from error

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rosetta.contenders.contender import parse_contenders
 from rosetta.contenders.manifest import frameworks
-from rosetta.errors import RosettaError
+from rosetta.errors import RosettaError, storage_error
 from rosetta.files import locked
 from rosetta.record.derive import derive
 from rosetta.record.events import Event, read_events
@@ -25,6 +25,10 @@ def create(plan: Plan, folder: Path) -> None:
     for name in plan.workloads:
         find_workload(name)
     parse_contenders(plan.contenders, frameworks([Path(f) for f in plan.frameworks]))
+    try:
+        folder.name.encode()  # it stands in the result
+    except UnicodeEncodeError as error:
+        raise RosettaError(f"The name of {folder} isn't UTF-8.", "Name another.") from error
     if folder.exists() and not folder.is_dir():
         raise RosettaError(f"{folder} exists and isn't a directory.", "Name another.")
     if folder.exists() and any(folder.iterdir()):
@@ -35,7 +39,7 @@ def create(plan: Plan, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         plan.write(folder / PLAN)
     except OSError as error:
-        raise RosettaError(f"{folder} can't be written: {error.strerror}.", "Name another.") from error
+        raise storage_error(error, folder, "written") from error
 
 
 @contextlib.contextmanager

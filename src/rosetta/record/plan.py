@@ -17,7 +17,7 @@ from rosetta.contenders.contender import DEFAULT_SET, parse_contenders, read_set
 from rosetta.contenders.device import Device, Wanted
 from rosetta.contenders.placement import check_replicas, placed
 from rosetta.environments.client import Timeouts
-from rosetta.environments.variables import worker_variables
+from rosetta.environments.variables import check_seed, worker_variables
 from rosetta.errors import RosettaError
 from rosetta.files import replace_file
 from rosetta.machine import cpu
@@ -154,6 +154,7 @@ class Plan(PlanRecord):
         has as many launches as intervals of ± 3 % take, or the minutes, by default 30, hold. What else is None is the
         preset's or the kind's. Raises ``RosettaError`` with the remedy, as the command line does.
         """
+        check_seed(seed)
         own_folders = folders(frameworks)
         known = manifest.frameworks(own_folders)
         names = _workload_names(workloads)
@@ -182,6 +183,9 @@ class Plan(PlanRecord):
                 "Leave out the minutes, or give them with the preset quick or smoke and without rounds.",
             )
         folder = data_folder(data)
+        for path in (folder, *own_folders):
+            if path is not None:
+                _check_name(path.absolute())
         fields: dict[str, Any] = {
             "kind": kind,
             "workloads": names,
@@ -215,6 +219,14 @@ class Plan(PlanRecord):
     def recorded(cls, record: PlanRecord) -> "Plan":
         """Return a recorded plan as it stands: nothing in it is placed or checked against this machine."""
         return cls.model_construct(**dict(record))
+
+
+def _check_name(path: Path) -> None:
+    """Raise ``RosettaError`` where a folder's name can't stand in ``plan.json``."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise RosettaError(f"The name {path} isn't UTF-8, so a plan can't hold it.", "Rename the folder.") from error
 
 
 def _workload_names(given: str | Sequence[str] | None) -> list[str]:

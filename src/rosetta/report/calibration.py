@@ -3,16 +3,18 @@
 import statistics
 from collections.abc import Sequence
 
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from rosetta.escapes import printable
 from rosetta.record.calibration import Comparison
 from rosetta.record.plan import Plan
 
 
 def calibration_table(plan: Plan, found: Sequence[Comparison]) -> Table:
     """Tabulate how often a difference was seen and how wide the intervals were, for each planted slowdown."""
-    table = Table(title=escape(f"{plan.contenders[0]} against itself on {plan.workloads[0]}"), title_justify="left")
+    title = printable(f"{plan.contenders[0]} against itself on {plan.workloads[0]}")
+    table = Table(title=Text(title), title_justify="left")
     for header in ("planted", "comparisons", "difference seen", "median ratio", "median ± half-width", "chunks each"):
         table.add_column(header, justify="right", no_wrap=header == "planted")
     for planted in sorted({comparison.planted for comparison in found}):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from rosetta.escapes import printable
 from rosetta.record.result import ContenderResult, Ratio, WorkloadResult
 from rosetta.report.accuracy import accuracy_in_full, accuracy_words
 from rosetta.report.checks import check_words, worst_check
@@ -11,7 +12,7 @@ from rosetta.report.numbers import NOTHING, error, gibibytes, milliseconds, numb
 from rosetta.report.ranking import is_reference, is_tie, marked_name, ranked
 from rosetta.report.ratios import ratio_words, simultaneous_words
 from rosetta.report.status import proof_words
-from rosetta.report.text import listed, printable
+from rosetta.report.text import listed
 
 Output = Literal["terminal", "page", "markdown", "details"]
 

@@ -4,9 +4,9 @@ import math
 from html import escape
 from typing import Any
 
+from rosetta.escapes import printable
 from rosetta.record.result import ContenderResult, WorkloadResult
 from rosetta.report.ranking import marked_name, ranked
-from rosetta.report.text import printable
 
 Figure = dict[str, Any]
 

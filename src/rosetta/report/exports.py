@@ -4,6 +4,7 @@ import csv
 import io
 import re
 
+from rosetta.escapes import csv_cell, markdown, printable
 from rosetta.record.result import ContenderResult, Result, WorkloadResult
 from rosetta.report.accuracy import learning_words
 from rosetta.report.columns import csv_cells, shown
@@ -23,7 +24,6 @@ from rosetta.report.sentences import (
     verdict,
 )
 from rosetta.report.status import reason_words, status_words
-from rosetta.report.text import printable
 from rosetta.report.warnings import warnings
 
 # fmt: off
@@ -67,51 +67,45 @@ def rows(result: Result) -> list[dict[str, object]]:
 
 
 def to_csv(result: Result) -> str:
-    """Write the rows; an empty cell is unknown."""
+    """Write the rows; an empty cell is unknown, and none is a formula."""
     out = io.StringIO()
     if found := rows(result):
         writer = csv.DictWriter(out, list(found[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(found)
+        writer.writerows({name: csv_cell(cell) for name, cell in row.items()} for row in found)
     return out.getvalue()
-
-
-def _escaped(text: str) -> str:
-    """Escape what GitHub reads as Markdown, HTML or a mention; a table's cell must stay on one line."""
-    one_line = " ".join(printable(text).split())
-    return re.sub(r"([\\`*_{}\[\]<>|~#&@])", r"\\\1", one_line).replace("\\@", "@\N{ZERO WIDTH NON-JOINER}")
 
 
 def _table(header: list[str], align: str, rows: list[list[str]]) -> list[str]:
     rule = [{"l": ":--", "r": "--:"}[side] for side in align]
-    return [f"| {' | '.join(cells)} |" for cells in (header, rule, *([_escaped(c) for c in row] for row in rows))]
+    return [f"| {' | '.join(cells)} |" for cells in (header, rule, *([markdown(c) for c in row] for row in rows))]
 
 
 def _workload(workload: WorkloadResult, result: Result) -> list[str]:
-    lines = [f"## {_escaped(workload.title)}", "", f"**{_escaped(data_words(workload))}**", ""]
-    lines += [_escaped(verdict(workload)), ""]
+    lines = [f"## {markdown(workload.title)}", "", f"**{markdown(data_words(workload))}**", ""]
+    lines += [markdown(verdict(workload)), ""]
     if order := ranked(workload):
         columns = shown(workload, "markdown")
         header = [f"{column.header} {column.unit}".strip() for column in columns]
         align = "".join("l" if column.left else "r" for column in columns)
         rows = [[column.text(contender) for column in columns] for contender in order]
-        lines += [*_table(header, align, rows), "", _escaped(ratio_meaning(workload, result.protocol)), ""]
-        lines += [_escaped(learning_words(workload, result.protocol)), ""]
-        lines += [f"- {_escaped(words)}" for words in scaling_words(workload)] + [""]
+        lines += [*_table(header, align, rows), "", markdown(ratio_meaning(workload, result.protocol)), ""]
+        lines += [markdown(learning_words(workload, result.protocol)), ""]
+        lines += [f"- {markdown(words)}" for words in scaling_words(workload)] + [""]
     if others := unranked(workload):
         rows = [[marked_name(c), c.version or NOTHING, status_words(c), reason_words(c)] for c in others]
         lines += [*_table(["not ranked", "version", "", "why"], "llll", rows), ""]
     if told := warnings(workload):
-        lines += [*(f"- **Warning**: {_escaped(words)}" for words in told), ""]
+        lines += [*(f"- **Warning**: {markdown(words)}" for words in told), ""]
     if result.protocol.epochs:
         lines += [line for comparison in comparisons(workload) for line in _published(comparison)]
     return lines
 
 
 def _published(comparison: Comparison) -> list[str]:
-    header = ["times", _escaped(f"seconds per {comparison.per}, the fastest first")]
+    header = ["times", markdown(f"seconds per {comparison.per}, the fastest first")]
     rows = [[title(t), ", ".join(f"{name} {seconds}" for name, seconds, _ in t.rows)] for t in comparison.lists]
-    return [*_table(header, "ll", rows), "", _escaped(CAUTION), ""]
+    return [*_table(header, "ll", rows), "", markdown(CAUTION), ""]
 
 
 def _matrix(found: Matrix) -> list[str]:
@@ -119,9 +113,9 @@ def _matrix(found: Matrix) -> list[str]:
         [row.workload.workload, data_words(row.workload), *(" ".join(_cell(cell).split()) for cell in row.cells)]
         for row in found.rows
     ]
-    header = ["workload", "data", *(_escaped(column.name) for column in found.columns)]
+    header = ["workload", "data", *(markdown(column.name) for column in found.columns)]
     words = f"{found.summary} Speed relative to the fastest of each row; in brackets the interval."
-    return [_escaped(words), "", *_table(header, "l" * len(header), rows), ""]
+    return [markdown(words), "", *_table(header, "l" * len(header), rows), ""]
 
 
 def _cell(cell: Cell) -> str:
@@ -133,18 +127,18 @@ def _cell(cell: Cell) -> str:
 
 def to_markdown(result: Result) -> str:
     """Write tables for a GitHub issue or README: every contender, the kind of data, the machine, and how to read it."""
-    lines = [f"# Rosetta run {_escaped(result.run)}", ""]
+    lines = [f"# Rosetta run {markdown(result.run)}", ""]
     if warning := unfinished(result):
-        lines += [f"**{warning}**", ""]
-    lines += [f"{_escaped(result.started)}. Machine: {_escaped(machine_words(result.machine))}.", ""]
+        lines += [f"**{markdown(warning)}**", ""]
+    lines += [f"{markdown(result.started)}. Machine: {markdown(machine_words(result.machine))}.", ""]
     if load := load_words(result.machine):
-        lines += [f"While measuring, {_escaped('; '.join(load))}.", ""]
+        lines += [f"While measuring, {markdown('; '.join(load))}.", ""]
     if overview := matrix(result):
         lines += _matrix(overview)
     for workload in result.results:
         lines += _workload(workload, result)
     command = printable(result.protocol.command).replace("\n", " ")
-    fence = "`" * (1 + max((len(ticks) for ticks in re.findall("`+", command)), default=2))
+    fence = "`" * (1 + max(2, *(len(ticks) for ticks in re.findall("`*", command))))
     lines += ["## How to read it", "", interval_method(result.protocol), ""]
     lines += ["Only ratios from one run mean anything.", ""]
     return "\n".join([*lines, "To repeat it:", "", fence, command, fence, ""])

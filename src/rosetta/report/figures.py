@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+from rosetta.escapes import printable
 from rosetta.record.result import Chunk, WorkloadResult
 from rosetta.report.drawing import (
     DRAWN_POINTS,
@@ -22,7 +23,6 @@ from rosetta.report.drawing import (
 from rosetta.report.numbers import number
 from rosetta.report.ranking import is_reference, is_tie, ranked
 from rosetta.report.ratios import ratio_words
-from rosetta.report.text import printable
 
 
 def ratio_figure(workload: WorkloadResult) -> Figure | None:

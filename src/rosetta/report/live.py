@@ -9,11 +9,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from rosetta.escapes import printable
 from rosetta.record.result import Ratio
 from rosetta.report.numbers import duration, number
 from rosetta.report.ratios import ratio_words
 from rosetta.report.terminal import plain_table
-from rosetta.report.text import listed, printable
+from rosetta.report.text import listed
 
 Stage = Literal["measured", "current", "waiting"]
 

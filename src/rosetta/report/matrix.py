@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
+from rosetta.escapes import printable
 from rosetta.record.result import ContenderResult, Result, WorkloadResult
 from rosetta.report.columns import shown
 from rosetta.report.numbers import NOTHING, number
@@ -11,7 +12,7 @@ from rosetta.report.ranking import is_reference, is_tie, marked_name, ranked
 from rosetta.report.ratios import bare_ratio, interval_words
 from rosetta.report.sentences import data_words
 from rosetta.report.status import proof_words, reason_words, status_words
-from rosetta.report.text import brief, listed, printable
+from rosetta.report.text import brief, listed
 
 FEWEST_WORKLOADS = 3
 """From so many on a matrix says more than a sentence each."""

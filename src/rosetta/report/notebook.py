@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from rosetta.escapes import printable
 from rosetta.record.result import Result, WorkloadResult
 from rosetta.report.columns import shown
 from rosetta.report.numbers import NOTHING
@@ -11,7 +12,7 @@ from rosetta.report.ranking import is_reference, marked_name, ranked, unranked
 from rosetta.report.ratios import scaling_words
 from rosetta.report.sentences import data_words, ratio_meaning, unfinished, verdict
 from rosetta.report.status import reason_words, status_words
-from rosetta.report.text import brief, printable
+from rosetta.report.text import brief
 from rosetta.report.warnings import warnings
 
 

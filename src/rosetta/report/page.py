@@ -14,6 +14,7 @@ from pygments import highlight  # type: ignore[import-untyped]
 from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 
+from rosetta.escapes import printable
 from rosetta.record.result import ContenderResult, Protocol, Result, WorkloadResult
 from rosetta.report import accuracy, checks, figures, published, ranking, sentences, status
 from rosetta.report.columns import shown
@@ -21,7 +22,6 @@ from rosetta.report.learning import learning_figure
 from rosetta.report.matrix import matrix, shade
 from rosetta.report.numbers import NOTHING, duration, error, gibibytes, number, percent
 from rosetta.report.ratios import bare_ratio, interval_words, scaling_words
-from rosetta.report.text import printable
 from rosetta.report.warnings import warnings
 
 _FILTERS = (number, percent, gibibytes, duration, error, printable)

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rosetta.errors import RosettaError
+from rosetta.escapes import printable
 from rosetta.record.result import ContenderResult, Protocol, Ratio, Result, WorkloadResult
 from rosetta.record.speeds import ratio_to
 from rosetta.record.twoway import TwoWay
@@ -20,7 +21,7 @@ from rosetta.report.ranking import is_reference, is_tie, marked_name, ranked, un
 from rosetta.report.ratios import ratio_words, scaling_words
 from rosetta.report.sentences import data_words, is_synthetic, machine_words, precision_words, ratio_meaning, verdict
 from rosetta.report.status import proof_count, reason_words, status_words
-from rosetta.report.text import brief, printable
+from rosetta.report.text import brief
 from rosetta.report.warnings import warnings
 
 

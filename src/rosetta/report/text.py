@@ -1,16 +1,10 @@
-"""Makes text of others fit to be shown, and lists names."""
+"""Shortens reasons and lists names."""
 
-import re
 from collections.abc import Sequence
 
-_CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+from rosetta.escapes import printable
+
 _BRIEF_LINES = 4
-
-
-def printable(text: str) -> str:
-    """Drop terminal colours and replace what else a terminal would act on by U+FFFD; keep line ends."""
-    plain = _CONTROL_SEQUENCE.sub("", text).replace("\t", " ").replace("\r\n", "\n")
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in plain)
 
 
 def brief(reason: str) -> str:

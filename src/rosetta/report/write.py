@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rosetta.contenders.contender import Contender, parse_contender
 from rosetta.contenders.manifest import frameworks
-from rosetta.errors import RosettaError
+from rosetta.errors import storage_error
 from rosetta.files import replace_file
 from rosetta.record.directory import PAGE, RESULT
 from rosetta.record.plan import Plan
@@ -41,5 +41,5 @@ def _replace(path: Path, text: str) -> None:
     try:
         replace_file(path, text.encode())
     except OSError as error:
-        remedy = f"Free some space, then: rosetta report {path.parent}"
-        raise RosettaError(f"{path} could not be written: {error.strerror}.", remedy) from error
+        again = f"The events are whole: rosetta report {path.parent} makes it anew."
+        raise storage_error(error, path, "written", again) from error

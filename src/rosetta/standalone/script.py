@@ -156,7 +156,9 @@ def _constants(contender: Contender, workload: Workload, data: PreparedDataset) 
 
 
 def _literal(value: Any) -> str:
-    text = repr(value).replace("'", '"')
+    text = repr(value)
+    if '"' not in text and "\\" not in text:  # else the quotes around a value may not be the only ones
+        text = text.replace("'", '"')
     if len(text) > 100 and isinstance(value, dict):
         return "{\n" + "".join(f"    {_literal(key)}: {_literal(item)},\n" for key, item in value.items()) + "}"
     if len(text) > 100 and isinstance(value, list):
