@@ -15,10 +15,12 @@ import safetensors.numpy
 from rosetta.contenders.contender import parse_contender
 from rosetta.contenders.manifest import frameworks
 from rosetta.errors import RosettaError
-from rosetta.models.convert import export, export_onnx, read
+from rosetta.models.convert import export, export_onnx
 from rosetta.models.hdf5 import check_hdf5
+from rosetta.models.importing import read
 from rosetta.models.onnx import onnx_model
-from rosetta.models.weights import Weights, read_tensors
+from rosetta.models.tensors import read_tensors
+from rosetta.models.weights import Weights
 from rosetta.workloads import find_workload
 from rosetta.workloads.layers import Elementwise
 
@@ -39,8 +41,8 @@ def test_weights_come_back_from_a_frameworks_own_form(contender: str, ending: st
     """What ``rosetta convert`` does; every form of every framework is tried in its contract."""
     given, file = weights("cifar10_tpu_cnn"), tmp_path / f"own{ending}"
     lines = export(given, parse_contender(contender, KNOWN), file)
-    assert any(str(file) in line for line in lines)
-    back = read(file, given.workload, parse_contender(contender, KNOWN))
+    assert any(repr(str(file)) in line for line in lines)
+    back = read(file, given.workload, parse_contender(contender, KNOWN)).weights
     for parameter, value in given.parameters.items():
         assert np.array_equal(back.parameters[parameter], value), parameter
 
@@ -137,7 +139,7 @@ def test_what_is_not_this_networks_is_refused(contender: str, tmp_path: Path) ->
     ending = ".safetensors" if contender == "torch" else ".keras"
     other = tmp_path / f"other{ending}"
     export(weights("cifar10_tpu_cnn"), chosen, other)
-    with pytest.raises(RosettaError, match=r"failed on mnist_mlp|far too large"):
+    with pytest.raises(RosettaError, match="doesn't fit mnist_mlp: it lacks dense"):
         read(other, workload, chosen)
     with pytest.raises(RosettaError, match="There is no file"):
         read(tmp_path / f"none{ending}", workload, chosen)

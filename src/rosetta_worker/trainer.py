@@ -123,7 +123,10 @@ class Trainer:
     def own_weights(self) -> Dict[str, np.ndarray]:
         """Return all weights by the framework's own names and in its layout, as its users know them.
 
-        This and its inverse are for frameworks whose users keep weights in ``.safetensors`` files.
+        This and its inverse are for frameworks whose users keep weights in ``.safetensors`` files, and for Keras' own
+        forms, where a name is ``LAYER/VARIABLE`` and a layer's variables come in the order in which a file has them.
+        What isn't float is a counter. More parameters than the workload has are no fault as long as ``parameters``
+        returns the workload's after ``load_own_weights``, so that the outputs are the same.
         """
         raise NotImplementedError
 

@@ -135,16 +135,36 @@ def convert(
     out_file: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Default: beside the file.", show_default=False)
     ] = None,
+    check: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            metavar="INPUTS.npy OUTPUTS.npy",
+            help="With --from: inputs as the network takes them, and outputs of your own for them, which those of what "
+            "was read must be; else exit code 1.",
+            show_default=False,
+        ),
+    ] = None,
     frameworks_folder: FrameworksOption = None,
 ) -> None:
     """Carry weights into the form that a framework's users load without Rosetta, or back from there.
 
     Examples: `rosetta convert w.safetensors --to keras` · `rosetta convert w.safetensors --to onnx` ·
-    `rosetta convert model.weights.h5 --from keras --workload cifar10_cnn`
+    `rosetta convert model.weights.h5 --from keras --workload cifar10_cnn` ·
+    `rosetta convert model.safetensors --from torch --workload mnist_mlp --check inputs.npy outputs.npy`
     """
-    converted = rosetta.convert(
-        file, to, from_=from_, workload=workload, out=out_file, frameworks=frameworks_folder or ()
-    )
+    from rosetta.models.convert import OutputsDiffer
+
+    try:
+        converted = rosetta.convert(
+            file, to, from_=from_, workload=workload, out=out_file, check=check, frameworks=frameworks_folder or ()
+        )
+    except OutputsDiffer as error:
+        err.say(str(error))
+        raise typer.Exit(1) from error
+    for note in converted.notes:
+        err.say(note)
+    if converted.difference is not None:
+        err.say(f"checked: {converted.difference}")
     if from_ is not None:
         out.say(f"weights {converted.file}")
         return

@@ -115,6 +115,17 @@ class Replication(_Manifest):
     reference: list[str] = Field(default=[], description="the reference's variants that keep the same statistics")
 
 
+class Importing(_Manifest):
+    """What is to be known of its users' own files of weights, to read them."""
+
+    prefixes: list[str] = Field(
+        default=[], description="what wrappers put before or between the names in a file, up to the dot, and may go"
+    )
+    also: list[str] = Field(default=[], description="suffixes of files that are read, but not written")
+    lacks: str = Field(default="", description="a sentence: what such a file can't say, unless it describes its layers")
+    instead: str = Field(default="", description="a sentence: where it has no form of its own, whose does")
+
+
 LOWER_PRECISIONS = ("bf16", "bfloat16", "tf32", "fp16", "float16", "fp8", "float8", "int8")
 """Precisions below float32's, as a variant may name its own; it may say more beside, "bf16 autocast"."""
 
@@ -185,6 +196,7 @@ class Framework(_Manifest):
         description="by the suffix of a file that its users keep weights in: the lines with which they load it; "
         "{file}, {workload}, {options} and {, options} are filled in",
     )
+    importing: Importing = Importing()
     folder: Annotated[Path, Field(exclude=True)]
 
     @property

@@ -13,7 +13,8 @@ from rosetta.contenders.contender import parse_contender
 from rosetta.contenders.manifest import frameworks
 from rosetta.contract.pair import SEED, Pair
 from rosetta.environments.client import Arrays
-from rosetta.models.convert import lines_to_load, load_own_content, own_content
+from rosetta.models.convert import lines_to_load, own_content
+from rosetta.models.importing import load_own_content
 from rosetta.proof.errors import worst
 from rosetta.record.result import Equivalence
 from rosetta.workloads import find_workload
@@ -122,14 +123,18 @@ class Contract:
             for suffix in forms:
                 file = tmp_path / f"{workload.module}{suffix}"
                 file.write_bytes(own_content(pair.first, suffix))
-                pair.second.load_parameters(prepared.parameters)  # so that nothing is left from the form before
-                load_own_content(pair.second, suffix, workload, file)
-                back = pair.second.parameters()
-                assert back.keys() == given.keys()
-                for parameter, value in given.items():
-                    assert np.array_equal(back[parameter], value), f"{name}, {suffix}: {parameter}"
+                for by_itself in (False, True) if suffix != ".safetensors" else (False,):
+                    pair.second.load_parameters(prepared.parameters)  # so that nothing is left from the form before
+                    if by_itself:
+                        pair.second.load_own_file(suffix, file.read_bytes())
+                    else:
+                        load_own_content(pair.second, suffix, workload, file, contender.framework)
+                    back = pair.second.parameters()
+                    assert back.keys() == given.keys()
+                    for parameter, value in given.items():
+                        assert np.array_equal(back[parameter], value), f"{name}, {suffix}, {by_itself=}: {parameter}"
                 lines = "".join(lines_to_load(contender, suffix, workload, file))
-                assert str(file) in lines
+                assert repr(str(file)) in lines
                 assert not UNFILLED.search(lines), "a word between braces isn't filled in"
 
     def _chosen(self, pair: Pair, names: Sequence[str]) -> str:

@@ -11,7 +11,8 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from rosetta.errors import RosettaError
-from rosetta.models.weights import read_tensors, write_file
+from rosetta.models.tensors import read_tensors
+from rosetta.models.weights import write_file
 
 FORMAT = "rosetta-checkpoint/1"
 _PARAMETERS, _OPTIMIZER = "parameters/", "optimizer/"

@@ -1,38 +1,29 @@
 """Carries weights into a framework's own form, which its users load without Rosetta, and back."""
 
-import json
 import re
-import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import safetensors.numpy
-from numpy.typing import NDArray
 
 from rosetta.contenders import manifest
 from rosetta.contenders.contender import Contender, parse_contender
-from rosetta.datasets import datasets
 from rosetta.environments.client import Client
-from rosetta.errors import RosettaError, unknown
+from rosetta.errors import RosettaError
 from rosetta.escapes import python_string
-from rosetta.models.hdf5 import check_hdf5
-from rosetta.models.session import float32, worker_session
-from rosetta.models.weights import Weights, check, check_target, load_weights, read_tensors, save_weights, write_file
+from rosetta.models.importing import form, read
+from rosetta.models.keras_file import SUFFIXES
+from rosetta.models.own_outputs import TOLERANCE, Difference, distance, random_inputs, read_own_outputs
+from rosetta.models.session import worker_session
+from rosetta.models.tensors import INDEX
+from rosetta.models.weights import Weights, check_target, load_weights, save_weights, write_file
 from rosetta.paths import folders
 from rosetta.workloads import find_workload
 from rosetta.workloads.spec import Workload
 
-_PICKLED = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".joblib")
 ONNX = "onnx"
-_ROOM = 8
-"""A file has at most so many times the parameters' bytes: an optimiser's state may be in it too."""
-_IN_KERAS_FILE = "model.weights.h5"
-ONNX_TOLERANCE = 1e-5
-"""Relative L2, as the proof's for logits."""
-_ONNX_SAMPLES = 4
 
 
 @dataclass(frozen=True)
@@ -42,6 +33,14 @@ class Converted:
     file: Path
     lines: list[str]
     """With which it is loaded."""
+    notes: list[str] = field(default_factory=list)
+    """What was changed on the way, and what a file that was read can't say: sentences."""
+    difference: Difference | None = None
+    """Between the outputs of what was read and the user's own, where these were given."""
+
+
+class OutputsDiffer(RosettaError):
+    """A file that was read computes something else than its user says; nothing was written."""
 
 
 def convert(
@@ -51,41 +50,78 @@ def convert(
     from_: str | None = None,
     workload: str | Workload | None = None,
     out: str | Path | None = None,
+    check: tuple[str | Path, str | Path] | None = None,
     frameworks: str | Path | Iterable[str | Path] = (),
 ) -> Converted:
     """Carry weights into the form that a framework's users load without Rosetta, or back from there.
 
     ``to`` is a framework or "onnx"; ``from_`` is the framework whose own file it is, and then ``workload`` says whose
-    weights they are. ``out`` is the file to write, by default one beside the file that was given. Raises
-    ``RosettaError`` where the one isn't a file of the other.
+    weights they are. ``out`` is the file to write, by default one beside the file that was given. ``check`` are, with
+    ``from_``, NumPy files of inputs as the network takes them and of the outputs that they should have. Raises
+    ``RosettaError`` where the one isn't a file of the other, and then ``OutputsDiffer`` where it has other outputs.
     """
     if (to is None) == (from_ is None):
         raise RosettaError("Give either --to or --from (to or from_).", "rosetta convert --help has examples.")
     if isinstance(weights, Weights) and (from_ is not None or out is None):
         raise RosettaError("Weights in memory have no file.", "Convert them to a form, and say the file with out.")
+    if check is not None and from_ is None:
+        raise RosettaError("Outputs are checked where a framework's own file is read.", "Give --from (from_) too.")
     known = manifest.frameworks(folders(frameworks))
     given = Path("weights") if isinstance(weights, Weights) else Path(weights)
     if not given.name:
         raise RosettaError(f"{given} names no file.")
-    stem = given.name.split(".")[0]
+    stem = _stem(given.name, known)
     if from_ is not None:
         if workload is None:
             raise RosettaError("With --from say whose weights they are.", "Add, say, --workload cifar10_cnn.")
-        target = Path(out) if out else given.with_name(f"{stem}-rosetta.safetensors")
-        check_target(target)
-        save_weights(target, read(given, find_workload(workload), _any_back_end(from_, known)))
-        return Converted(target, [f"weights = rosetta.load_weights({str(target)!r})"])
+        target = _target(out, given, f"{stem}-rosetta.safetensors")
+        return _import(given, find_workload(workload), _any_back_end(from_, known), target, check)
     if not isinstance(weights, Weights):
         weights = load_weights(weights)
     if to == ONNX:
-        target = Path(out) if out else given.with_name(f"{stem}.onnx")
-        check_target(target)
+        target = _target(out, given, f"{stem}.onnx")
         return Converted(target, export_onnx(weights, parse_contender(weights.contender, known), target))
     contender = _any_back_end(str(to), known)
     suffix = next(iter(contender.framework.weights), "")
-    target = Path(out) if out else given.with_name(f"{stem}-{contender.framework.name}{suffix}")
-    check_target(target)
+    target = _target(out, given, f"{stem}-{contender.framework.name}{suffix}")
     return Converted(target, export(weights, contender, target))
+
+
+def _import(
+    given: Path,
+    workload: Workload,
+    contender: Contender,
+    target: Path,
+    check: tuple[str | Path, str | Path] | None,
+) -> Converted:
+    own = read_own_outputs(Path(check[0]), Path(check[1]), workload) if check else None
+    found = read(given, workload, contender, own)
+    if found.difference and not found.difference.relative <= TOLERANCE:
+        raise OutputsDiffer(
+            f"{given} has other outputs here than its user's own: {found.difference}. Nothing was written.",
+            " ".join(["Are the inputs scaled and ordered as this network takes them?", *found.notes]),
+        )
+    save_weights(target, found.weights)
+    lines = [f"weights = rosetta.load_weights({str(target)!r})"]
+    return Converted(target, lines, found.notes, found.difference)
+
+
+def _stem(name: str, known: Mapping[str, manifest.Framework]) -> str:
+    """Return a file's name without what it ends in: a form's suffix, of two parts maybe, else after the last dot."""
+    suffixes = {INDEX, *SUFFIXES, *(suffix for framework in known.values() for suffix in framework.weights)}
+    for suffix in sorted(suffixes, key=len, reverse=True):
+        if name.endswith(suffix) and name != suffix:
+            return name.removesuffix(suffix)
+    return Path(name).stem
+
+
+def _target(out: str | Path | None, given: Path, default: str) -> Path:
+    """Return the file to write; raise ``RosettaError`` where it is the one to read, or can't be written."""
+    target = Path(out) if out else given.with_name(default)
+    check_target(target)
+    if target.exists() and given.exists() and target.samefile(given):
+        raise RosettaError(f"{target} is the file to be read: it would be replaced.", "Name another with --out.")
+    return target
 
 
 def _any_back_end(text: str, known: dict[str, manifest.Framework]) -> Contender:
@@ -95,26 +131,9 @@ def _any_back_end(text: str, known: dict[str, manifest.Framework]) -> Contender:
     return parse_contender(f"{text}[{','.join(members[0] for members in groups)}]" if groups else text, known)
 
 
-def form(contender: Contender, file: Path) -> str:
-    """Return the suffix of a file of weights in its framework's own form; raise ``RosettaError`` else."""
-    forms = contender.framework.weights
-    if not forms:
-        raise RosettaError(f"{contender.framework.title} has no form of weights of its own here.")
-    if file.suffix in _PICKLED:
-        raise RosettaError(
-            f"{file} would have to be unpickled, which can run whatever code is in it: Rosetta never does that.",
-            "Save the state dict as .safetensors: safetensors.torch.save_file(model.state_dict(), FILE).",
-        )
-    found = [suffix for suffix in forms if file.name.endswith(suffix)]
-    if not found:
-        error = unknown(f"form of {contender.framework.title}'s weights", file.suffix, forms)
-        raise RosettaError(error.cause, f"Name a file that ends in {' or '.join(forms)}.")
-    return found[0]
-
-
 def export(weights: Weights, contender: Contender, file: Path) -> list[str]:
     """Write the weights as the contender's framework has them; return the lines with which its users load the file."""
-    suffix = form(contender, file)
+    suffix = form(contender.framework, file)
     with worker_session(contender, weights.workload) as client:
         client.load_parameters(weights.parameters)
         content = own_content(client, suffix)
@@ -145,14 +164,14 @@ def export_onnx(weights: Weights, contender: Contender, file: Path) -> list[str]
         raise RosettaError(f"For ONNX {error.name} is missing.", "pip install onnx onnxruntime") from error
     workload = weights.workload
     content = onnx_model(weights).SerializeToString()
-    inputs = _random_inputs(workload)
+    inputs = random_inputs(workload)
     with worker_session(contender, workload) as client:
         client.load_parameters(weights.parameters)
         expected = client.outputs(inputs)
     found = outputs_by_onnxruntime(content, dict(zip([i.name for i in workload.inputs], inputs, strict=True)))
-    distance = float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
-    if not distance <= ONNX_TOLERANCE:
-        raise RosettaError(f"The ONNX model's outputs differ from {contender.name}'s by {distance:.1e}: not written.")
+    relative = distance(found, expected)
+    if not relative <= TOLERANCE:
+        raise RosettaError(f"The ONNX model's outputs differ from {contender.name}'s by {relative:.1e}: not written.")
     write_file(file, content)
     fed = ", ".join(f"'{given.name}': {given.name}" for given in workload.inputs)
     lines = [
@@ -163,76 +182,10 @@ def export_onnx(weights: Weights, contender: Contender, file: Path) -> list[str]
     return _lines(lines, workload, file)
 
 
-def _random_inputs(workload: Workload) -> list[NDArray[Any]]:
-    rng = np.random.default_rng(1)
-    words = min((p.shape[0] for p in workload.parameters if p.kind == "embedding_weight"), default=0)
-    return [
-        rng.integers(0, words, (_ONNX_SAMPLES, *given.shape), np.int32)
-        if given.kind == "tokens"
-        else rng.random((_ONNX_SAMPLES, *given.shape), np.float32)
-        for given in workload.inputs
-    ]
-
-
 def _lines(templates: Sequence[str], workload: Workload, file: Path) -> list[str]:
+    """Fill in a manifest's lines, all words at once: one may look like another's name."""
     options = ", ".join(f"{name}={value}" for name, value in workload.options.items())
     words = {"{file}": python_string(str(file)), "{workload}": workload.module, "{options}": options}
     words["{, options}"] = f", {options}" if options else ""
-    return [_filled(line, words) for line in templates]
-
-
-def read(file: Path, workload: Workload, contender: Contender) -> Weights:
-    """Read a framework's own file of a workload's weights back into canonical form.
-
-    Raises ``RosettaError`` where it isn't one, doesn't fit the workload, or is of a kind that isn't safe to read.
-    """
-    suffix = form(contender, file)
-    if not file.is_file():
-        raise RosettaError(f"There is no file {file}.")
-    largest = _largest(workload)
-    if file.stat().st_size > largest:
-        raise RosettaError(f"{file} is far too large for {workload.name}: {file.stat().st_size:,} bytes.")
-    with worker_session(contender, workload) as client:
-        load_own_content(client, suffix, workload, file)
-        parameters = float32(client.parameters())
-    check(workload, parameters, str(file))
-    classes = json.dumps(datasets()[workload.dataset].class_names)
-    return Weights(workload, parameters, {"contender": contender.name, "from": file.name, "classes": classes})
-
-
-def load_own_content(client: Client, suffix: str, workload: Workload, file: Path) -> None:
-    """Have a worker load a file in its framework's own form, of which nothing is run that may be code."""
-    if suffix == ".safetensors":
-        metadata, arrays = read_tensors(file)
-        if "workload" in metadata:
-            raise RosettaError(f"{file} is in canonical form already.", "rosetta predict reads it as it is.")
-        client.load_own_weights(arrays)
-        return
-    largest = _largest(workload)
-    content = file.read_bytes() if suffix.endswith(".h5") else _weights_in(file, largest)
-    check_hdf5(content, str(file), largest)
-    client.load_own_file(".weights.h5", content)
-
-
-def _largest(workload: Workload) -> int:
-    """Return how many bytes a file of its weights has at most."""
-    return _ROOM * sum(4 * int(np.prod(parameter.shape)) for parameter in workload.parameters) + 2**20
-
-
-def _weights_in(file: Path, largest: int) -> bytes:
-    """Return the weights of a ``.keras`` file, and leave its description of a network, maybe with code in it, alone."""
-    try:
-        with zipfile.ZipFile(file) as archive:
-            member = archive.getinfo(_IN_KERAS_FILE)
-            if member.file_size > largest:
-                raise RosettaError(f"{file}: its weights are far too large: {member.file_size:,} bytes.")
-            with archive.open(member) as opened:
-                content = opened.read(largest + 1)
-    except (zipfile.BadZipFile, KeyError, OSError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise RosettaError(f"{file} isn't a complete .keras file: {error}.") from error
-    return content
-
-
-def _filled(line: str, words: Mapping[str, str]) -> str:
-    """Fill in all at once: a word may look like another's name."""
-    return re.sub("|".join(map(re.escape, words)), lambda name: words[name[0]], line)
+    pattern = "|".join(map(re.escape, words))
+    return [re.sub(pattern, lambda found: words[found[0]], line) for line in templates]

@@ -22,6 +22,12 @@ def check_hdf5(content: bytes, where: str, largest: int) -> None:
         raise RosettaError(f"{where} holds more than {largest:,} bytes, far more than the network's weights.")
 
 
+def is_bfloat16(dataset: h5py.Dataset) -> bool:
+    """Whether these are bfloat16's bits, for which HDF5 has no type: two bytes, with a note of Keras' what they are."""
+    halves = dataset.dtype.kind == "V" and dataset.dtype.itemsize == 2
+    return bool(halves and dataset.attrs.get("dtype") == "bfloat16")
+
+
 def _check(group: h5py.Group, where: str, room: int) -> int:
     for name in group:
         link = group.get(name, getlink=True)
@@ -33,7 +39,8 @@ def _check(group: h5py.Group, where: str, room: int) -> int:
         elif isinstance(member, h5py.Dataset):
             if member.external or member.is_virtual:
                 raise RosettaError(f"{where}: the data of {member.name} lie in another file.")
-            if member.dtype.kind not in "fiubS" and not h5py.check_string_dtype(member.dtype):
+            plain = member.dtype.kind in "fiubS" or h5py.check_string_dtype(member.dtype) or is_bfloat16(member)
+            if not plain:
                 raise RosettaError(f"{where}: {member.name} is of the type {member.dtype}, no numbers.")
             room -= member.nbytes
         else:

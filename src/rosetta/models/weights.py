@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
 from rosetta.errors import RosettaError, storage_error
 from rosetta.files import replace_file
+from rosetta.models.tensors import as_float32, read_tensors
 from rosetta.outputs import check_place
 from rosetta.workloads import find_workload
 from rosetta.workloads.spec import Workload
@@ -64,7 +64,8 @@ def save_weights(path: str | Path, weights: Weights) -> None:
         "workload": weights.workload.name,
         "identity": identity(weights.workload),
     }
-    arrays = {name: np.ascontiguousarray(value, np.float32) for name, value in weights.parameters.items()}
+    narrow = as_float32(weights.parameters, str(path))
+    arrays = {name: np.ascontiguousarray(value) for name, value in narrow.items()}
     write_file(Path(path), safetensors.numpy.save(arrays, metadata=metadata))
 
 
@@ -84,27 +85,16 @@ def load_weights(path: str | Path) -> Weights:
             f"its identity is {metadata.get('identity')}, this one's {identity(workload)}.",
             "Use the version of Rosetta that wrote it, or train anew.",
         )
+    arrays = as_float32(arrays, str(path))
     check(workload, arrays, str(path))
     about = {key: value for key, value in metadata.items() if key not in ("format", "workload", "identity")}
     return Weights(workload, arrays, about)
 
 
-def read_tensors(path: Path) -> tuple[dict[str, str], dict[str, NDArray[np.float32]]]:
-    """Read any ``.safetensors`` file's metadata and tensors; raise ``RosettaError`` if it isn't one, or is cut off."""
-    try:
-        with safetensors.safe_open(path, framework="np") as file:
-            metadata = dict(file.metadata() or {})
-            # The order in which they lie in the file, by which a torch state dict is written, doesn't matter.
-            return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except FileNotFoundError:
-        raise RosettaError(f"There is no file {path}.") from None
-    except (safetensors.SafetensorError, OSError, ValueError, TypeError) as error:
-        raise RosettaError(f"{path} isn't a complete .safetensors file: {error}.") from error
-
-
 def check(workload: Workload, parameters: Mapping[str, NDArray[np.floating]], where: str) -> None:
-    """Raise ``RosettaError`` unless these are the workload's parameters, each of its shape and finite."""
+    """Raise ``RosettaError`` unless these are the workload's parameters, each of its shape and possible values."""
     expected = {parameter.name: parameter.shape for parameter in workload.parameters}
+    variances = {parameter.name for parameter in workload.parameters if parameter.kind == "norm_variance"}
     for what, names in (
         ("lacks", sorted(expected.keys() - parameters.keys())),
         ("also has", sorted(parameters.keys() - expected.keys())),
@@ -123,6 +113,11 @@ def check(workload: Workload, parameters: Mapping[str, NDArray[np.floating]], wh
             raise RosettaError(f"{where} doesn't fit {workload.name}: {name} is {found.dtype}, not float32.")
         if not np.isfinite(found).all():
             raise RosettaError(f"{where}: {name} has values that are no finite numbers (NaN or infinite).")
+        if name in variances and (found < 0).any():
+            raise RosettaError(
+                f"{where}: {name} has negative values, down to {found.min():.2g}, which no variance has.",
+                "Most likely the running mean and the running variance have been exchanged.",
+            )
 
 
 def check_target(path: Path) -> None:

@@ -43,6 +43,12 @@ def layers_by_name(model):
     return {layer.name: layer for layer in [*model.layers, *wrapped]}
 
 
+def own_variables(model):
+    """Return all variables that are weights, by ``LAYER/VARIABLE``, in the order in which a layer's lie in a file."""
+    layers = [layer for layer in layers_by_name(model).values() if not isinstance(layer, keras.layers.Wrapper)]
+    return {layer.name + "/" + variable.name: variable for layer in layers for variable in layer.weights}
+
+
 def load(variable, array, parameter):
     """Set a variable, or the parameter's row of it, from a canonical array."""
     value = keras.ops.convert_to_numpy(variable).copy()

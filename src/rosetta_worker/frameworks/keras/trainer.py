@@ -118,6 +118,16 @@ class Trainer:
     def set_steps_done(self, steps):
         self.model.optimizer.iterations.assign(steps)
 
+    def own_weights(self):
+        return {name: keras.ops.convert_to_numpy(v) for name, v in layout.own_variables(self.model).items()}
+
+    def load_own_weights(self, arrays):
+        found = layout.own_variables(self.model)
+        if found.keys() != arrays.keys():
+            raise ValueError("these weights don't fit: " + ", ".join(sorted(found.keys() ^ arrays.keys())[:3]))
+        for name, variable in found.items():
+            variable.assign(arrays[name])
+
     def save(self, file):
         """Write the whole model, or with the suffix .weights.h5 its weights alone."""
         if file.endswith(".weights.h5"):

@@ -18,9 +18,10 @@ NAMES = {
 CELL_NAMES = {
     "input_weight": "weight_ih",
     "recurrent_weight": "weight_hh",
-    "bias": "bias_ih",  # an LSTM's; its bias_hh stays zero
+    "bias": "bias_ih",  # an LSTM's; its bias_hh, below, is added to it
     "input_bias": "bias_ih",
     "recurrent_bias": "bias_hh",
+    "bias_of_recurrence": "bias_hh",
 }
 
 
@@ -44,11 +45,28 @@ def tensor(module, name, kind):
     return getattr(module, NAMES[kind])
 
 
-def load(tensors, parameters):
-    """Copy canonical arrays into the tensors of the same names."""
+def second_biases(network, specifications):
+    """Find the second bias of each LSTM, which PyTorch adds to the first; return it by the canonical one's name.
+
+    Not those of a GRU: its second bias is in the product with the reset gate, and the workload has it too.
+    """
+    biases = [{**p, "name": p["name"] + "_of_recurrence"} for p in specifications if p["kind"] == "lstm_bias"]
+    found = tensors(network, biases)
+    return {name[: -len("_of_recurrence")]: tensor for name, tensor in found.items()}
+
+
+def load(tensors, second, parameters):
+    """Copy canonical arrays into the tensors of the same names; what is added to them is zero."""
     with torch.no_grad():
         for name, tensor in tensors.items():
             tensor.copy_(torch.from_numpy(parameters[name]))
+        for tensor in second.values():
+            tensor.zero_()
+
+
+def values(tensors, second):
+    """Return the parameters as canonical arrays."""
+    return canonical({name: tensor + second[name] if name in second else tensor for name, tensor in tensors.items()})
 
 
 def canonical(tensors):

@@ -31,6 +31,7 @@ class Trainer:
         if self.channels_last:
             self.network.to(memory_format=torch.channels_last)
         self.tensors = layout.tensors(self.network, workload["parameters"])
+        self.second_biases = layout.second_biases(self.network, workload["parameters"])
         if not dropout:
             for module in self.network.modules():
                 if isinstance(module, nn.Dropout):
@@ -40,14 +41,14 @@ class Trainer:
         self.model = Autocast(self.network) if "bf16" in variants else self.network
 
     def load_parameters(self, parameters):
-        layout.load(self.tensors, parameters)
+        layout.load(self.tensors, self.second_biases, parameters)
         if self.trained:
             self.optimizer = self.implementation.make_optimizer(self.network)
             for group in self.optimizer_and_schedulers()[0].param_groups if self.fused else ():
                 group.update(fused=True, foreach=False)  # as where the optimiser is made with fused=True
 
     def parameters(self):
-        return layout.canonical(self.tensors)
+        return layout.values(self.tensors, self.second_biases)
 
     def predict(self, inputs):
         self.model.eval()
