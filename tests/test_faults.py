@@ -136,10 +136,25 @@ def test_failures_are_shown_and_exit_code_is_1(misbehaving):
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
     assert "Not all contenders finished" in done.stderr
-    assert result_of(folder).complete
+    killed = {name for name, contender in contenders_of(folder).items() if contender.disturbed_by}
+    assert killed == {"fake[killed]", "fake[forks_and_dies]"}, "who killed them can't be known: they are tried again"
+    assert not result_of(folder).complete
+    assert f"What was no contender's fault is tried again by: rosetta run --resume {folder}" in done.stderr
     page = (folder / "report.html").read_text()
     for text in (done.stdout, page):
         assert "SIGSEGV" in text and "hung" in text and "memory ran out" in text
+
+
+@pytest.mark.long
+def test_what_is_killed_twice_does_it_itself(tmp_path):
+    folder = make_run(tmp_path / "run", ["fake", "fake[killed]"])
+    assert rosetta("run", "--resume", folder).returncode == 1
+    assert not result_of(folder).complete
+    again = rosetta("run", "--resume", folder)
+    assert again.returncode == 1 and "Trying again: fake[killed] on mnist_mlp" in again.stderr
+    found = contenders_of(folder)
+    assert result_of(folder).complete and len(found["fake"].chunks) == 2
+    assert "It isn't tried again, for it was killed before" in found["fake[killed]"].reason
 
 
 def test_chatter_reaches_neither_the_protocol_nor_the_terminal(misbehaving):

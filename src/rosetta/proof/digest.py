@@ -28,7 +28,7 @@ def digests(
     """Return the digests of all that a contender's proof on a workload depends on.
 
     ``reference`` is the folder of the reference's framework, ``environment`` the contender's virtual environment,
-    ``variables`` are the environment variables that its workers are given.
+    ``variables`` are the environment variables that its workers are given, ``{environment}`` standing for the latter.
     """
     workload = prepared.workload
     return {
