@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -185,6 +186,38 @@ def running(number: int) -> bool:
 def test_environment_that_lost_its_interpreter(tmp_path):
     with pytest.raises(WorkerFailure, match=r"could not be started: No such file or directory: .*nowhere"):
         Worker(tmp_path / "nowhere" / "python", tmp_path / "home", {}, tmp_path / "log", [0])
+
+
+def test_closing_a_worker_waits_for_who_waits_for_its_answer(tmp_path, monkeypatch):
+    """One who is woken by the worker's death, late, would sleep on if what it waits for were closed by then."""
+    environment = build(parse_contender("fake", frameworks([FAKE_FRAMEWORKS])))
+    worker = Worker(environment.python, environment.home, {}, tmp_path / "log", affinity())
+    order = []
+
+    class Late:
+        def select(self, timeout):
+            waiting.set()
+            time.sleep(0.3)
+            order.append("woken")
+            return []
+
+        def close(self):
+            order.append("closed")
+
+    waiting = threading.Event()
+    worker._selector.close()
+    monkeypatch.setattr(worker, "_selector", Late())
+
+    def ask():
+        with contextlib.suppress(WorkerFailure):
+            worker._answer("train", 1)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    waiting.wait()
+    worker.close()
+    thread.join()
+    assert order == ["woken", "closed"]
 
 
 def test_version_that_does_not_exist(tmp_path):
