@@ -27,7 +27,7 @@ COUNT = int(os.environ.get("ROSETTA_SIGNALS", "30"))
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 CONTENDERS = ["fake[slow]", "fake"]
 LAUNCHES, ROUNDS = 2, 3
-LATEST_SECONDS = 2.2
+LATEST_SECONDS = 1.8
 """A session that isn't disturbed takes about five seconds, and the first half a second of it is Python's."""
 # The machine's peak is measured in a moment.
 PROGRAM = """
