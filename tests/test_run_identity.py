@@ -30,7 +30,7 @@ from rosetta.record.derive import derive
 from rosetta.record.events import Event, read_events
 from rosetta.record.failures import is_over
 from rosetta.record.plan import Plan
-from rosetta.report.sentences import copy_words, peak_words
+from rosetta.report.sentences import copy_words, peak_words, unfinished
 from rosetta.report.write import write_report
 
 FAKE = Path(__file__).parent / "frameworks" / "fake"
@@ -353,6 +353,8 @@ def test_a_run_is_complete_when_nothing_is_to_be_tried_again(after: list[Event],
     events = [SESSION, MACHINE, data_event(), ENVIRONMENT, *after]
     result = derive(make_plan(["torch"]), "run", events)
     assert (result.complete, is_over(events)) == (over, over)
+    said, disturbed = unfinished(result), bool(result.results[0].contenders[0].disturbed_by)
+    assert bool(said) != over and ("What disturbed torch is tried again" in said) == disturbed
     assert result.results[0].contenders[0].status == status
 
 

@@ -168,4 +168,8 @@ def load_words(machine: Machine) -> list[str]:
 
 def unfinished(result: Result) -> str:
     """Warn of a run that isn't complete; empty if it is."""
-    return "" if result.complete else "This run is not complete: these are the figures so far."
+    if result.complete:
+        return ""
+    disturbed = dict.fromkeys(c.name for each in result.results for c in each.contenders if c.disturbed_by)
+    again = f" What disturbed {listed(list(disturbed))} is tried again by rosetta run --resume." if disturbed else ""
+    return f"This run is not complete: these are the figures so far.{again}"
