@@ -1,7 +1,6 @@
 """A run that goes on is the run that was begun, or is refused; what disturbed it is tried again, and nothing else."""
 
 import errno
-import io
 import json
 import os
 import shutil
@@ -13,14 +12,12 @@ from typing import Any
 
 import pytest
 from results_events import ENVIRONMENT, MACHINE, SESSION, chunk, data_event, environment, make_plan, proof
-from rich.console import Console
 
 import rosetta
 from rosetta import Observer, RosettaError, RunResult
 from rosetta.benchmark.arms import arms_of
 from rosetta.benchmark.disturbance import explained
 from rosetta.cli import app as cli
-from rosetta.cli.listings import run_table
 from rosetta.contenders.contender import Contender
 from rosetta.contenders.manifest import frameworks, reference
 from rosetta.environments import build as environments
@@ -455,11 +452,12 @@ def test_whose_fault_a_missing_environment_is(cause: str, whose: str) -> None:
     assert EnvironmentFailure(cause).disturbed_by == whose
 
 
-def test_a_runs_name_is_no_markup(tmp_path: Path) -> None:
-    folder = tmp_path / "torch[compile]"
-    folder.mkdir()
+def test_a_runs_name_is_no_markup(tmp_path: Path, command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "runs" / "torch[compile]"
+    folder.mkdir(parents=True)
     make_plan(["torch"]).write(folder / "plan.json")
     (folder / "events.jsonl").write_text("".join(json.dumps(e) + "\n" for e in (SESSION, MACHINE)), "utf-8")
-    console = Console(width=400, record=True, file=io.StringIO())
-    console.print(run_table(tmp_path))
-    assert console.export_text().count("torch[compile]") == 2
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "300")
+    code, listed, _ = command("list", "runs")
+    assert code == 0 and listed.count("runs/torch[compile]") == 2
