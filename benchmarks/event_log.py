@@ -21,11 +21,12 @@ from typing import Any
 
 from rosetta.contenders.contender import DEFAULT_SET, parse_contenders, read_set
 from rosetta.contenders.manifest import frameworks
+from rosetta.record.code import code_of
 from rosetta.record.events import read_events
 from rosetta.record.plan import Plan
 from rosetta.report.page import render_page
 from rosetta.report.run_result import read_result
-from rosetta.report.write import sources, write_report
+from rosetta.report.write import write_report
 from rosetta.workloads import find_workload, workloads
 
 BOUND = 5.0
@@ -144,7 +145,7 @@ def main() -> None:
         read_result(folder)
         deriving = time.perf_counter() - start - reading
         start = time.perf_counter()
-        render_page(result, sources(plan))
+        render_page(result, code_of(plan))
         rendering = time.perf_counter() - start
 
         start = time.perf_counter()

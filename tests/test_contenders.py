@@ -27,8 +27,8 @@ from rosetta.contenders.manifest import Framework, Tolerances, Variant, framewor
 from rosetta.environments.client import Client
 from rosetta.errors import RosettaError
 from rosetta.proof.standard import Standard, standard_of
+from rosetta.record.code import code_of
 from rosetta.record.plan import Plan
-from rosetta.report.write import sources
 from rosetta.standalone.script import _check_variants
 from rosetta.workloads import find_workload, workloads
 from rosetta_worker.variants import value_of
@@ -354,7 +354,7 @@ def test_a_variant_may_have_implementations_of_its_own() -> None:
         workloads=["cifar10_cnn"], contenders=[gluon.name, module.name], preset="smoke", launches=1, rounds=1,
         test_samples=0,
     )  # fmt: skip
-    shown = sources(plan)["cifar10_cnn"]
+    shown = code_of(plan)["cifar10_cnn"]
     assert sorted(shown) == ["mxnet", "mxnet[module]", "numpy"]
     assert "mx.mod.Module" in shown["mxnet[module]"] and "gluon.HybridBlock" in shown["mxnet"]
 

@@ -79,6 +79,8 @@ class Installer:
             assert "--clear" in arguments
             shutil.rmtree(arguments[-1], ignore_errors=True)
             (Path(arguments[-1]) / "lib" / "python3" / "site-packages").mkdir(parents=True)
+            (Path(arguments[-1]) / "bin").mkdir()
+            (Path(arguments[-1]) / "bin" / "python").touch()
         with self._lock:
             self.at_work -= 1
 

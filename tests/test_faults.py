@@ -7,6 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -136,10 +137,25 @@ def test_failures_are_shown_and_exit_code_is_1(misbehaving):
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
     assert "Not all contenders finished" in done.stderr
-    assert result_of(folder).complete
+    killed = {name for name, contender in contenders_of(folder).items() if contender.disturbed_by}
+    assert killed == {"fake[killed]", "fake[forks_and_dies]"}, "who killed them can't be known: they are tried again"
+    assert not result_of(folder).complete
+    assert f"What was no contender's fault is tried again by: rosetta run --resume {folder}" in done.stderr
     page = (folder / "report.html").read_text()
     for text in (done.stdout, page):
         assert "SIGSEGV" in text and "hung" in text and "memory ran out" in text
+
+
+@pytest.mark.long
+def test_what_is_killed_twice_does_it_itself(tmp_path):
+    folder = make_run(tmp_path / "run", ["fake", "fake[killed]"])
+    assert rosetta("run", "--resume", folder).returncode == 1
+    assert not result_of(folder).complete
+    again = rosetta("run", "--resume", folder)
+    assert again.returncode == 1 and "Trying again: fake[killed] on mnist_mlp" in again.stderr
+    found = contenders_of(folder)
+    assert result_of(folder).complete and len(found["fake"].chunks) == 2
+    assert "It isn't tried again, for it was killed before" in found["fake[killed]"].reason
 
 
 def test_chatter_reaches_neither_the_protocol_nor_the_terminal(misbehaving):
@@ -170,6 +186,38 @@ def running(number: int) -> bool:
 def test_environment_that_lost_its_interpreter(tmp_path):
     with pytest.raises(WorkerFailure, match=r"could not be started: No such file or directory: .*nowhere"):
         Worker(tmp_path / "nowhere" / "python", tmp_path / "home", {}, tmp_path / "log", [0])
+
+
+def test_closing_a_worker_waits_for_who_waits_for_its_answer(tmp_path, monkeypatch):
+    """One who is woken by the worker's death, late, would sleep on if what it waits for were closed by then."""
+    environment = build(parse_contender("fake", frameworks([FAKE_FRAMEWORKS])))
+    worker = Worker(environment.python, environment.home, {}, tmp_path / "log", affinity())
+    order = []
+
+    class Late:
+        def select(self, timeout):
+            waiting.set()
+            time.sleep(0.3)
+            order.append("woken")
+            return []
+
+        def close(self):
+            order.append("closed")
+
+    waiting = threading.Event()
+    worker._selector.close()
+    monkeypatch.setattr(worker, "_selector", Late())
+
+    def ask():
+        with contextlib.suppress(WorkerFailure):
+            worker._answer("train", 1)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    waiting.wait()
+    worker.close()
+    thread.join()
+    assert order == ["woken", "closed"]
 
 
 def test_version_that_does_not_exist(tmp_path):

@@ -170,8 +170,8 @@ def test_an_implementation_that_changed_is_not_timed_under_the_old_proof(tmp_pat
         rosetta.run(resume=tmp_path / "run", observer=Stop())
     trainer = folder / "fake" / "trainer.py"
     trainer.write_text(trainer.read_text("utf-8") + "\n# another\n", "utf-8")
-    found = rosetta.run(resume=tmp_path / "run").results[0].contenders[0]
-    assert found.status == "failed" and "has changed: implementation" in found.reason
+    with pytest.raises(rosetta.RosettaError, match="changed since: fake on mnist_mlp: implementation"):
+        rosetta.run(resume=tmp_path / "run")
 
 
 def test_what_a_timed_process_showed_belongs_to_the_proof_before_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import dataclasses
 import os
@@ -39,7 +40,8 @@ def main(commands: int, replies: int) -> int:
             reply = getattr(session, request.method)(request)
             answer = {"ok": True, "reply": dataclasses.asdict(reply), "process_seconds": usage.cpu_seconds()}
         except Exception as error:
-            traceback.print_exc()
+            with contextlib.suppress(OSError):  # a full disk has no room for it; the host is told all the same
+                traceback.print_exc()
             answer = {"ok": False, "error": "{}: {}".format(type(error).__name__, error)}
         channel.send(answer)
 

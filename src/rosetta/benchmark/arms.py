@@ -12,23 +12,26 @@ from rosetta.benchmark.observer import Observer
 from rosetta.contenders.contender import Contender
 from rosetta.environments.build import Environment, EnvironmentFailure, build
 from rosetta.record.events import RunLog
-from rosetta.record.plan import Plan
+from rosetta.record.failures import contender_events, standing_failures
+from rosetta.record.plan import Plan, slowdown_words
 from rosetta.workloads.spec import Workload
 
 BUILDERS_AT_ONCE = 2
 
 
-def build_environments(contenders: list[Contender], log: RunLog, observer: Observer) -> dict[str, Environment | str]:
-    """Build the environments, some at once; a failure is its reason, in words."""
+def build_environments(
+    contenders: list[Contender], log: RunLog, observer: Observer
+) -> dict[str, Environment | EnvironmentFailure]:
+    """Build the environments, some at once; one that can't be built is its failure."""
 
-    def attempt(contender: Contender) -> Environment | str:
+    def attempt(contender: Contender) -> Environment | EnvironmentFailure:
         try:
             return build(contender)
         except EnvironmentFailure as failure:
-            return str(failure)
+            return failure
 
     start = time.perf_counter()
-    found: dict[str, Environment | str] = {}
+    found: dict[str, Environment | EnvironmentFailure] = {}
     with ThreadPoolExecutor(BUILDERS_AT_ONCE) as pool:
         for contender in contenders:
             observer.state("", contender.name, "installing")
@@ -48,20 +51,23 @@ def build_environments(contenders: list[Contender], log: RunLog, observer: Obser
     return found
 
 
-def arms_of(plan: Plan, contenders: list[Contender], environments: dict[str, Environment | str]) -> list[Arm]:
+def arms_of(
+    plan: Plan, contenders: list[Contender], environments: dict[str, Environment | EnvironmentFailure]
+) -> list[Arm]:
     """Return the sides of a run: its contenders, or in a calibration each against itself."""
     arms = []
     for contender in contenders:
         environment = environments[contender.name]
-        if isinstance(environment, str):
+        if isinstance(environment, EnvironmentFailure):
             continue
         if plan.kind != "calibrate":
             arms.append(Arm(contender.name, contender, environment, contender.name))
             continue
         # Each slowdown has an A of its own, so that both workers are asked equally often.
         for slowdown in (0.0, *plan.planted_slowdowns):
+            words = slowdown_words(slowdown)
             for worker, slow in (("A", 0.0), ("A′", slowdown)):
-                note = f", against {slowdown:.0%} slower" if worker == "A" else f", slowed by {slowdown:.0%}"
+                note = f", against {words} slower" if worker == "A" else f", slowed by {words}"
                 label = f"{contender.name} ({worker}{note if slowdown else ''})"
                 arms.append(Arm(label, contender, environment, f"{contender.name} ({worker})", slow))
     return arms
@@ -71,19 +77,19 @@ def register(
     plan: Plan,
     arms: list[Arm],
     contenders: list[Contender],
-    environments: dict[str, Environment | str],
+    environments: dict[str, Environment | EnvironmentFailure],
     workloads: list[Workload],
     log: RunLog,
 ) -> None:
     """Record each line of the result, the contenders that can't run too, and what has changed since it was recorded."""
-    recorded = {event["label"]: event["reason"] for event in log.events if event["event"] == "environment"}
-    failed = {(event["workload"], event["label"]) for event in log.events if event["event"] == "failure"}
-    rows: list[tuple[str, str, Contender, str]] = [(arm.label, arm.worker, arm.contender, "") for arm in arms]
+    recorded = {event["label"]: event["reason"] for event in contender_events(log.events)}
+    failed = standing_failures(log.events)
+    rows: list[tuple[str, str, Contender, str, str]] = [(arm.label, arm.worker, arm.contender, "", "") for arm in arms]
     for contender in contenders:
-        reason = environments[contender.name]
-        if isinstance(reason, str):
-            rows.append((contender.name, contender.name, contender, reason))
-    for label, worker, contender, reason in rows:
+        failure = environments[contender.name]
+        if isinstance(failure, EnvironmentFailure):
+            rows.append((contender.name, contender.name, contender, str(failure), failure.disturbed_by))
+    for label, worker, contender, reason, disturbed_by in rows:
         if recorded.get(label) != reason:
             log.append(
                 "environment",
@@ -96,6 +102,7 @@ def register(
                 replicas=contender.replicas,
                 one=dataclasses.replace(contender, replicas=1).name,
                 reason=reason,
+                disturbed_by=disturbed_by,
                 notes={w.name: contender.note(w.module) for w in workloads},
                 measures=plan.kind != "verify",
             )

@@ -43,7 +43,8 @@ def run(
     """Prove and measure contenders on workloads, or carry out a plan, of whatever kind; return the result.
 
     The parameters are those of ``Plan``. ``folder`` is the run's new directory, by default one below ``runs``;
-    ``resume`` is the directory of an interrupted run to go on with, which needs nothing else. ``observer`` is told what
+    ``resume`` is the directory of an interrupted run to go on with, which needs nothing else, or ``data`` alone where
+    that folder was moved. ``observer`` is told what
     happens. A contender that fails is a result, with its reason; what the caller can mend raises ``RosettaError``.
     """
     settings = {
@@ -63,8 +64,9 @@ def run(
         "seed": seed,
     }
     if resume is not None:
-        _check_alone("resume", settings | {"workloads": workloads, "folder": folder}, _DEFAULTS | {"folder": None})
-        return conduct(Path(resume), observer or Observer())
+        given = settings | {"workloads": workloads, "folder": folder, "data": None}
+        _check_alone("resume", given, _DEFAULTS | {"folder": None})
+        return conduct(Path(resume), observer or Observer(), Path(data) if data is not None else None)
     if isinstance(workloads, Plan):
         _check_alone("a plan", settings, _DEFAULTS)
         return _carry_out(workloads, folder, observer)

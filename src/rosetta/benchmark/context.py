@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rosetta.benchmark.disturbance import explained
 from rosetta.contenders.contender import Contender
 from rosetta.environments.build import Environment
 from rosetta.environments.client import Client
@@ -14,6 +15,7 @@ from rosetta.environments.worker import Worker
 from rosetta.files import file_name
 from rosetta.machine.gpu import Gpu, gpus
 from rosetta.record.events import RunLog
+from rosetta.record.failures import RETRIED, passing_failures, standing_failures
 from rosetta.record.plan import Plan
 from rosetta.record.stages import PREPARING, stages
 from rosetta.workloads.prepared import PreparedWorkload
@@ -51,7 +53,7 @@ class RunContext:
         self.tell = tell
         self._logs = folder / "workers"
         self._exchange = (folder / "scratch").resolve()
-        self._failed = {(e["workload"], e["label"]) for e in log.events if e["event"] == "failure"}
+        self._failed = set(standing_failures(log.events))
         before = sum(seconds for stage, seconds in stages(log.events).items() if stage not in PREPARING)
         self._start = time.perf_counter() - before
 
@@ -70,6 +72,15 @@ class RunContext:
         worker = Worker(arm.environment.python, arm.environment.home, environment, log, self.plan.affinity)
         return Client(worker, self._exchange, self.plan.timeouts)
 
+    def try_again(self) -> list[str]:
+        """Take back what disturbed earlier sessions; return in sentences what is tried again."""
+        said = []
+        for (workload, label), failure in passing_failures(self.log.events).items():
+            self.log.append(RETRIED, workload=workload, label=label)
+            self._failed.discard((workload, label))
+            said.append(f"Trying again: {label} on {workload}, which failed: {failure['reason']}")
+        return said
+
     def runs(self, prepared: PreparedWorkload, arm: Arm) -> bool:
         """Whether the arm is still in on that workload."""
         return (prepared.workload.name, arm.label) not in self._failed
@@ -80,10 +91,28 @@ class RunContext:
         return any((e["event"], e.get("workload"), e.get("label")) == key for e in self.log.events)
 
     def fail(self, prepared: PreparedWorkload, arm: Arm, stage: str, reason: str) -> None:
-        """Record that a worker's arms are out on this workload; the others go on."""
+        """Record that a worker's arms are out on this workload; the others go on.
+
+        What wasn't the contender's fault is marked, so that a run that is resumed tries again; but not what is killed a
+        second time, for that may be what it does.
+        """
+        disturbed_by, reason = explained(reason, prepared, arm.environment)
+        if disturbed_by == "killed" and any(
+            (e["event"], e.get("workload"), e.get("label"), e.get("disturbed_by"))
+            == ("failure", prepared.workload.name, arm.label, "killed")
+            for e in self.log.events
+        ):
+            disturbed_by, reason = "", f"{reason} It isn't tried again, for it was killed before."
         if _OUT_OF_MEMORY.search(reason) and len(self.arms) > 1 and not self.plan.one_at_a_time:
             reason += " With --one-at-a-time it would have what the others hold."
         for twin in (other for other in self.arms if other.worker == arm.worker):
-            self.log.append("failure", workload=prepared.workload.name, label=twin.label, stage=stage, reason=reason)
+            self.log.append(
+                "failure",
+                workload=prepared.workload.name,
+                label=twin.label,
+                stage=stage,
+                reason=reason,
+                disturbed_by=disturbed_by,
+            )
             self._failed.add((prepared.workload.name, twin.label))
             self.tell(prepared.workload.name, twin.label, "failed")

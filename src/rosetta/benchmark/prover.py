@@ -1,6 +1,7 @@
 """Proves every arm before it is measured, and has the reference computed that it is held against."""
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -18,6 +19,7 @@ from rosetta.proof.dither import without_ties
 from rosetta.proof.observe import Observation, observe
 from rosetta.proof.standard import Standard, deviations_in_words, reference_for, standard_of
 from rosetta.record.events import Event
+from rosetta.record.failures import standing_failures
 from rosetta.record.result import Check
 from rosetta.workloads.prepared import PreparedWorkload
 
@@ -85,7 +87,6 @@ class Prover:
     def prove(self, prepared: PreparedWorkload, group: Sequence[Arm]) -> None:
         """Prove one arm of each worker; two at a time, each with half of the threads."""
         name = prepared.workload.name
-        self._forget_changed(prepared, group)
         provers = {
             arm.worker: arm
             for arm in group
@@ -117,30 +118,61 @@ class Prover:
                 raise
         self._context.log.append("proofs", workload=name, seconds=time.perf_counter() - start)
 
-    def _forget_changed(self, prepared: PreparedWorkload, group: Sequence[Arm]) -> None:
-        """Forget the proofs of what has changed since, in a run that is resumed; what was timed of it is another's."""
-        name = prepared.workload.name
-        for arm in group:
-            if (name, arm.label) not in self._proofs or not self._context.runs(prepared, arm):
+    def forget_changed(self, workloads: Sequence[PreparedWorkload], arms: Sequence[Arm]) -> list[str]:
+        """Forget the proofs of what has changed since, in a run that is resumed; say in sentences what is proven anew.
+
+        Raises ``RosettaError`` where what has changed was timed: times of both don't belong together.
+        """
+        said, timed = [], []
+        for prepared, arm in itertools.product(workloads, arms):
+            key = prepared.workload.name, arm.label
+            if key not in self._proofs or not self._context.runs(prepared, arm):
                 continue
-            recorded = self._digests[name, arm.label]
-            matters = changed(recorded, self._today(prepared, arm))
-            if not matters:
-                continue
-            timed = [matter for matter in matters if matter in TIMED]
-            if recorded and timed and self._context.has_chunks(prepared, arm):
-                self._context.fail(
-                    prepared,
-                    arm,
-                    "proof",
-                    f"Since it was proven and timed in this run it has changed: {', '.join(timed)}. "
-                    "Times of both don't belong together; a new run measures it as it is now.",
+            recorded = self._digests[key]
+            matters = self._changed(prepared, arm)
+            if self._context.has_chunks(prepared, arm):
+                # Older logs have no digests, but what was imported.
+                of_times = [m for m in matters if m in TIMED] if recorded else self._other_packages(arm)
+                timed += [f"{arm.label} on {key[0]}: {', '.join(of_times)}"] if of_times else []
+            if matters:
+                del self._proofs[key]
+                why = (
+                    f"since then its {', '.join(matters)} changed"
+                    if recorded
+                    else "its proof doesn't say of what it is"
                 )
-            else:
-                del self._proofs[name, arm.label]
+                said.append(f"Proving anew: {arm.label} on {key[0]}, for {why}.")
+        _refuse_changed(timed)
+        return said
+
+    def hold(self, workloads: Sequence[PreparedWorkload], arms: Sequence[Arm]) -> None:
+        """Raise ``RosettaError`` where a contender isn't any more what was proven, before it is timed."""
+        proven = [
+            (p, a) for p, a in itertools.product(workloads, arms) if self.passed(p, a) and self._context.runs(p, a)
+        ]
+        found = [(p, a, [m for m in self._changed(p, a) if m in TIMED]) for p, a in proven]
+        _refuse_changed([f"{a.label} on {p.workload.name}: {', '.join(matters)}" for p, a, matters in found if matters])
+
+    def begun(self, workload: str, label: str) -> bool:
+        """Whether the run has anything of an arm on a workload that goes on counting."""
+        return (workload, label) in self._proofs or (workload, label) in standing_failures(self._context.log.events)
+
+    def _changed(self, prepared: PreparedWorkload, arm: Arm) -> list[str]:
+        return changed(self._digests[prepared.workload.name, arm.label], self._today(prepared, arm))
+
+    def _other_packages(self, arm: Arm) -> list[str]:
+        """Name the packages that an earlier session imported in another version than the environment has now."""
+        imported = [e for e in self._context.log.events if e["event"] == "import" and e["label"] == arm.worker]
+        if not imported:
+            return []
+        now = arm.environment.versions()
+        then = {name.lower(): version for name, version in imported[0]["packages"].items()}
+        return [
+            f"{name} {then[name]} is {now[name]} now" for name in sorted(now) if then.get(name, now[name]) != now[name]
+        ]
 
     def _today(self, prepared: PreparedWorkload, arm: Arm) -> Digests:
-        variables = self._context.plan.environment | arm.environment.variables(arm.contender)
+        variables = self._context.plan.environment | arm.contender.environment
         reference = self._numpy.contender.framework.folder
         return digests(prepared, arm.contender, reference, arm.environment.folder, variables)
 
@@ -227,3 +259,11 @@ class Prover:
             )  # fmt: skip
         except WorkerFailure as failure:
             raise RosettaError(f"The reference for {prepared.workload.name} can't be computed: {failure}") from failure
+
+
+def _refuse_changed(timed: Sequence[str]) -> None:
+    if timed:
+        raise RosettaError(
+            f"What this run proved and times has changed since: {'; '.join(timed)}.",
+            "Times of both don't belong together. Put it back and go on, or begin a new run.",
+        )

@@ -22,7 +22,8 @@ from rosetta.benchmark.prover import Prover
 from rosetta.benchmark.scheduler import Scheduler
 from rosetta.contenders.contender import Contender, parse_contenders
 from rosetta.contenders.hints import hints
-from rosetta.contenders.manifest import frameworks
+from rosetta.contenders.manifest import frameworks, reference
+from rosetta.datasets import PreparedDataset
 from rosetta.environments.build import EnvironmentFailure, build
 from rosetta.environments.variables import HOST
 from rosetta.environments.worker import end_orphans
@@ -30,8 +31,10 @@ from rosetta.errors import RosettaError, storage_error
 from rosetta.machine import cpu
 from rosetta.machine.gpu import gpus
 from rosetta.paths import cache_folder
+from rosetta.record.code import keep_code
 from rosetta.record.directory import EVENTS, PLAN, working_in
 from rosetta.record.events import RunLog
+from rosetta.record.failures import is_over
 from rosetta.record.plan import Plan, read_plan
 from rosetta.report.run_result import RunResult
 from rosetta.report.write import write_report
@@ -40,10 +43,12 @@ from rosetta.workloads.prepared import PreparedWorkload, prepare_workload
 from rosetta.workloads.spec import Workload
 
 
-def conduct(folder: Path, observer: Observer) -> RunResult:
+def conduct(folder: Path, observer: Observer, data: Path | None = None) -> RunResult:
     """Carry out the plan in ``folder``, or what of it isn't done yet; return the result.
 
-    Whatever happens, the log is closed, the workers are gone and the result and page of what there is are written.
+    ``data`` is where the plan's data folder lies now, if it was moved. Whatever happens, the log is closed, the workers
+    are gone and the result and page of what there is are written. Raises ``RosettaError`` where it would be another
+    run: on other data, with other packages or other code than it was begun with.
     """
     plan = read_plan(folder / PLAN)
     with (
@@ -52,14 +57,14 @@ def conduct(folder: Path, observer: Observer) -> RunResult:
         _interruptible(),
         RunLog(folder / EVENTS, observer.event) as log,
     ):
-        if any(event["event"] == "end" for event in log.events):
+        if is_over(log.events):
             return write_report(folder)
         start = time.perf_counter()
         # What a killed session left running would disturb this one; nobody else works in this folder.
         end_orphans([event["host"] for event in log.events if event["event"] == "session"])
         log.append("session", time=datetime.now(UTC).isoformat(timespec="seconds"), pid=os.getpid(), host=HOST)
         try:
-            _carry_out(plan, folder, log, observer)
+            _carry_out(plan, folder, log, observer, data)
         except BaseException as error:
             seconds = time.perf_counter() - start
             with contextlib.suppress(RosettaError):
@@ -70,7 +75,7 @@ def conduct(folder: Path, observer: Observer) -> RunResult:
         return write_report(folder)
 
 
-def _carry_out(plan: Plan, folder: Path, log: RunLog, observer: Observer) -> None:
+def _carry_out(plan: Plan, folder: Path, log: RunLog, observer: Observer, data: Path | None) -> None:
     known = frameworks([Path(f) for f in plan.frameworks])
     contenders = parse_contenders(dict.fromkeys(plan.contenders), known)
     workloads = [find_workload(name) for name in plan.workloads]
@@ -79,17 +84,24 @@ def _carry_out(plan: Plan, folder: Path, log: RunLog, observer: Observer) -> Non
     _describe_machine(plan, contenders, log)
     environments = build_environments(contenders, log, observer)
     arms = arms_of(plan, contenders, environments)
-    numpy = Contender(known["numpy"])
+    numpy = Contender(reference())
     try:
         numpy_environment = build(numpy)
     except EnvironmentFailure as failure:
         raise RosettaError(f"The reference can't be computed. {failure.cause}", failure.remedy) from failure
     scratch = folder / "scratch"
     scratch.mkdir(exist_ok=True)
+    if data is not None:
+        plan = plan.model_copy(update={"data": str(data.absolute())})
     prepared = [_prepare(plan, workload, scratch, log, observer) for workload in workloads]
+    if data is not None:  # and its content is what it was
+        plan.write(folder / PLAN)
     register(plan, arms, contenders, environments, workloads, log)
     context = RunContext(plan, log, folder, arms, observer.state)
     prover = Prover(context, Arm("numpy", numpy, numpy_environment, "numpy"), cache_folder() / "reference")
+    for sentence in [*context.try_again(), *prover.forget_changed(prepared, arms)]:
+        observer.say(sentence)
+    _keep_code(folder, plan, arms, prover)
     if plan.kind == "verify":
         with contextlib.closing(prover):
             for workload_ready in prepared:
@@ -125,16 +137,44 @@ def _prepare(plan: Plan, workload: Workload, scratch: Path, log: RunLog, observe
     """Prepare the data, the batches' order and the canonical parameters of a workload."""
     given = Path(plan.data) if plan.data else None
     dataset = datasets.prepare(workload.dataset, given, cache_folder() / "data", say=observer.say)
+    _check_same_data(workload, dataset, log)
     prepared = prepare_workload(workload, dataset, scratch, plan.seed)
     log.append(
         "data",
         workload=workload.name,
         kind=dataset.kind,
+        digest=dataset.digest,
         classes=max(len(dataset.class_names), 1),
         epoch_samples=prepared.steps_per_epoch * workload.batch_size,
         seconds=dataset.preparation_seconds,
     )
     return prepared
+
+
+def _check_same_data(workload: Workload, dataset: PreparedDataset, log: RunLog) -> None:
+    """Raise ``RosettaError`` where the run was begun on other data; older logs know only of what kind they were."""
+    for event in log.events:
+        if event["event"] != "data" or event["workload"] != workload.name:
+            continue
+        if event["kind"] != dataset.kind:
+            difference = f"on {event['kind']} data, and here they are {dataset.kind}"
+        elif event.get("digest", dataset.digest) != dataset.digest:
+            difference = f"on other {dataset.kind} data than these"
+        else:
+            continue
+        raise RosettaError(
+            f"This run was begun {difference} ({workload.name}).",
+            "Give the folder that has those with --data, or begin a new run.",
+        )
+
+
+def _keep_code(folder: Path, plan: Plan, arms: Sequence[Arm], prover: Prover) -> None:
+    """Keep the code that is proven and timed; what is proven already keeps what it had."""
+
+    def begun(workload: str, name: str) -> bool:
+        return any(prover.begun(workload, arm.label) for arm in arms if arm.contender.implementation_name == name)
+
+    keep_code(folder, plan, begun)
 
 
 @contextlib.contextmanager

@@ -67,6 +67,7 @@ class Scheduler:
                 if launch >= self._launches_in_all(launch):
                     break
                 closing = 0.0
+                self._prover.hold(self._workloads, arms)
                 for group in together:
                     for prepared in self._workloads:
                         self._run_launch(prepared, launch, group)

@@ -17,6 +17,7 @@ from rosetta.machine import cpu as machine
 from rosetta.machine import watch
 from rosetta.machine.gpu import gpus
 from rosetta.paths import cache_folder
+from rosetta.report.numbers import giga
 from rosetta.workloads import workloads
 
 _NOISE_SECONDS = 3.0
@@ -57,8 +58,8 @@ def examine(data: Path | None) -> Table:
     found = [f"{count} {DEVICE_WORDS[kind]}" for kind, count in devices.present().items() if kind != "cpu" and count]
     found += [f"{gpu.name}, {gpu.memory_bytes / 2**30:.0f} GiB" for gpu in gpus()]
     table.add_row("GPU or TPU", "\n".join(found) or "none found: CPU builds", "")
-    table.add_row("float32 matrix product", f"{machine.matmul_flops() / 1e9:.0f} GFLOP/s", "")
-    table.add_row("memory copy", f"{machine.copy_bytes_per_second() / 1e9:.0f} GB/s", "")
+    table.add_row("float32 matrix product", f"{giga(machine.matmul_flops())} GFLOP/s", "")
+    table.add_row("memory copy", f"{giga(machine.copy_bytes_per_second())} GB/s", "")
     noisy = "noisy: use more launches" if scatter > _MUCH_SCATTER else ""
     table.add_row(f"scatter over {_NOISE_SECONDS:.0f} s", f"{scatter:.1%}", noisy)
     busy = "other programs are running: they change the ranking, not only the noise" if load > _MUCH_LOAD else ""

@@ -31,6 +31,8 @@ from rosetta.record.presets import PRESETS
 if TYPE_CHECKING:
     from rosetta import Plan, RunResult
 
+_BESIDE_RESUME = ("resume", "data", "json")
+
 
 def _fraction(text: str) -> float:
     """Read "3%" or "0.03"."""
@@ -44,6 +46,7 @@ def _fraction(text: str) -> float:
 
 
 def run(
+    context: typer.Context,
     workload: WorkloadsArgument = None,
     contender: WithOption = None,
     set_: SetOption = None,
@@ -71,7 +74,11 @@ def run(
     out_folder: OutOption = None,
     json: Annotated[str | None, typer.Option(help="Write result.json there too; - for standard output.")] = None,
     resume: Annotated[
-        Path | None, typer.Option(help="Go on with an interrupted run, of whatever kind.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="Go on with an interrupted run, of whatever kind; beside it --data names a folder that was moved.",
+            show_default=False,
+        ),
     ] = None,
     one_at_a_time: Annotated[
         bool, typer.Option("--one-at-a-time", help="For memory that can't hold all workers.")
@@ -93,7 +100,8 @@ def run(
     if resume is not None:
         from rosetta.record.plan import read_plan
 
-        result = _watched(read_plan(resume / "plan.json"), resume, resume=True)
+        _check_alone(context)
+        result = _watched(read_plan(resume / "plan.json"), resume, resume=True, data=data)
     else:
         plan = rosetta.Plan(
             _chosen(workload, all_),
@@ -162,7 +170,8 @@ def calibrate(
     launches: Annotated[int, typer.Option(min=2, help="Launches in each comparison.")] = 6,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds in each launch.")] = 12,
     plant: Annotated[
-        list[float] | None, typer.Option(help="Also measure a copy slowed by this fraction, e.g. 0.1; repeat it.")
+        list[float] | None,
+        typer.Option(help="Also measure a copy slowed by this fraction, e.g. 0.1, at most 10; repeat it."),
     ] = None,
     data: DataOption = None,
     out_folder: OutOption = None,
@@ -195,7 +204,23 @@ def _chosen(names: list[str] | None, all_: bool) -> str | list[str] | None:
     return "all" if all_ else names or None
 
 
-def _watched(plan: "Plan", folder: Path | None, resume: bool = False) -> "RunResult":
+def _check_alone(context: typer.Context) -> None:
+    """Raise ``RosettaError`` where more is given beside --resume than what says nothing of the plan."""
+    beside = [
+        parameter.opts[0] if parameter.opts[0].startswith("-") else "workloads"
+        for parameter in context.command.params
+        if parameter.name not in _BESIDE_RESUME
+        and (source := context.get_parameter_source(parameter.name or "")) is not None
+        and source.name == "COMMANDLINE"
+    ]
+    if beside:
+        raise RosettaError(
+            f"With --resume {', '.join(beside)} can't be given: the run has its plan.",
+            "Leave them out, or begin a new run with them.",
+        )
+
+
+def _watched(plan: "Plan", folder: Path | None, resume: bool = False, data: Path | None = None) -> "RunResult":
     """Carry out a plan in a new directory, or what is left of it in its own, and show how it goes."""
     from rosetta.cli.progress import Watch
     from rosetta.record.directory import RUNS, new_folder
@@ -204,7 +229,7 @@ def _watched(plan: "Plan", folder: Path | None, resume: bool = False) -> "RunRes
     try:
         with Watch(plan, err) as watch:
             if resume:
-                return rosetta.run(resume=folder, observer=watch)
+                return rosetta.run(resume=folder, data=data, observer=watch)
             return rosetta.run(plan, folder=folder, observer=watch)
     except KeyboardInterrupt:
         sentence = f"\nInterrupted. What was measured is in {folder}; go on with: rosetta run --resume {folder}"
@@ -215,4 +240,6 @@ def _watched(plan: "Plan", folder: Path | None, resume: bool = False) -> "RunRes
 def _exit_unless_all_ok(result: "RunResult") -> None:
     if any(contender.status != "ok" for workload in result.results for contender in workload.contenders):
         err.say("Not all contenders finished; the reasons stand beside them.")
+        if not result.complete:
+            err.say(f"What was no contender's fault is tried again by: rosetta run --resume {result.folder}")
         raise typer.Exit(1)

@@ -215,11 +215,17 @@ class Framework(_Manifest):
         return self.distribution.get(device, self.distribution["cpu"])
 
 
+def reference() -> Framework:
+    """Return the framework that is the reference: Rosetta's own, whatever else calls itself so."""
+    return _read(_BUILT_IN / "numpy" / "framework.toml")
+
+
 def frameworks(folders: Sequence[Path] = ()) -> dict[str, Framework]:
     """Read every framework's manifest: the built-in ones, those of installed packages, and those below ``folders``.
 
     A package offers its frameworks by an entry point in the group ``rosetta.frameworks`` that names a module; the
-    framework folders lie in that module's folder. Later folders win, so that a user can try a changed copy.
+    framework folders lie in that module's folder. Later folders win, so that a user can try a changed copy;
+    the reference is never one of theirs (see ``reference``).
     """
     roots = [_BUILT_IN]
     for entry in entry_points(group="rosetta.frameworks"):
@@ -234,8 +240,9 @@ def frameworks(folders: Sequence[Path] = ()) -> dict[str, Framework]:
         for manifest in sorted(manifests):
             framework = _read(manifest)
             found[framework.name] = framework
+    own = reference()
     for framework in found.values():
-        _check_deviations(framework, found["numpy"])
+        _check_deviations(framework, own)
     return found
 
 

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from rosetta.contenders.contender import parse_contender
-from rosetta.contenders.manifest import frameworks
+from rosetta.contenders.manifest import frameworks, reference
 from rosetta.contract.pair import SEED, Pair
 from rosetta.environments.client import Arrays
 from rosetta.models.convert import lines_to_load, own_content
@@ -47,7 +47,7 @@ class Contract:
     ) -> Iterator[Pair]:
         """Two workers of the contender, which live as long as its tests."""
         known = frameworks(request.config.getoption("frameworks", default=[]))
-        with Pair(parse_contender(contender, known), known["numpy"], tmp_path_factory.mktemp("contract")) as pair:
+        with Pair(parse_contender(contender, known), reference(), tmp_path_factory.mktemp("contract")) as pair:
             yield pair
 
     def test_a_network_with_dropout_is_the_same(self, pair: Pair) -> None:

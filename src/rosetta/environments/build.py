@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import hashlib
+import importlib.metadata
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import uv
 from packaging.requirements import Requirement
@@ -24,6 +26,8 @@ from rosetta.files import locked, replace_file
 from rosetta.paths import cache_folder
 
 _TIMEOUT_SECONDS = 3600
+_NO_ROOM = ("no space left", "quota exceeded")
+_NO_NETWORK = ("dns", "connect", "network", "fetch", "timed out")
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,11 @@ class Environment:
         return self.folder / "bin" / "python"
 
     @property
+    def whole(self) -> bool:
+        """Whether it is there still: somebody may have removed it, or the interpreter that it was made with."""
+        return (self.folder / "rosetta.json").exists() and self.python.exists()
+
+    @property
     def home(self) -> Path:
         """The home folder of its workers, so that frameworks neither read nor write the user's."""
         return self.folder / "home"
@@ -47,6 +56,11 @@ class Environment:
     def variables(self, contender: Contender) -> dict[str, str]:
         """Return the environment variables of the contender's workers."""
         return {name: value.replace("{environment}", str(self.folder)) for name, value in contender.environment.items()}
+
+    def versions(self) -> dict[str, str]:
+        """Return the versions of the packages that are installed in it, by their names in lower case."""
+        places = [str(path) for path in self.folder.glob("lib/python*/site-packages")]
+        return {d.name.lower(): d.version for d in importlib.metadata.distributions(path=places) if d.name}
 
     def compiled_files(self, contender: Contender) -> int | None:
         """Count the files in which the contender's framework keeps what it compiled; None if it keeps nothing."""
@@ -56,6 +70,14 @@ class Environment:
 
 class EnvironmentFailure(RosettaError):
     """An environment that can't be built; a result of the run, not its end."""
+
+    @property
+    def disturbed_by(self) -> Literal["", "disk", "network"]:
+        """What of the machine was in the way, where it isn't the contender's fault."""
+        said = self.cause.lower()
+        if any(words in said for words in _NO_ROOM):
+            return "disk"
+        return "network" if "no version of" not in said and any(words in said for words in _NO_NETWORK) else ""
 
 
 def environments_folder() -> Path:
@@ -80,8 +102,8 @@ def build(contender: Contender) -> Environment:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(folder.with_suffix(".lock")):
         _hold(folder)
-        if (folder / "rosetta.json").exists():
-            return _read(folder)
+        if (folder / "rosetta.json").exists() and (found := _read(folder)).whole:
+            return found
         start = time.perf_counter()
         try:
             _populate(contender, folder, packages)
@@ -214,7 +236,7 @@ def _install(contender: Contender, python: str, packages: list[str]) -> None:
             _uv(*command, "--torch-backend", backend, retries=0)
             return
         except EnvironmentFailure as failure:
-            if not any(word in failure.cause.lower() for word in ("dns", "connect", "network", "fetch", "timed out")):
+            if not any(word in failure.cause.lower() for word in _NO_NETWORK):
                 raise
     _uv(*command)
 

@@ -5,6 +5,7 @@ import os
 import selectors
 import signal
 import subprocess
+import threading
 import uuid
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -38,6 +39,7 @@ class Worker:
         self._mark = uuid.uuid4().hex
         self._dead: str | None = None
         self._closed = False
+        self._waiting = threading.RLock()
         self.process_seconds = 0.0
         """Processor time of the whole process, its children's too, until its last reply."""
         host_read, worker_write = os.pipe()
@@ -110,6 +112,10 @@ class Worker:
             return
         self._closed = True
         self._kill()
+        # Another thread that waits for an answer is woken by the death, and sleeps on if by then what it waits for is
+        # closed: its worker's end would be lost, and it would hold up the host's for as long as it may wait.
+        with self._waiting:
+            pass
         self._selector.close()
         self._channel.close()
         self._death.close()
@@ -117,7 +123,8 @@ class Worker:
     def _answer(self, method: str, timeout: float) -> dict[str, Any]:
         # The worker's replies are single lines, each answered to one request: once something is there to read, the
         # rest of the line is on its way.
-        ready = self._selector.select(timeout)
+        with self._waiting:
+            ready = self._selector.select(timeout)
         if not ready:
             self._kill()
             self._dead = f"{method} hung: no answer within {timeout:g} s, so the worker was killed.{self._tail()}"

@@ -28,7 +28,7 @@ def digests(
     """Return the digests of all that a contender's proof on a workload depends on.
 
     ``reference`` is the folder of the reference's framework, ``environment`` the contender's virtual environment,
-    ``variables`` are the environment variables that its workers are given.
+    ``variables`` are the environment variables that its workers are given, ``{environment}`` standing for the latter.
     """
     workload = prepared.workload
     return {
@@ -53,10 +53,15 @@ def _folder(folder: Path, own: bool = False) -> str:
     files: Iterable[Path] = folder.glob("*") if own else folder.rglob("*")
     digest = hashlib.sha256()
     for file in sorted(files):
-        if file.is_file() and "__pycache__" not in file.parts:
+        if file.is_file() and not any(map(_passing, file.relative_to(folder).parts)):
             digest.update(f"{file.relative_to(folder)}\n".encode())
             digest.update(file.read_bytes())
     return digest.hexdigest()[:_LENGTH]
+
+
+def _passing(name: str) -> bool:
+    """Whether a file or folder of that name comes and goes without being source: caches, what editors leave."""
+    return name == "__pycache__" or name.startswith(".") or name.endswith("~")
 
 
 def _digest(value: Any) -> str:

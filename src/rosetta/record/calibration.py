@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rosetta.record.events import Event
+from rosetta.record.failures import contender_events, standing_failures
 from rosetta.record.plan import Plan
 from rosetta.record.speeds import log_rates
 from rosetta.record.statistics import Estimate, LogRates, ratio
@@ -27,8 +28,8 @@ def comparisons(plan: Plan, events: Sequence[Event]) -> list[Comparison]:
     """
     batch_size = find_workload(plan.workloads[0]).batch_size
     chunks = [event for event in events if event["event"] == "chunk"]
-    labels = [event["label"] for event in events if event["event"] == "environment"]
-    if any(event["event"] in ("environment", "failure") and event["reason"] for event in events):
+    labels = [event["label"] for event in contender_events(events) if not event["reason"]]
+    if standing_failures(events) or len(labels) != 2 * (1 + len(plan.planted_slowdowns)):
         return []
     done = {event["launch"] for event in events if event["event"] == "launch"}
     found = []

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from rosetta.record.events import Event
+from rosetta.record.failures import PassingCause
 from rosetta.record.index import Index
 from rosetta.record.result import Accuracy, Check, Chunk, ContenderResult, Equivalence, Status, TensorError
 from rosetta.record.speeds import samples_of
@@ -33,7 +34,8 @@ def contender_result(workload: Workload, rounds: int, index: Index, environment:
         for event in index.of("accuracy", environment["worker"], workload.name)
     ]
     equivalence = _equivalence(proofs, index.of("timed_proof", label, workload.name))
-    status, reason = _status(environment, failures, equivalence, bool(chunks))
+    status, reason, disturbed_by = _status(environment, failures, equivalence, bool(chunks))
+    apart = _apart_words(index.rounds_apart(label, workload.name), len(chunks))
     packages = imports[0]["packages"] if imports else {}
     last_round = [c["loss"] for c in chunks if c["round"] == rounds - 1 and c["loss"] is not None]
     last_accuracies = last_of_launches(accuracies)
@@ -43,6 +45,7 @@ def contender_result(workload: Workload, rounds: int, index: Index, environment:
         version=_version(packages, environment["distribution"]),
         status=status,
         reason=reason,
+        disturbed_by=disturbed_by,
         packages=packages,
         precision=environment["precision"],
         equivalence=equivalence,
@@ -57,7 +60,7 @@ def contender_result(workload: Workload, rounds: int, index: Index, environment:
         accuracy=_mean(accuracy.value for accuracy in last_accuracies),
         trained_samples=max((accuracy.trained_samples for accuracy in last_accuracies), default=None),
         latency_seconds=_median(seconds for event in closings for seconds in event["latency_seconds"]),
-        note=" ".join(filter(None, [environment["notes"].get(workload.name, ""), _unproven_words(equivalence)])),
+        note=" ".join(filter(None, [environment["notes"].get(workload.name, ""), _unproven_words(equivalence), apart])),
         accuracies=accuracies,
         chunks=[
             Chunk(
@@ -112,14 +115,28 @@ def _unproven_words(proof: Equivalence | None) -> str:
     return f"Not proven of it: {'; '.join(proof.unproven)}." if proof and proof.unproven else ""
 
 
-def _status(environment: Event, failures: list[Event], proof: Equivalence | None, measured: bool) -> tuple[Status, str]:
+def _apart_words(apart: int, count: int) -> str:
+    """Say of how many rounds the others' chunks are of another time; of one round that is how any run is resumed."""
+    if apart < 2:
+        return ""
+    return (
+        f"{apart} of its {count} chunks were timed in another session than the others' of their rounds: the machine's "
+        "drift between the two is in its ratio."
+    )
+
+
+def _status(
+    environment: Event, failures: list[Event], proof: Equivalence | None, measured: bool
+) -> tuple[Status, str, PassingCause]:
+    """Return the status, why it isn't ok, and what that was due to where it wasn't the contender's fault."""
     if environment["reason"]:
-        return "unavailable", environment["reason"]
+        return "unavailable", environment["reason"], environment.get("disturbed_by", "")
     if failures:
-        return "failed", f"{failures[-1]['stage']}: {failures[-1]['reason']}"
+        last = failures[-1]
+        return "failed", f"{last['stage']}: {last['reason']}", last.get("disturbed_by", "")
     if proof and not proof.passed:
-        return "not_equivalent", _why_not(proof)
-    return ("ok", "") if measured or (proof and not environment["measures"]) else ("pending", "")
+        return "not_equivalent", _why_not(proof), ""
+    return ("ok", "", "") if measured or (proof and not environment["measures"]) else ("pending", "", "")
 
 
 def _why_not(proof: Equivalence) -> str:

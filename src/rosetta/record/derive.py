@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from rosetta.record.contender_result import contender_result, last_of_launches
 from rosetta.record.disturbances import disturbances
 from rosetta.record.events import Event
+from rosetta.record.failures import contender_events, has_ended
 from rosetta.record.index import Index
 from rosetta.record.plan import Plan
 from rosetta.record.precision import EVENT, decide, first_stage
 from rosetta.record.result import ContenderResult, Gpu, Machine, Protocol, PublishedFigure, Result, WorkloadResult
 from rosetta.record.speeds import log_rates, peak_flops, processor_peak, ratio_to, scaling, speed_fields
+from rosetta.record.stages import wall_seconds
 from rosetta.record.statistics import LogRates, rate, spread
 from rosetta.record.twoway import TwoWay
 from rosetta.workloads import find_workload
@@ -22,12 +24,12 @@ def derive(plan: Plan, run: str, events: Sequence[Event]) -> Result:
     """Compute the result of what the events have so far."""
     index = Index(events)
     sessions = index.by_kind["session"]
-    ends = index.by_kind.get("end", [])
+    results = [_workload(plan, find_workload(name), index) for name in plan.workloads if index.of("data", None, name)]
     return Result(
         run=run,
         started=sessions[0]["time"],
-        complete=bool(ends),
-        wall_seconds=sum(event["seconds"] for event in [*ends, *index.by_kind.get("interrupted", [])]),
+        complete=has_ended(events) and not any(c.disturbed_by for each in results for c in each.contenders),
+        wall_seconds=wall_seconds(events),
         useful_seconds=useful_seconds(index),
         machine=_machine(index),
         protocol=Protocol(
@@ -48,9 +50,7 @@ def derive(plan: Plan, run: str, events: Sequence[Event]) -> Result:
             rosetta_version=plan.rosetta_version,
             command=plan.command,
         ),
-        results=[
-            _workload(plan, find_workload(name), index) for name in plan.workloads if index.of("data", None, name)
-        ],
+        results=results,
     )
 
 
@@ -121,7 +121,7 @@ def _workload(plan: Plan, workload: Workload, index: Index) -> WorkloadResult:
     data = index.of("data", None, workload.name)[-1]
     rates: dict[str, LogRates] = {}
     results: list[ContenderResult] = []
-    for event in {event["label"]: event for event in index.by_kind.get("environment", [])}.values():
+    for event in contender_events(index.by_kind.get("environment", [])):
         result = contender_result(workload, _rounds(plan, workload, index), index, event)
         if result.status == "ok" and result.chunks:
             rates[result.name] = log_rates(index.of("chunk", result.name, workload.name), workload.batch_size)

@@ -34,6 +34,8 @@ ALL = "all"
 _OTHER_KINDS = {"verify": Preset(1, 1, 0), "calibrate": Preset(6, 12, 0)}
 """How much is done where nobody is compared with others."""
 _LEAST_LAUNCHES = 2
+_MOST_SLOWED = 10.0
+"""As a fraction: a copy that takes eleven times as long. Beyond that its chunks run into their deadline."""
 
 
 class PlanRecord(BaseModel):
@@ -176,6 +178,7 @@ class Plan(PlanRecord):
                 f"{comparisons} comparisons of {launches} launches have no interval.",
                 f"It takes one comparison, and {_LEAST_LAUNCHES} launches in it.",
             )
+        _check_slowdowns(planted_slowdowns)
         fixed = rounds is not None and precision is None
         if minutes is not None and (fixed or amount.rounds is None or kind != "run"):
             raise RosettaError(
@@ -227,6 +230,27 @@ def _check_name(path: Path) -> None:
         str(path).encode()
     except UnicodeEncodeError as error:
         raise RosettaError(f"The name {path} isn't UTF-8, so a plan can't hold it.", "Rename the folder.") from error
+
+
+def slowdown_words(slowdown: float) -> str:
+    """Write a planted slowdown as a percentage, exactly enough to be told from every other."""
+    return f"{100 * slowdown:.10g}%"
+
+
+def _check_slowdowns(slowdowns: Sequence[float]) -> None:
+    """Raise ``RosettaError`` where one is none, or two of them couldn't be told apart in a calibration's result."""
+    for slowdown in slowdowns:
+        if not 0 < slowdown <= _MOST_SLOWED:
+            raise RosettaError(
+                f"A copy can't be slowed by {slowdown:g}.",
+                f"Give a fraction above 0 and up to {_MOST_SLOWED:g}, say 0.1 for 10 % slower.",
+            )
+    words = [slowdown_words(slowdown) for slowdown in slowdowns]
+    for one in words:
+        if words.count(one) > 1:
+            raise RosettaError(
+                f"A slowdown of {one} is planted twice.", "Plant it once; --comparisons measures it more often."
+            )
 
 
 def _workload_names(given: str | Sequence[str] | None) -> list[str]:

@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from rosetta.record.failures import PassingCause
+
 SCHEMA: Literal["rosetta-result/1"] = "rosetta-result/1"
 
 Status = Literal["ok", "not_equivalent", "failed", "unavailable", "pending"]
@@ -192,6 +194,9 @@ class ContenderResult(_Model):
     version: str | None
     status: Status
     reason: str = Field(default="", description="why it isn't ok")
+    disturbed_by: PassingCause = Field(
+        default="", description="what that was due to, where it wasn't the contender's fault: it is tried again"
+    )
     packages: dict[str, str] = Field(default_factory=dict, description="everything installed in its environment")
     precision: str = Field(default="float32", description="as the variant states; not compared silently")
     equivalence: Equivalence | None = None
@@ -291,8 +296,10 @@ class Result(_Model):
     schema_: Annotated[Literal["rosetta-result/1"], Field(alias="schema")] = SCHEMA
     run: str
     started: str = Field(description="UTC, ISO 8601")
-    complete: bool = Field(description="false while it runs or if it was interrupted")
-    wall_seconds: float
+    complete: bool = Field(
+        description="false while it runs, if it was interrupted, or if what disturbed a contender is to be tried again"
+    )
+    wall_seconds: float = Field(description="of all sessions; of one that was killed what its events account for")
     useful_seconds: float = Field(description="in chunks, imports, builds, first steps and proofs")
     machine: Machine
     protocol: Protocol

@@ -1,6 +1,6 @@
 """Where a run's time went, stage by stage, from its events."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rosetta.record.events import Event
 
@@ -43,3 +43,21 @@ def stages(events: Sequence[Event]) -> dict[str, float]:
         "between chunks": max(0.0, total("round", "wall_seconds") - chunks - (accuracies - early)),
         "leaving": total("closing", "wall_seconds") + total("launch", "closing_seconds"),
     }
+
+
+def wall_seconds(events: Sequence[Event]) -> float:
+    """Add up how long a run's sessions took; of one that was killed, what its events account for.
+
+    Each session that ends in any other way says how long it took.
+    """
+    total = 0.0
+    for session in _sessions(events):
+        told = [event["seconds"] for event in session if event["event"] in ("end", "interrupted")]
+        total += sum(told) if told else sum(stages(session).values())
+    return total
+
+
+def _sessions(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
+    starts = [number for number, event in enumerate(events) if event["event"] == "session"]
+    for start, end in zip(starts, [*starts[1:], len(events)], strict=True):
+        yield events[start:end]

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from rosetta.escapes import printable
 from rosetta.record.calibration import Comparison
-from rosetta.record.plan import Plan
+from rosetta.record.plan import Plan, slowdown_words
 
 
 def calibration_table(plan: Plan, found: Sequence[Comparison]) -> Table:
@@ -22,7 +22,7 @@ def calibration_table(plan: Plan, found: Sequence[Comparison]) -> Table:
         seen = sum(not comparison.estimate.tie for comparison in group)
         known = [width for c in group if (width := c.estimate.half_width) is not None]
         table.add_row(
-            "none (A/A)" if planted == 0 else f"{planted:.0%} slower",
+            "none (A/A)" if planted == 0 else f"{slowdown_words(planted)} slower",
             str(len(group)),
             f"{seen} ({seen / len(group):.0%})",
             f"{statistics.median(c.estimate.value for c in group):.3f}",

@@ -15,6 +15,11 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{round(value, decimals):,.{max(decimals, 0)}f}"
 
 
+def giga(rate: float) -> str:
+    """Write what there are 10⁹ of a second: whole, below ten with two digits, so that it is never 0."""
+    return number(rate / 1e9, 2) if rate < 1e10 else f"{rate / 1e9:,.0f}"
+
+
 def percent(fraction: float | None, decimals: int = 1) -> str:
     """Write a fraction as a percentage."""
     return NOTHING if fraction is None or not math.isfinite(fraction) else f"{100 * fraction:.{decimals}f} %"

@@ -152,11 +152,11 @@ def _section(number: int, workload: WorkloadResult, result: Result, sources: Map
     }
 
 
-def render_page(result: Result, sources: Mapping[str, Mapping[str, str]]) -> str:
+def render_page(result: Result, sources: Mapping[str, Mapping[str, str]], sources_of_today: bool = False) -> str:
     """Render a result as one self-contained HTML page.
 
-    ``sources[workload][framework]`` is an implementation's source. All text is escaped, whoever wrote it, and the
-    page's policy allows only its own two scripts and no network access.
+    ``sources[workload][framework]`` is an implementation's source; ``sources_of_today``: the run itself kept none. All
+    text is escaped, whoever wrote it, and the page's policy allows only its own two scripts and no network access.
     """
     scripts = [get_plotlyjs(), _file("page.js")]
     return _template().render(
@@ -168,12 +168,14 @@ def render_page(result: Result, sources: Mapping[str, Mapping[str, str]]) -> str
         machine=sentences.machine_words(result.machine),
         load=sentences.load_words(result.machine),
         peak=sentences.peak_words(result.machine),
+        copy=sentences.copy_words(result.machine),
         unfinished=sentences.unfinished(result),
         interval_method=sentences.interval_method(result.protocol),
         matrix=matrix(result),
         shade=shade,
         round_word=sentences.round_word(result.protocol),
         rounds_words=sentences.rounds_words,
+        sources_of_today=sources_of_today,
         untrained={workload.workload for workload in result.results if not workload.trained},
         caution=published.CAUTION,
         list_title=published.title,

@@ -1,7 +1,7 @@
 """Says in sentences what a run found, on what data and machine, and how."""
 
 from rosetta.record.result import Gpu, Machine, Protocol, Result, WorkloadResult
-from rosetta.report.numbers import NOTHING
+from rosetta.report.numbers import NOTHING, giga, number
 from rosetta.report.ranking import is_tie, marked_name, ranked
 from rosetta.report.ratios import ratio_words
 from rosetta.report.text import listed
@@ -139,7 +139,14 @@ def peak_words(machine: Machine) -> str:
     """Say what the machine reached in a float32 matrix product, and in whose; older records have NumPy's alone."""
     peak = machine.matmul_flops if machine.peak_flops is None else machine.peak_flops
     by = f" ({machine.peak_by})" if machine.peak_by else ""
-    return NOTHING if peak is None else f"{peak / 1e9:,.0f} GFLOP/s{by}"
+    # Older records have 0 where a busy machine didn't come to its end in time.
+    return f"{giga(peak)} GFLOP/s{by}" if peak else NOTHING
+
+
+def copy_words(machine: Machine) -> str:
+    """Say how fast the machine copies memory."""
+    speed = machine.copy_bytes_per_second
+    return f"{number(speed / 1e9)} GB/s" if speed else NOTHING
 
 
 def _gpu_words(gpu: Gpu) -> str:
@@ -161,4 +168,8 @@ def load_words(machine: Machine) -> list[str]:
 
 def unfinished(result: Result) -> str:
     """Warn of a run that isn't complete; empty if it is."""
-    return "" if result.complete else "This run is not complete: these are the figures so far."
+    if result.complete:
+        return ""
+    disturbed = dict.fromkeys(c.name for each in result.results for c in each.contenders if c.disturbed_by)
+    again = f" What disturbed {listed(list(disturbed))} is tried again by rosetta run --resume." if disturbed else ""
+    return f"This run is not complete: these are the figures so far.{again}"

@@ -2,16 +2,14 @@
 
 from pathlib import Path
 
-from rosetta.contenders.contender import Contender, parse_contender
-from rosetta.contenders.manifest import frameworks
-from rosetta.errors import storage_error
+from rosetta.errors import RosettaError, storage_error
 from rosetta.files import replace_file
+from rosetta.record.code import Code, code_of, read_code
 from rosetta.record.directory import PAGE, RESULT
 from rosetta.record.plan import Plan
 from rosetta.record.result import Result
 from rosetta.report.page import render_page
 from rosetta.report.run_result import RunResult, read_result
-from rosetta.workloads import find_workload
 
 
 def write_report(folder: Path) -> RunResult:
@@ -20,21 +18,19 @@ def write_report(folder: Path) -> RunResult:
     text = result.model_dump_json(by_alias=True, indent=1)
     Result.model_validate_json(text)
     _replace(folder / RESULT, text + "\n")
-    _replace(folder / PAGE, render_page(result, sources(result.plan)))
+    _replace(folder / PAGE, render_page(result, *_code(folder, result.plan)))
     return result
 
 
-def sources(plan: Plan) -> dict[str, dict[str, str]]:
-    """Return the implementations' source by workload and framework, the reference's too."""
-    known = frameworks([Path(f) for f in plan.frameworks])
-    named = {c.implementation_name: c for c in (parse_contender(text, known) for text in plan.contenders)}
-    named |= {"numpy": Contender(known["numpy"])}
-    found: dict[str, dict[str, str]] = {}
-    for workload in plan.workloads:
-        module = find_workload(workload).module
-        paths = {name: contender.implementation(module) for name, contender in named.items()}
-        found[workload] = {name: path.read_text("utf-8") for name, path in paths.items() if path.exists()}
-    return found
+def _code(folder: Path, plan: Plan) -> tuple[Code, bool]:
+    """Return the code to show, and whether it is today's: older runs kept none, and their frameworks may be gone."""
+    kept = read_code(folder)
+    if kept is not None:
+        return kept, False
+    try:
+        return code_of(plan), True
+    except RosettaError:
+        return {}, True
 
 
 def _replace(path: Path, text: str) -> None:

@@ -1,0 +1,61 @@
+"""The implementations' code as a run had it, which its page shows: kept in the run's directory."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from rosetta.contenders.contender import Contender, parse_contenders
+from rosetta.contenders.manifest import frameworks, reference
+from rosetta.errors import RosettaError
+from rosetta.files import replace_file
+from rosetta.record.plan import Plan
+from rosetta.workloads import find_workload
+
+CODE = "code.json"
+Code = Mapping[str, Mapping[str, str]]
+"""Implementations' text by workload and by the name that they have on a page."""
+_FORM = "rosetta-code/1"
+REFERENCE = "numpy"
+_REMEDY = "Delete it: the page shows today's code then, and says so."
+
+
+def code_of(plan: Plan) -> Code:
+    """Return the implementations' code as it is now, the reference's too; ``RosettaError`` if a folder is gone."""
+    known = frameworks([Path(folder) for folder in plan.frameworks])
+    named = {contender.implementation_name: contender for contender in parse_contenders(plan.contenders, known)}
+    own = Contender(reference())
+    # A user's own framework may be called as the reference is; both are shown.
+    taken = REFERENCE in named and named[REFERENCE].framework.folder != own.framework.folder
+    named[f"{REFERENCE}, the reference" if taken else REFERENCE] = own
+    found: dict[str, dict[str, str]] = {}
+    for workload in plan.workloads:
+        module = find_workload(workload).module
+        paths = {name: contender.implementation(module) for name, contender in named.items()}
+        found[workload] = {name: path.read_text("utf-8") for name, path in paths.items() if path.exists()}
+    return found
+
+
+def keep_code(folder: Path, plan: Plan, begun: Callable[[str, str], bool]) -> None:
+    """Keep the code of a run in its directory; of what has ``begun`` (workload, name) what was kept before stays."""
+    kept, now = read_code(folder) or {}, code_of(plan)
+    code = {
+        workload: {**texts} | {name: text for name, text in kept.get(workload, {}).items() if begun(workload, name)}
+        for workload, texts in now.items()
+    }
+    replace_file(folder / CODE, json.dumps({"schema": _FORM, "code": code}, indent=1).encode())
+
+
+def read_code(folder: Path) -> Code | None:
+    """Return the code that a run kept; None where it kept none, as older ones."""
+    try:
+        content = json.loads((folder / CODE).read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise RosettaError(f"{folder / CODE} can't be read: {error}.", _REMEDY) from error
+    code = content.get("code") if isinstance(content, dict) and content.get("schema") == _FORM else None
+    if not isinstance(code, dict) or not all(
+        isinstance(texts, dict) and all(isinstance(text, str) for text in texts.values()) for texts in code.values()
+    ):
+        raise RosettaError(f"{folder / CODE} isn't the code of a run.", _REMEDY)
+    return code
