@@ -315,14 +315,23 @@ def test_a_story_with_a_question_is_read_as_the_tasks_are(real_data: Path, tmp_p
     assert words == prepared.class_names
     story, question, _ = told(prepared, (stories, questions, answers), 7)
     for text in (f"{story} {question}", f"{story} {question}".replace(" .", ".").replace(" ?", "?")):
-        found = dataset.read_text(text, words)
+        found = dataset.read_text(text, words).inputs
         assert (found[0] == stories[7]).all() and (found[1] == questions[7]).all()
     for text, cause in (
         ("Mary moved to Paris. Where is Mary?", "doesn't know Paris"),
         ("Where is Mary?", "no story with a question"),
         ("Mary moved to the hallway.", "no story with a question"),
         ("", "no story with a question"),
+        ("Mary moved to the hallway. " * 11 + "Where is Mary?", None),  # 66 words and marks: as many as it reads
+        (
+            "Mary moved to the hallway. " * 12 + "Where is Mary?",
+            "The story has 72 words and marks; the network reads 66",
+        ),
+        ("Mary moved to the hallway. Where is is Mary?", "The question has 5 words and marks; the network reads 4"),
     ):
+        if cause is None:
+            assert (dataset.read_text(text, words).inputs[0] > 0).all()
+            continue
         with pytest.raises(RosettaError, match=cause):
             dataset.read_text(text, words)
     synthetic = prepare("babi_qa1", None, tmp_path / "none", download=False)

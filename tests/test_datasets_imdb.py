@@ -492,11 +492,13 @@ def test_a_text_is_read_as_the_reviews_are(real_data: Path, tmp_path: Path) -> N
     assert prepared.vocabulary[:6] == ("", "", "", "the", "and", "a")
     read_text = datasets()["imdb"].read_text
     assert read_text is not None
-    (review,) = read_text("Read the book, forget the movie!", prepared.vocabulary)
+    (review,), notes = read_text("Read the book, forget the movie!", prepared.vocabulary)
+    assert notes == ()
     rows = np.load(prepared.test_inputs[0], mmap_mode="r")
     assert (rows == review).all(axis=1).any(), "one of the test reviews says just that"
-    (words,) = read_text("The <br />THE, unheardofword " + "a " * 200, prepared.vocabulary)
+    (words,), notes = read_text("The <br />THE, unheardofword " + "a " * 200, prepared.vocabulary)
+    assert notes == ("the last 150 of its 203 words",)
     assert words.shape == (150,) and (words == 5).all(), "the last 150 words"
-    (words,) = read_text("The <br />THE, unheardofword", prepared.vocabulary)
+    (words,), _ = read_text("The <br />THE, unheardofword", prepared.vocabulary)
     assert words[-4:].tolist() == [1, 3, 3, 2] and not words[:-4].any()
     assert prepare("imdb", None, tmp_path / "none", download=False).vocabulary == (), "synthetic words have no spelling"

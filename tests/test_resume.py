@@ -1,17 +1,23 @@
 """A training that is killed goes on from its checkpoint with the same result as one that never was."""
 
 import dataclasses
+import json
+import random
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from rosetta.errors import RosettaError
 from rosetta.models.checkpoint import Checkpoint, EpochEnd, load_checkpoint, save_checkpoint
 from rosetta.models.weights import load_weights
+from rosetta.workloads import find_workload
 
 ROSETTA = str(Path(sys.executable).with_name("rosetta"))
 # Little stories: an epoch takes a second, and there is dropout in it.
@@ -39,6 +45,37 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None
     assert_same(whole, killed)
 
 
+@pytest.mark.long
+def test_a_training_killed_at_any_moment_ends_with_the_same_weights(tmp_path: Path) -> None:
+    """Eight times, from its first moments on to the writing of a file; what is left keeps the next one from nothing."""
+    whole, killed = tmp_path / "whole.safetensors", tmp_path / "there" / "killed.safetensors"
+    killed.parent.mkdir()
+    command = (*COMMAND, "--with", "numpy", "--save")
+    done = subprocess.run([*command, whole], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    chance, lines = random.Random(9), []
+    for _ in range(8):
+        with subprocess.Popen([*command, killed], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            try:
+                out, err = process.communicate(timeout=chance.uniform(0.2, 4))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                out, err = process.communicate()
+        assert process.returncode in (0, -9), err
+        lines += [line for line in out.splitlines() if line.startswith("epoch")]
+        if process.returncode == 0:
+            break
+    else:
+        last = subprocess.run([*command, killed], capture_output=True, text=True, timeout=300)
+        assert last.returncode == 0, last.stderr
+        lines += [line for line in last.stdout.splitlines() if line.startswith("epoch")]
+    # A kill between an epoch's line and its checkpoint has the line written twice, with the same figures.
+    found = list(dict.fromkeys(line.rpartition("  ")[0] for line in lines))
+    assert found == [line.rpartition("  ")[0] for line in done.stdout.splitlines() if line.startswith("epoch")]
+    assert_same(whole, killed)
+    assert {path.name for path in killed.parent.iterdir() if not path.name.startswith(".rosetta-")} == {killed.name}
+
+
 def assert_same(first: Path, second: Path) -> None:
     one, other = load_weights(first), load_weights(second)
     assert one.about == other.about
@@ -46,40 +83,118 @@ def assert_same(first: Path, second: Path) -> None:
         np.testing.assert_allclose(other.parameters[name], value, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
-RUN = {"workload": "mnist_mlp", "contender": "torch", "seed": "1"}
-STATE = Checkpoint(RUN, (EpochEnd(1, 0.5, 0.9, 3.0),), {"a.weight": np.ones((2, 2))}, {"0.step": np.array(3.0)})
+WORKLOAD = find_workload("babi_rnn[qa4]")
+RUN = {"workload": WORKLOAD.name, "contender": "torch", "seed": "1"}
+PARAMETERS = WORKLOAD.initial_parameters(1)
+STATE = Checkpoint(
+    RUN,
+    (EpochEnd(1, 0.5, 0.9, 3.0), EpochEnd(2, 0.4, 0.92, 3.0)),
+    PARAMETERS,
+    {"0.step": np.array(3.0), "0.none": np.zeros((0, 4))},
+)
 
 
 def test_a_checkpoint_comes_back(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "c", STATE)
-    back = load_checkpoint(tmp_path / "c", RUN)
+    back = load_checkpoint(tmp_path / "c", RUN, WORKLOAD)
     assert (back.run, back.history) == (STATE.run, STATE.history)
-    assert np.array_equal(back.parameters["a.weight"], np.ones((2, 2))) and back.optimizer["0.step"].shape == ()
+    assert all(np.array_equal(back.parameters[name], value) for name, value in PARAMETERS.items())
+    assert back.optimizer["0.step"].shape == () and back.optimizer["0.none"].shape == (0, 4)
 
 
 def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "c", STATE)
     with pytest.raises(RosettaError, match="its seed is 1, here it is 2"):
-        load_checkpoint(tmp_path / "c", RUN | {"seed": "2"})
+        load_checkpoint(tmp_path / "c", RUN | {"seed": "2"}, WORKLOAD)
     with pytest.raises(RosettaError, match="its seed is 1, here it is None"):
-        load_checkpoint(tmp_path / "c", {k: v for k, v in RUN.items() if k != "seed"})
+        load_checkpoint(tmp_path / "c", {k: v for k, v in RUN.items() if k != "seed"}, WORKLOAD)
 
 
 def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "c"
-    file.write_bytes(b"hello")
-    with pytest.raises(RosettaError, match="isn't a complete"):
-        load_checkpoint(file, RUN)
-    import safetensors.numpy
-
-    for metadata in (
-        {},
-        {"format": "rosetta-checkpoint/1"},
-        {"format": "rosetta-checkpoint/1", "run": "[", "history": "[]"},
+    for content in (b"hello", b"", b"\0" * 100):
+        file.write_bytes(content)
+        with pytest.raises(RosettaError, match="damaged checkpoint: isn't a complete") as error:
+            load_checkpoint(file, RUN, WORKLOAD)
+        assert f"(rm {file})" in error.value.remedy
+    for metadata, cause in (
+        ({}, "isn't a checkpoint"),
+        ({"format": "rosetta-checkpoint/1"}, "its description can't be read"),
+        ({"format": "rosetta-checkpoint/1", "run": "[", "history": "[]"}, "its description can't be read"),
+        ({"format": "rosetta-checkpoint/1", "run": "[" * 5000, "history": "[]"}, "its description can't be read"),
+        ({"format": "rosetta-checkpoint/2", "run": json.dumps(RUN), "history": "[]"}, "its digest isn't"),
     ):
         safetensors.numpy.save_file({"a": np.zeros(1)}, file, metadata)
-        with pytest.raises(RosettaError, match="isn't a checkpoint"):
-            load_checkpoint(file, RUN)
+        with pytest.raises(RosettaError, match=cause):
+            load_checkpoint(file, RUN, WORKLOAD)
+
+
+def altered(file: Path, **changes: Any) -> None:
+    """Write the checkpoint anew with other metadata or tensors, all else as it was."""
+    with safetensors.safe_open(file, framework="np") as opened:
+        metadata = dict(opened.metadata())
+        arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    for name, change in changes.items():
+        part = metadata if name in metadata else arrays
+        part[name.replace("__", "/")] = change(part.get(name.replace("__", "/"))) if callable(change) else change
+    safetensors.numpy.save_file({name: a for name, a in arrays.items() if a is not None}, file, metadata)
+
+
+def history(change: Callable[[list[dict[str, Any]]], Any]) -> Callable[[str], str]:
+    return lambda text: json.dumps(change(json.loads(text)))
+
+
+ALTERED: dict[str, tuple[dict[str, Any], str]] = {
+    "history cut": ({"history": history(lambda lines: lines[:1])}, ""),
+    "history lengthened": (
+        {"history": history(lambda lines: [*lines, lines[1] | {"epoch": 3}])},
+        "",
+    ),
+    "an epoch twice": ({"history": history(lambda lines: [*lines, lines[1]])}, "epoch 3 is that of epoch 2"),
+    "an epoch left out": ({"history": history(lambda lines: lines[1:])}, "epoch 1 is that of epoch 2"),
+    "no epoch": ({"history": "[]"}, "no epoch"),
+    "a loss that is text": ({"history": history(lambda lines: [lines[0] | {"loss": "0.5"}])}, "epoch 1 isn't one"),
+    "a loss that is NaN": ({"history": history(lambda lines: [lines[0] | {"loss": float("nan")}])}, "isn't one"),
+    "history that is no list": ({"history": "3"}, "its description can't be read"),
+    "optimiser's state NaN": ({"optimizer__0.step": np.array(np.nan)}, "the optimiser's 0.step has values"),
+    "another step": ({"optimizer__0.step": np.array(4.0)}, ""),
+    "a tensor more": ({"more": np.zeros(3)}, "more doesn't belong in it"),
+    "a parameter more": ({"parameters__more": np.zeros(3, np.float32)}, "it also has more"),
+    "a parameter less": ({"parameters__dense.bias": None}, "it lacks dense.bias"),
+    "a parameter NaN": ({"parameters__dense.bias": lambda a: a * np.float32(np.nan)}, "no finite numbers"),
+    "one weight": ({"parameters__dense.bias": lambda a: a + (np.arange(len(a)) == 3).astype(np.float32)}, ""),
+}
+
+
+def test_an_altered_checkpoint_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    """Whatever was changed; and of one without a digest, as version 0.1.0 wrote it, what can be seen without."""
+    file = tmp_path / "c"
+    for name, (changes, cause) in ALTERED.items():
+        save_checkpoint(file, STATE)
+        altered(file, **changes)
+        with pytest.raises(RosettaError, match="is a damaged checkpoint: ") as error:
+            load_checkpoint(file, RUN, WORKLOAD)
+        assert "\n" not in error.value.cause and f"Delete it to begin anew (rm {file})" in error.value.remedy, name
+        save_checkpoint(file, STATE)
+        altered(file, **changes, format="rosetta-checkpoint/1")
+        if cause:
+            with pytest.raises(RosettaError, match=cause):
+                load_checkpoint(file, RUN, WORKLOAD)
+        else:
+            load_checkpoint(file, RUN, WORKLOAD)
+
+
+def test_every_byte_of_a_checkpoint_counts(tmp_path: Path) -> None:
+    file = tmp_path / "c"
+    save_checkpoint(file, STATE)
+    content = file.read_bytes()
+    chance = random.Random(4)
+    for place in [*(chance.randrange(len(content)) for _ in range(100)), len(content) - 1]:
+        spoilt = bytearray(content)
+        spoilt[place] ^= 1 << chance.randrange(8)
+        file.write_bytes(spoilt)
+        with pytest.raises(RosettaError):
+            load_checkpoint(file, RUN, WORKLOAD)
 
 
 def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +204,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path, monkeypatch: p
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    later = dataclasses.replace(STATE, history=(*STATE.history, EpochEnd(2, 0.4, 0.9, 3.0)))
+    later = dataclasses.replace(STATE, history=(*STATE.history, EpochEnd(3, 0.4, 0.9, 3.0)))
     with pytest.raises(RosettaError, match="No space left on device"):
         save_checkpoint(tmp_path / "c", later)
-    assert load_checkpoint(tmp_path / "c", RUN).history == STATE.history
+    assert load_checkpoint(tmp_path / "c", RUN, WORKLOAD).history == STATE.history

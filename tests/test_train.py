@@ -149,8 +149,8 @@ def test_pictures_of_any_mode_and_size_are_read(mode: str, tmp_path: Path) -> No
     picture = Image.new(mode, (61, 40))
     file = tmp_path / f"picture.{'tiff' if mode in ('CMYK', 'I', 'F', 'I;16') else 'png'}"
     picture.save(file)
-    assert read_picture(file, (3, 32, 32)).shape == (3, 32, 32)
-    grey = read_picture(file, (28, 28))
+    assert read_picture(file, (3, 32, 32)).pixels.shape == (3, 32, 32)
+    grey = read_picture(file, (28, 28)).pixels
     assert grey.shape == (28, 28) and grey.dtype == np.uint8
 
 
@@ -159,7 +159,7 @@ def test_a_picture_is_cut_to_its_middle_and_what_is_transparent_is_white(tmp_pat
     picture.paste((0, 255, 0, 255), (32, 0, 64, 32))
     picture.paste((0, 0, 0, 0), (40, 8, 56, 24))
     picture.save(tmp_path / "p.png")
-    pixels = read_picture(tmp_path / "p.png", (3, 32, 32))
+    pixels = read_picture(tmp_path / "p.png", (3, 32, 32)).pixels
     assert pixels[:, 2, 2].tolist() == [0, 255, 0] and pixels[:, 16, 16].tolist() == [255, 255, 255]
 
 

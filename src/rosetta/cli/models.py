@@ -20,7 +20,7 @@ from rosetta.cli.options import (
 from rosetta.escapes import json_text
 
 if TYPE_CHECKING:
-    from rosetta import TrainingObserver
+    from rosetta import Prediction, TrainingObserver
 
 
 def train(
@@ -113,12 +113,19 @@ def predict(
     """
     found = rosetta.predict(weights, sample, contender, top=top, device=device, frameworks=frameworks_folder or ())
     if not out.is_terminal:
-        rows = [{"sample": one.sample, "classes": dict(one.classes)} for one in found]
-        export(json_text(dumps(rows, indent=1, ensure_ascii=False)) + "\n")
+        rows = [_row(one) for one in found]
+        export(json_text(dumps(rows, indent=1, ensure_ascii=False, allow_nan=False)) + "\n")
         return
     for one in found:
         words = "  ".join(f"{label} {probability:.1%}" for label, probability in one.classes)
+        words += f"  ({'; '.join(one.notes)})" if one.notes else ""
         out.say(f"{one.sample}  {words}")
+
+
+def _row(one: "Prediction") -> dict[str, object]:
+    """Return a prediction as it stands in JSON."""
+    notes = {"notes": list(one.notes)} if one.notes else {}
+    return {"sample": one.sample, "classes": dict(one.classes), **notes}
 
 
 def convert(

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rosetta.datasets.archives import damaged
 from rosetta.datasets.originals import read_original
@@ -24,6 +23,7 @@ from rosetta.datasets.spec import (
     InputArray,
     Original,
     OriginalFile,
+    Reading,
     Samples,
     generated,
     splits,
@@ -70,8 +70,11 @@ def decode(sizes: Sizes, folder: Path, edition: Edition) -> Samples:
     return Samples(vocabulary, _batches(train, test, _index(vocabulary), sizes), vocabulary)
 
 
-def read_text(sizes: Sizes, text: str, vocabulary: Sequence[str]) -> tuple[NDArray[np.int32], ...]:
-    """Read a story, (story,), and the question at its end, (question,); raise ``RosettaError`` at an unknown word."""
+def read_text(sizes: Sizes, text: str, vocabulary: Sequence[str]) -> Reading:
+    """Read a story, (story,), and the question at its end, (question,).
+
+    Raises ``RosettaError`` at an unknown word, and where either is longer than all of the task's.
+    """
     index, tokens = _index(vocabulary), _tokens(text)
     if unknown := sorted(set(tokens) - index.keys()):
         raise RosettaError(
@@ -87,7 +90,14 @@ def read_text(sizes: Sizes, text: str, vocabulary: Sequence[str]) -> tuple[NDArr
         )
     numbers = [index[token] for token in tokens]
     story, question = numbers[:begin], numbers[begin:]
-    return left_padded([story], sizes.story)[0], left_padded([question], sizes.question)[0]
+    for what, found, most in (("story", story, sizes.story), ("question", question, sizes.question)):
+        if len(found) > most:
+            raise RosettaError(
+                f"The {what} has {len(found):,} words and marks; the network reads {most}, "
+                "so that its beginning would be lost.",
+                "Leave out what the answer doesn't rest on.",
+            )
+    return Reading((left_padded([story], sizes.story)[0], left_padded([question], sizes.question)[0]))
 
 
 def _index(vocabulary: Sequence[str]) -> dict[str, int]:

@@ -26,6 +26,7 @@ from rosetta.datasets.spec import (
     InputArray,
     OriginalFile,
     OriginalFolder,
+    Reading,
     Samples,
     generated,
     splits,
@@ -62,11 +63,13 @@ def decode_folder(folder: Path, edition: Edition) -> Samples:
     return _samples(texts, path, edition)
 
 
-def read_text(text: str, vocabulary: Sequence[str]) -> tuple[NDArray[np.int32], ...]:
-    """Read a review, (150,), by the words at their indices."""
+def read_text(text: str, vocabulary: Sequence[str]) -> Reading:
+    """Read a review, (150,), by the words at their indices; of a longer one the last words, as in training."""
     index = {word: number for number, word in enumerate(vocabulary) if word}
     review = [START, *(index.get(word, UNKNOWN) for word in _split(text))]
-    return (left_padded([review], _LENGTH)[0],)
+    words = len(review) - 1
+    cut = (f"the last {_LENGTH} of its {words:,} words",) if words > _LENGTH else ()
+    return Reading((left_padded([review], _LENGTH)[0],), cut)
 
 
 def _archived(path: Path) -> Iterator[tuple[str, bytes]]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,17 @@ from numpy.typing import NDArray
 Split = Literal["train", "test"]
 Batch = tuple[Split, tuple[NDArray[Any], ...], NDArray[np.int64]]
 """Consecutive samples of one split: an array (n, ...) for each input and labels (n,)."""
-ReadText = Callable[[str, Sequence[str]], tuple[NDArray[np.int32], ...]]
-"""Makes an array (...) for each input of what a user typed, by a vocabulary; raises ``RosettaError`` where it can't."""
+
+
+class Reading(NamedTuple):
+    """What a user typed as a network's sample: an array (...) for each input, and what of the text isn't in them."""
+
+    inputs: tuple[NDArray[np.int32], ...]
+    notes: tuple[str, ...] = ()
+
+
+ReadText = Callable[[str, Sequence[str]], Reading]
+"""Reads what a user typed, by a vocabulary; raises ``RosettaError`` where it can't."""
 Say = Callable[[str], None]
 """Shows one line of progress to the user."""
 _T = TypeVar("_T")

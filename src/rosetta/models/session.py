@@ -1,7 +1,11 @@
 """A worker session: one contender's worker with one workload open in it, where nothing is compared."""
 
 import contextlib
+import fcntl
+import os
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +21,10 @@ from rosetta.environments.worker import Worker, WorkerFailure
 from rosetta.errors import RosettaError
 from rosetta.machine.cpu import processors
 from rosetta.workloads.spec import Workload
+
+_PREFIX = "rosetta-scratch-"
+_NEW_SECONDS = 60.0
+"""How old a scratch folder without a lock must be to be a killed process's, and not one that is just being made."""
 
 
 @contextlib.contextmanager
@@ -38,8 +46,7 @@ def worker_session(
     environment = build(contender)
     cores = processors()
     variables = worker_variables(len(cores), seed) | environment.variables(contender)
-    with tempfile.TemporaryDirectory(prefix="rosetta-") as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         try:
             worker = Worker(environment.python, environment.home, variables, folder / "worker.log", cores)
         except WorkerFailure as failure:
@@ -52,6 +59,39 @@ def worker_session(
                 yield client
             except WorkerFailure as failure:
                 raise RosettaError(f"{contender.name} failed on {workload.name}: {failure}") from failure
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Give a temporary folder, gone in the end, and remove those of this user's processes that were killed."""
+    _remove_left()
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as name:
+        descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            with contextlib.suppress(OSError):  # a file system without locks, on which nothing is removed either
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield Path(name)
+        finally:
+            os.close(descriptor)
+
+
+def _remove_left() -> None:
+    """Remove scratch folders that nobody holds the lock of: the kernel gives it back however a process ends."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        try:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:  # a link, a file, somebody else's, or gone
+            continue
+        try:
+            found = os.fstat(descriptor)
+            if found.st_uid != os.geteuid() or time.time() - found.st_mtime < _NEW_SECONDS:
+                continue
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        except OSError:  # its process lives
+            continue
+        finally:
+            os.close(descriptor)
 
 
 def float32(arrays: Arrays) -> dict[str, NDArray[np.float32]]:

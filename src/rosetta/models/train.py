@@ -1,8 +1,8 @@
 """Trains one contender's network, epoch by epoch, and keeps its weights."""
 
+import contextlib
 import dataclasses
 import json
-import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ from rosetta.contenders.placement import check_replicas, chosen
 from rosetta.environments.client import Client
 from rosetta.environments.variables import check_seed
 from rosetta.errors import RosettaError
-from rosetta.models.checkpoint import Checkpoint, EpochEnd, load_checkpoint, save_checkpoint
-from rosetta.models.session import float32, worker_session
+from rosetta.models.checkpoint import Checkpoint, EpochEnd, alone, load_checkpoint, save_checkpoint
+from rosetta.models.session import float32, temporary_folder, worker_session
 from rosetta.models.weights import Weights, check_target, identity, save_weights
 from rosetta.paths import cache_folder, data_folder
 from rosetta.workloads import find_workload
@@ -85,27 +85,60 @@ def train(
     Starts from the canonical parameters of the seed, in the seed's order of samples; or goes on from ``checkpoint``,
     which is written after every epoch, with the same result as without the interruption. ``save`` is the file for the
     weights; the checkpoint then is beside it, unless another is named, and gone in the end. Raises ``RosettaError``
-    where the workload isn't trained, the contender can't, or the loss is no longer a finite number.
+    where the workload isn't trained, the contender can't, a file can't be written, the checkpoint is of another
+    training, damaged, or further than ``epochs``, or the loss is no longer a finite number.
     """
     workload = find_workload(workload)
     contender = chosen(contender, frameworks, device, replicas)
     check_replicas(contender, workload, batch_size)
-    file = Path(save) if save is not None else None
+    if not workload.trains:
+        raise RosettaError(f"{workload.name} isn't trained: its network only makes features.")
+    if why := contender.why_not(workload.module):
+        raise RosettaError(why)
+    epochs = workload.epochs if epochs is None else epochs
+    batch_size = workload.batch_size if batch_size is None else batch_size
+    if epochs < 1 or batch_size < 1:
+        raise RosettaError(f"{epochs} epochs of batches of {batch_size} are no training.", "Each is at least 1.")
     check_seed(seed)
+    file = Path(save) if save is not None else None
     if file is not None:
         check_target(file)
     checkpoint = checkpoint or (file.with_name(f"{file.name}.checkpoint") if file else None)
-    if checkpoint is not None:
-        check_target(checkpoint)
+    with contextlib.ExitStack() as held:
+        if checkpoint is not None:
+            check_target(checkpoint)
+            held.enter_context(alone(checkpoint))
+        return _train(
+            workload,
+            contender,
+            epochs=epochs,
+            batch_size=batch_size,
+            data=data,
+            seed=seed,
+            file=file,
+            checkpoint=checkpoint,
+            observers=observers,
+        )
+
+
+def _train(
+    workload: Workload,
+    contender: Contender,
+    *,
+    epochs: int,
+    batch_size: int,
+    data: str | Path | None,
+    seed: int,
+    file: Path | None,
+    checkpoint: Path | None,
+    observers: Sequence[TrainingObserver],
+) -> Weights:
+    """Do it, once all is known to be as it should be."""
 
     def say(sentence: str) -> None:
         for observer in observers:
             observer.say(sentence)
 
-    if not workload.trains:
-        raise RosettaError(f"{workload.name} isn't trained: its network only makes features.")
-    epochs = epochs or workload.epochs
-    batch_size = batch_size or workload.batch_size
     for hint in hints([contender], [dataclasses.replace(workload, batch_size=batch_size)]):
         say(hint)
     prepared = datasets.prepare(workload.dataset, data_folder(data), cache_folder() / "data", say=say)
@@ -117,10 +150,15 @@ def train(
         "data": prepared.digest,
         "batch_size": str(batch_size),
     }
-    start = load_checkpoint(checkpoint, run) if checkpoint and checkpoint.exists() else None
+    start = load_checkpoint(checkpoint, run, workload) if checkpoint and checkpoint.exists() else None
     history = list(start.history) if start else []
-    with tempfile.TemporaryDirectory(prefix="rosetta-") as scratch:
-        arrays, steps = training_data(workload, prepared, Path(scratch) / "order.npy", seed, batch_size)
+    if len(history) > epochs:
+        raise RosettaError(
+            f"{checkpoint} has {len(history)} epochs, which is more than the {epochs} that are wanted.",
+            f"Give --epochs {len(history)} or more to go on, delete it to begin anew, or --save elsewhere.",
+        )
+    with temporary_folder() as scratch:
+        arrays, steps = training_data(workload, prepared, scratch / "order.npy", seed, batch_size)
         with worker_session(contender, workload, arrays, batch_size=batch_size, seed=seed) as client:
             resumable = _resumable(client, workload)
             if checkpoint and not resumable:

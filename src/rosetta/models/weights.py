@@ -125,7 +125,8 @@ def check_target(path: Path) -> None:
     try:
         check_place(path)
     except OSError as error:
-        raise storage_error(error, path, "written") from error
+        found = storage_error(error, path, "written")
+        raise RosettaError(found.cause, found.remedy or "Name another file.") from error
 
 
 def write_file(path: Path, content: bytes) -> None:

@@ -19,14 +19,16 @@ def workloads() -> dict[str, Workload]:
     return {workload.name: workload for workload in sorted(found, key=lambda w: w.flops_per_sample * w.batch_size)}
 
 
-@cache
 def find_workload(name: str | Workload) -> Workload:
     """Return a workload by name, ``babi_rnn``, or one of its other forms, ``babi_rnn[qa5]``; or the one given.
 
     Raises ``RosettaError`` with the nearest names if there is none.
     """
-    if isinstance(name, Workload):
-        return name
+    return name if isinstance(name, Workload) else _named(name)
+
+
+@cache
+def _named(name: str) -> Workload:
     known = workloads()
     if name in known:
         return known[name]
