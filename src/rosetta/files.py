@@ -1,16 +1,70 @@
-"""Files that are replaced whole or not at all, one kind of lock, and names for files."""
+"""Files: replaced whole or not at all, opened only where they are regular and no link, locked, named.
+
+What lies in a directory may be somebody else's. Opening a FIFO waits for ever, reading a device never ends, and a link
+leads elsewhere; so records, caches and what users name are opened by ``open_regular``, read by ``read_regular`` and
+written by ``replace_file``. All raise ``OSError`` with words in ``strerror``.
+"""
 
 import contextlib
+import errno
+import fcntl
 import os
 import re
+import secrets
+import shutil
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
-import filelock
+LARGEST_TEXT = 2**20
+"""Bytes of a text that somebody writes by hand: a manifest, a set of contenders, a module."""
+
+
+def open_regular(path: Path, flags: int = os.O_RDONLY, *, follow: bool = False) -> int:
+    """Open a regular file without waiting for anybody; return the descriptor.
+
+    ``follow``: also where the name is a link, as of a file that a user names. Raises ``OSError``, and changes nothing,
+    where it is a directory, a FIFO, a device or a socket, or without ``follow`` a link.
+    """
+    try:
+        descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | (0 if follow else os.O_NOFOLLOW), 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP and not follow:
+            raise OSError(errno.ELOOP, "it is a link, which isn't followed", str(path)) from None
+        if error.errno in (errno.ENXIO, errno.EISDIR):  # a FIFO that nobody reads, a socket, a directory
+            raise _not_regular(path) from None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _not_regular(path)
+    return descriptor
+
+
+def read_regular(path: Path, largest: int, *, follow: bool = False) -> bytes:
+    """Return what is in a regular file of at most ``largest`` bytes; raise ``OSError`` as ``open_regular`` does."""
+    with os.fdopen(open_regular(path, follow=follow), "rb") as file:
+        content = file.read(largest + 1)
+    if len(content) > largest:
+        raise OSError(errno.EFBIG, f"it has more than {largest:,} bytes", str(path))
+    return content
+
+
+def check_output(path: Path) -> None:
+    """Raise ``OSError`` where what has that name isn't a regular file, and would be lost."""
+    with contextlib.suppress(FileNotFoundError):
+        mode = os.lstat(path).st_mode
+        if stat.S_ISLNK(mode):
+            raise OSError(errno.ELOOP, "it is a link, which isn't followed", str(path))
+        if not stat.S_ISREG(mode):
+            raise _not_regular(path)
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Replace a file at once by a complete new one; raise ``OSError``, the old one untouched, where that fails."""
+    """Replace a file at once by a complete new one; raise ``OSError``, the old one untouched, where that fails.
+
+    What isn't a regular file, such as ``/dev/null`` or a link, isn't replaced.
+    """
     with replacing(path) as partial, partial.open("wb") as file:
         file.write(content)
         file.flush()
@@ -21,35 +75,70 @@ def replace_file(path: Path, content: bytes) -> None:
 def replacing(path: Path) -> Iterator[Path]:
     """Give a file beside ``path`` to write to, which takes its place in the end; after an error it is gone.
 
-    It has the suffix of ``path``, for those who write what a suffix says.
+    It has the suffix of ``path``, for those who write what a suffix says. Nobody else's: its name can't be foreseen,
+    so that nobody can have put a link there.
     """
-    partial = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    check_output(path)
+    partial = path.with_name(f".rosetta-{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
+    os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666))
     try:
         yield partial
+        check_output(path)
         os.replace(partial, path)
     finally:
         with contextlib.suppress(OSError):  # gone already, or on a disk that can't be written any more
             partial.unlink(missing_ok=True)
 
 
+def append_to(path: Path) -> IO[bytes]:
+    """Open a regular file, made where there is none, to append to it."""
+    return os.fdopen(open_regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND), "ab")
+
+
+def own_folder(path: Path) -> Path:
+    """Make a folder, unless it is there; raise ``OSError`` where a link or a file has its name."""
+    with contextlib.suppress(FileExistsError):
+        path.mkdir()
+    mode = os.lstat(path).st_mode
+    if not stat.S_ISDIR(mode):
+        what = "a link, which isn't followed" if stat.S_ISLNK(mode) else "no folder"
+        raise OSError(errno.ENOTDIR, f"it is {what}", str(path))
+    return path
+
+
+@contextlib.contextmanager
+def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """Give a new, empty folder below ``parent``; it and all in it are gone in the end, links in it not followed."""
+    folder = parent / f"{prefix}{secrets.token_hex(4)}"
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @contextlib.contextmanager
 def locked(path: Path, busy: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold a lock file's lock; the kernel releases it however the process ends.
+    """Hold a lock file's lock; the kernel releases it however the process ends. Nothing is written to the file.
 
     ``busy`` is called where another process holds it, which is then waited for, unless ``busy`` raises.
     """
-    lock = filelock.FileLock(path)
+    descriptor = open_regular(path, os.O_RDWR | os.O_CREAT)
     try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        busy()
-        lock.acquire()
-    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            busy()
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
-        lock.release()
+        os.close(descriptor)
 
 
 def file_name(text: str) -> str:
     """Turn a name such as "torch[compile], launch 1" into one for a file."""
     return re.sub(r"[^\w=.]+", "-", text)
+
+
+def _not_regular(path: Path) -> OSError:
+    return OSError(errno.EINVAL, "it isn't a regular file", str(path))
