@@ -87,7 +87,8 @@ def _joules_per_sample(chunks: list[Event], batch_size: int) -> float | None:
 
 def _cold(first_steps: list[Event]) -> int | None:
     """Count the first steps that compiled something which their framework keeps on disk."""
-    kept = [event for event in first_steps if event.get("compiled_before") is not None]
+    counts = ("compiled_before", "compiled_after")
+    kept = [event for event in first_steps if all(event.get(count) is not None for count in counts)]
     return sum(event["compiled_after"] > event["compiled_before"] for event in kept) if kept else None
 
 
@@ -119,6 +120,8 @@ def _status(environment: Event, failures: list[Event], proof: Equivalence | None
         return "failed", f"{failures[-1]['stage']}: {failures[-1]['reason']}"
     if proof and not proof.passed:
         return "not_equivalent", _why_not(proof)
+    if measured and proof is None:
+        return "pending", "its proof isn't in the record"
     return ("ok", "") if measured or (proof and not environment["measures"]) else ("pending", "")
 
 

@@ -290,10 +290,14 @@ class Result(_Model):
 
     schema_: Annotated[Literal["rosetta-result/1"], Field(alias="schema")] = SCHEMA
     run: str
-    started: str = Field(description="UTC, ISO 8601")
+    started: str = Field(description='UTC, ISO 8601; "unknown" where the event that says so is damaged')
     complete: bool = Field(description="false while it runs or if it was interrupted")
     wall_seconds: float
     useful_seconds: float = Field(description="in chunks, imports, builds, first steps and proofs")
     machine: Machine
     protocol: Protocol
     results: list[WorkloadResult]
+    left_out: list[str] = Field(
+        default=[],
+        description="lines of events.jsonl that aren't events, and why; the first ten, and how many more",
+    )

@@ -162,3 +162,10 @@ def load_words(machine: Machine) -> list[str]:
 def unfinished(result: Result) -> str:
     """Warn of a run that isn't complete; empty if it is."""
     return "" if result.complete else "This run is not complete: these are the figures so far."
+
+
+def damage_words(result: Result) -> str:
+    """Say which lines of a run's events were left out, and why; empty where all are whole."""
+    if not result.left_out:
+        return ""
+    return f"Of events.jsonl was left out what can't be read: {'; '.join(result.left_out)}."

@@ -5,7 +5,7 @@ from pathlib import Path
 from rosetta.contenders.contender import Contender, parse_contender
 from rosetta.contenders.manifest import frameworks
 from rosetta.errors import storage_error
-from rosetta.files import replace_file
+from rosetta.files import LARGEST_TEXT, read_regular, replace_file
 from rosetta.record.directory import PAGE, RESULT
 from rosetta.record.plan import Plan
 from rosetta.record.result import Result
@@ -33,8 +33,16 @@ def sources(plan: Plan) -> dict[str, dict[str, str]]:
     for workload in plan.workloads:
         module = find_workload(workload).module
         paths = {name: contender.implementation(module) for name, contender in named.items()}
-        found[workload] = {name: path.read_text("utf-8") for name, path in paths.items() if path.exists()}
+        found[workload] = {name: text for name, path in paths.items() if (text := _text(path)) is not None}
     return found
+
+
+def _text(path: Path) -> str | None:
+    """Return an implementation's text; None where there is none, or none that can be shown."""
+    try:
+        return read_regular(path, LARGEST_TEXT, follow=True).decode("utf-8", "replace")
+    except OSError:
+        return None
 
 
 def _replace(path: Path, text: str) -> None:
