@@ -23,7 +23,7 @@ def build_environments(contenders: list[Contender], log: RunLog, observer: Obser
 
     def attempt(contender: Contender) -> Environment | str:
         try:
-            return build(contender)
+            return build(contender, observer.say)
         except EnvironmentFailure as failure:
             return str(failure)
 

@@ -1,6 +1,8 @@
 """A training's state after an epoch, in a file from which it goes on as if it had never been interrupted."""
 
+import errno
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,10 +13,13 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from rosetta.errors import RosettaError
+from rosetta.files import open_regular
 from rosetta.models.tensors import read_tensors
 from rosetta.models.weights import write_file
 
 FORMAT = "rosetta-checkpoint/1"
+_LARGEST = 2**33
+"""Bytes: far more than a workload's network and its optimiser have."""
 _PARAMETERS, _OPTIMIZER = "parameters/", "optimizer/"
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -59,6 +64,14 @@ def save_checkpoint(file: Path, checkpoint: Checkpoint) -> None:
 
 def load_checkpoint(file: Path, run: Mapping[str, str]) -> Checkpoint:
     """Read it; raise ``RosettaError`` where it isn't a checkpoint, or one of another training."""
+    try:
+        descriptor = open_regular(file)  # and nothing else is where it should be: a link, a FIFO
+        size = os.fstat(descriptor).st_size
+        os.close(descriptor)
+        if size > _LARGEST:
+            raise OSError(errno.EFBIG, f"it has more than {_LARGEST:,} bytes")
+    except OSError as error:
+        raise RosettaError(f"{file} can't be read: {error.strerror}.", "Name another file to --save.") from error
     metadata, arrays = read_tensors(file)
     other = RosettaError(f"{file} isn't a checkpoint of Rosetta's.", "Name another file to --save.")
     if metadata.get("format") != FORMAT:

@@ -9,6 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from rosetta.errors import RosettaError
+from rosetta.escapes import printable
 from rosetta.record.calibration import Comparison, comparisons
 from rosetta.record.directory import PAGE, read_run
 from rosetta.record.plan import Plan
@@ -19,7 +20,6 @@ from rosetta.report.notebook import to_html
 from rosetta.report.proofs import proof_table
 from rosetta.report.sentences import damage_words
 from rosetta.report.terminal import result_table
-from rosetta.report.text import printable
 
 if TYPE_CHECKING:
     import pandas
