@@ -140,6 +140,36 @@ def test_another_processs_build_is_waited_for(installer: Installer, cache: Path)
         assert waiting.result(timeout=10).folder == folder
 
 
+@pytest.mark.parametrize(
+    "damage", [b"", b"{", b'{"packages": [1], "seconds": 1}', b"[]", b"\xff\xfe", b'{"packages": []}']
+)
+def test_an_environment_whose_record_is_damaged_is_made_anew_and_that_is_said(
+    installer: Installer, damage: bytes
+) -> None:
+    folder = build(contender()).folder
+    record = folder / "rosetta.json"
+    record.write_bytes(damage)
+    assert [environment.folder for environment in existing()] == [folder], "so that it can be removed"
+    asked, said = len(installer.asked), list[str]()
+    assert build(contender(), said.append).folder == folder
+    assert len(installer.asked) == 2 * asked
+    assert said == [f"{record} is damaged; the environment is made anew."]
+    assert build(contender(), said.append).folder == folder
+    assert len(said) == 1
+    record.write_bytes(damage)
+    remove(folder.name)
+    assert not folder.exists()
+
+
+def test_an_environment_that_is_a_link_is_not_followed(installer: Installer, tmp_path: Path) -> None:
+    folder = build(contender()).folder
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RosettaError, match="is a link, which isn't followed"):
+        remove(folder.name)
+    assert (tmp_path / "elsewhere" / "rosetta.json").exists()
+
+
 def fails_in(step: str, error: BaseException) -> Callable[..., None]:
     def uv(*arguments: str, retries: int | None = None) -> None:
         if arguments[0] == "venv":

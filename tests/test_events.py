@@ -1,28 +1,32 @@
 """The record of a run survives any cut, refuses what isn't one, and has an event on disk before it says so."""
 
+import ast
 import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from results_events import ENVIRONMENT, MACHINE, SESSION, data_event, make_plan
+from results_events import ENVIRONMENT, MACHINE, SESSION, data_event, make_plan, proof
 
+import rosetta
 from rosetta.errors import RosettaError
 from rosetta.record.derive import derive
-from rosetta.record.events import Event, RunLog, read_events
+from rosetta.record.events import Event, RunLog, read_events, read_log
+from rosetta.record.schema import EVENTS
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(), children, max_size=3),
     max_leaves=8,
 )
-events = st.lists(
-    st.tuples(st.text(), st.dictionaries(st.text().filter(lambda name: name not in ("self", "event")), values))
-)
+kinds = st.text().filter(lambda kind: kind not in EVENTS)
+fields = st.text().filter(lambda name: name not in ("self", "event"))
+events = st.lists(st.tuples(kinds, st.dictionaries(fields, values)))
 
 
 def write(path: Path, wanted: list[tuple[str, Event]]) -> list[Event]:
@@ -41,7 +45,7 @@ def test_what_was_written_is_read(tmp_path: Path, wanted: list[tuple[str, Event]
 
 def test_a_cut_at_any_byte_loses_only_the_event_under_way(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
-    written = write(path, [("chunk", {"label": f"größe {i}\n", "seconds": i / 7, "loss": None}) for i in range(5)])
+    written = write(path, [("seen", {"label": f"größe {i}\n", "seconds": i / 7, "loss": None}) for i in range(5)])
     whole = path.read_bytes()
     for length in range(len(whole) + 1):
         path.write_bytes(whole[:length])
@@ -68,27 +72,30 @@ def test_a_cut_at_any_byte_loses_only_the_event_under_way(tmp_path: Path) -> Non
         b'{"event": "chunk"} {"event": "chunk"}',
         b"\x00\x00\x00",
         b'\xff\xfe{"event": "chunk"}',
+        '{"event": "chunk"}'.encode("utf-16"),
+        b'{"event": ' + b"9" * 5000 + b"}",
         b"\x80\x04\x95.",
         b"__import__('os').abort()",
         b"[" * 100_000,
     ],
     ids=lambda line: repr(line)[:30],
 )
-def test_a_broken_line_in_the_middle_is_named(tmp_path: Path, line: bytes) -> None:
+def test_a_broken_line_in_the_middle_is_named_and_costs_no_other(tmp_path: Path, line: bytes) -> None:
     path = tmp_path / "events.jsonl"
-    path.write_bytes(b'{"event":"session"}\n' + line + b'\n{"event":"end"}\n')
-    with pytest.raises(RosettaError, match=r"events\.jsonl, line 2,"):
-        read_events(path)
+    first, last = SESSION, {"event": "end", "seconds": 1.0}
+    path.write_bytes(json.dumps(first).encode() + b"\n" + line + b"\n" + json.dumps(last).encode() + b"\n")
     before = path.read_bytes()
-    with pytest.raises(RosettaError, match="line 2"):
-        RunLog(path)
-    assert path.read_bytes() == before
+    assert read_log(path) == ([first, last], ["line 2: it isn't an event of a run"])
+    with RunLog(path) as log:
+        assert log.events == [first, last] and log.left_out == ["line 2: it isn't an event of a run"]
+        log.append("resumed")
+    assert path.read_bytes().startswith(before), "what a newer version may be able to read stays"
 
 
 def test_hostile_content_is_only_content(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     nasty = 'line\nbreak\r\n "quotes" \\ \x00 \u2028 \U0001f600 </script> ${HOME} $(reboot)'
-    written = write(path, [("chunk", {"label": nasty, nasty: [nasty, {nasty: None}]}), ("end", {})])
+    written = write(path, [("seen", {"label": nasty, nasty: [nasty, {nasty: None}]}), ("gone", {})])
     assert read_events(path) == written
     assert path.read_bytes().count(b"\n") == 2
 
@@ -97,11 +104,11 @@ def test_hostile_content_is_only_content(tmp_path: Path) -> None:
 def test_what_json_has_no_word_for_is_refused_and_leaves_no_trace(tmp_path: Path, number: float) -> None:
     path = tmp_path / "events.jsonl"
     with RunLog(path) as log:
-        first = log.append("session")
+        first = log.append("begun")
         with pytest.raises(ValueError, match="JSON"):
             log.append("chunk", seconds=number)
         assert log.events == [first]
-        second = log.append("end")
+        second = log.append("ended")
     assert read_events(path) == [first, second]
 
 
@@ -115,8 +122,8 @@ def test_a_listener_sees_an_event_that_is_already_on_disk(tmp_path: Path) -> Non
     path = tmp_path / "events.jsonl"
     seen: list[tuple[Event, Event]] = []
     with RunLog(path, lambda event: seen.append((event, json.loads(path.read_bytes().splitlines()[-1])))) as log:
-        log.append("session", pid=1)
-        log.append("end")
+        log.append("begun", pid=1)
+        log.append("ended")
     assert [event for event, _ in seen] == [on_disk for _, on_disk in seen] == read_events(path)
 
 
@@ -127,7 +134,7 @@ import os, pathlib, signal
 from rosetta.record.events import RunLog
 log = RunLog(pathlib.Path({str(path)!r}))
 for i in range(3):
-    log.append("chunk", i=i)
+    log.append("seen", i=i)
 os.kill(os.getpid(), signal.SIGKILL)
 """
     done = subprocess.run([sys.executable, "-c", program], stdin=subprocess.DEVNULL)
@@ -138,7 +145,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_a_full_disk_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "events.jsonl"
     log = RunLog(path)
-    first = log.append("session")
+    first = log.append("begun")
     with log._file, Path("/dev/full").open("ab", buffering=0) as full:
         monkeypatch.setattr(log, "_file", full)
         with pytest.raises(RosettaError, match="No space left") as caught:
@@ -151,7 +158,7 @@ def test_100_000_chunks_are_loaded_and_derived(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     labels, launches, rounds = ("torch", "jax"), 50, 1000
     head = [SESSION, MACHINE, *(ENVIRONMENT | {"label": n, "worker": n, "framework": n} for n in labels), data_event()]
-    proofs = [{"event": "end", "seconds": 1.0}]
+    end = {"event": "end", "seconds": 1.0}
     chunks = [
         {
             "event": "chunk",
@@ -169,10 +176,37 @@ def test_100_000_chunks_are_loaded_and_derived(tmp_path: Path) -> None:
         for round_ in range(rounds)
         for label in labels
     ]
-    path.write_text("".join(json.dumps(event) + "\n" for event in [*head, *chunks, *proofs]), "utf-8")
+    path.write_text("".join(json.dumps(event) + "\n" for event in [*head, *map(proof, labels), *chunks, end]), "utf-8")
     result = derive(make_plan(labels, launches=launches, rounds=rounds), "run", read_events(path))
     torch, jax = result.results[0].contenders
     assert len(torch.chunks) + len(jax.chunks) == 100_000
     assert jax.ratio is not None
     assert jax.ratio.value == pytest.approx(0.1 / 0.101)
     assert not jax.ratio.tie
+
+
+def appended() -> Iterator[tuple[str, str, set[str]]]:
+    """Yield where an event is written, its kind, and the names of its fields as far as the call names them."""
+    for file in sorted((Path(rosetta.__file__).parent / "benchmark").glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if not (isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "append" and node.keywords):
+                continue
+            kind = node.args[0]
+            name = {"EVENT": "precision", "RETRIED": "retried"}.get(ast.unparse(kind)) or ast.literal_eval(kind)
+            yield f"{file.name}:{node.lineno}", name, {word.arg for word in node.keywords if word.arg}
+
+
+def test_each_field_that_is_written_is_declared() -> None:
+    found = list(appended())
+    assert {kind for _, kind, _ in found} == set(EVENTS)
+    undeclared = [(place, kind, sorted(names - set(EVENTS[kind].model_fields))) for place, kind, names in found]
+    assert not [each for each in undeclared if each[2]]
+
+
+RECORDS = Path(__file__).parent / "samples" / "records"
+
+
+@pytest.mark.parametrize("sample", sorted(RECORDS.iterdir()), ids=lambda path: path.name)
+def test_old_events_fit(sample: Path) -> None:
+    events, left_out = read_log(sample / "events.jsonl")
+    assert len(events) > 5 and not left_out

@@ -10,7 +10,7 @@ from typing import Any
 import plotly.graph_objects as go
 import pytest
 from report_fixtures import HOSTILE, chunks, cifar, everything, example, hostile, mnist, ok, published_protocol
-from results_events import MACHINE, SESSION, chunk, data_event, environment, make_plan
+from results_events import MACHINE, SESSION, chunk, data_event, environment, make_plan, proof
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -189,7 +189,7 @@ def test_watch_shows_the_workload_at_hand_and_names_the_others():
     plan = make_plan(["torch"], workloads=["mnist_mlp", "mnist_cnn", "imdb_gru"])
     file = io.StringIO()
     console = HarmlessConsole(width=100, height=30, file=file, force_terminal=True, color_system=None)
-    events = [SESSION, MACHINE, environment("torch"), data_event(), chunk("torch", 0, 0, 1.0)]
+    events = [SESSION, MACHINE, environment("torch"), data_event(), proof("torch"), chunk("torch", 0, 0, 1.0)]
     with Watch(plan, console) as watch:
         for event in events:
             watch.event(event)

@@ -44,10 +44,30 @@ def open_regular(path: Path, flags: int = os.O_RDONLY, *, follow: bool = False) 
 def read_regular(path: Path, largest: int, *, follow: bool = False) -> bytes:
     """Return what is in a regular file of at most ``largest`` bytes; raise ``OSError`` as ``open_regular`` does."""
     with os.fdopen(open_regular(path, follow=follow), "rb") as file:
-        content = file.read(largest + 1)
-    if len(content) > largest:
+        whole = os.fstat(file.fileno()).st_size <= largest
+        content = file.read(largest + 1) if whole else b""
+    if not whole or len(content) > largest:  # it may have grown
         raise OSError(errno.EFBIG, f"it has more than {largest:,} bytes", str(path))
     return content
+
+
+def files_below(folder: Path, most: int) -> list[Path]:
+    """Return what lies in a folder and the folders in it, to which no link leads; links to files are among them.
+
+    Raises ``OSError`` where there is more than ``most``, or the folders lie too deep in each other for a path.
+    """
+    found: list[Path] = []
+    waiting = [os.fspath(folder)]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                else:
+                    found.append(Path(entry.path))
+        if len(found) + len(waiting) > most:
+            raise OSError(errno.EFBIG, f"it has more than {most:,} files", str(folder))
+    return found
 
 
 def check_output(path: Path) -> None:
@@ -107,13 +127,18 @@ def own_folder(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
-    """Give a new, empty folder below ``parent``; it and all in it are gone in the end, links in it not followed."""
-    folder = parent / f"{prefix}{secrets.token_hex(4)}"
+def scratch_folder(folder: Path) -> Iterator[Path]:
+    """Make a folder that isn't there yet; it and all in it are gone in the end, links in it not followed."""
     folder.mkdir()
     try:
         yield folder
     finally:
+        discard(folder)
+
+
+def discard(folder: Path) -> None:
+    """Delete a folder and all in it as far as that is possible; a link in it, or in its place, isn't followed."""
+    with contextlib.suppress(RecursionError):  # a thousand folders in each other are nobody's work
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -26,7 +26,7 @@ def build_environments(
 
     def attempt(contender: Contender) -> Environment | EnvironmentFailure:
         try:
-            return build(contender)
+            return build(contender, observer.say)
         except EnvironmentFailure as failure:
             return failure
 

@@ -12,7 +12,7 @@ from rosetta.environments.build import Environment
 from rosetta.environments.client import Client
 from rosetta.environments.variables import thread_variables
 from rosetta.environments.worker import Worker
-from rosetta.files import file_name
+from rosetta.files import file_name, own_folder
 from rosetta.machine.gpu import Gpu, gpus
 from rosetta.record.events import RunLog
 from rosetta.record.failures import RETRIED, passing_failures, standing_failures
@@ -44,15 +44,23 @@ class RunContext:
     """One run's plan, log and arms, and who of them is out on which workload."""
 
     def __init__(
-        self, plan: Plan, log: RunLog, folder: Path, arms: Sequence[Arm], tell: Callable[[str, str, str], None]
+        self,
+        plan: Plan,
+        log: RunLog,
+        folder: Path,
+        scratch: Path,
+        arms: Sequence[Arm],
+        tell: Callable[[str, str, str], None],
     ):
-        """``tell(workload, label, state)`` is called whenever an arm's state changes, never while a chunk runs."""
+        """The workers' logs are kept below ``folder``, the run's; arrays travel through the folder ``scratch``.
+
+        ``tell(workload, label, state)`` is called whenever an arm's state changes, never while a chunk runs."""
         self.plan = plan
         self.log = log
         self.arms = list(arms)
         self.tell = tell
         self._logs = folder / "workers"
-        self._exchange = (folder / "scratch").resolve()
+        self._exchange = scratch.resolve()
         self._failed = set(standing_failures(log.events))
         before = sum(seconds for stage, seconds in stages(log.events).items() if stage not in PREPARING)
         self._start = time.perf_counter() - before
@@ -67,8 +75,7 @@ class RunContext:
         environment = self.plan.environment | arm.environment.variables(arm.contender)
         if threads is not None:
             environment |= thread_variables(threads)
-        self._logs.mkdir(exist_ok=True)
-        log = self._logs / (file_name(log_name) + ".log")
+        log = own_folder(self._logs) / (file_name(log_name) + ".log")
         worker = Worker(arm.environment.python, arm.environment.home, environment, log, self.plan.affinity)
         return Client(worker, self._exchange, self.plan.timeouts)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from rosetta.environments.build import Environment
-from rosetta.record.failures import PassingCause
+from rosetta.record.schema import PassingCause
 from rosetta.workloads.prepared import PreparedWorkload
 
 # As the C library puts ENOSPC, EDQUOT and EFBIG, and NumPy a write that was cut short.

@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,12 @@ _AT_ONCE = 2
 class Prover:
     """Holds the workers that prove; a proof that the log has isn't made again."""
 
-    def __init__(self, context: RunContext, numpy: Arm, reference_cache: Path):
-        """``numpy`` is the reference; its results are kept in ``reference_cache``, by all they depend on."""
+    def __init__(self, context: RunContext, numpy: Arm, reference_cache: Path, say: Callable[[str], None]):
+        """``numpy`` is the reference; its results are kept in ``reference_cache``, by all they depend on.
+
+        ``say`` is told where one of these is damaged.
+        """
+        self._say = say
         self._context = context
         self._numpy = numpy
         self._reference_cache = reference_cache
@@ -74,6 +78,8 @@ class Prover:
 
     def _count_timed(self, event: Event) -> None:
         key = event["workload"], event["label"]
+        if key not in self._shown:
+            return  # its proof is missing from the record, so that it is made anew, and then asked for this again
         self._shown[key].add(event["when"])
         if not all(Check(**check).holds for check in event["checks"]):
             self._proofs[key] = False
@@ -256,6 +262,7 @@ class Prover:
             return reference_for(
                 standard, data, self._numpy.contender.framework, start, self._reference_cache,
                 canonical.result if canonical else lambda: self._references[prepared.workload.name, standard.canonical],
+                self._say,
             )  # fmt: skip
         except WorkerFailure as failure:
             raise RosettaError(f"The reference for {prepared.workload.name} can't be computed: {failure}") from failure

@@ -28,6 +28,7 @@ from rosetta.environments.build import EnvironmentFailure, build
 from rosetta.environments.variables import HOST
 from rosetta.environments.worker import end_orphans
 from rosetta.errors import RosettaError, storage_error
+from rosetta.files import discard, scratch_folder
 from rosetta.machine import cpu
 from rosetta.machine.gpu import gpus
 from rosetta.paths import cache_folder
@@ -61,7 +62,11 @@ def conduct(folder: Path, observer: Observer, data: Path | None = None) -> RunRe
             return write_report(folder)
         start = time.perf_counter()
         # What a killed session left running would disturb this one; nobody else works in this folder.
-        end_orphans([event["host"] for event in log.events if event["event"] == "session"])
+        before = [event["host"] for event in log.events if event["event"] == "session" and event.get("host")]
+        end_orphans(before)
+        for host in before:
+            discard(_scratch(folder, host))
+        _tell_what_is_odd(plan, folder, log, observer)
         log.append("session", time=datetime.now(UTC).isoformat(timespec="seconds"), pid=os.getpid(), host=HOST)
         try:
             _carry_out(plan, folder, log, observer, data)
@@ -75,6 +80,27 @@ def conduct(folder: Path, observer: Observer, data: Path | None = None) -> RunRe
         return write_report(folder)
 
 
+def _scratch(folder: Path, host: str) -> Path:
+    """Return the folder in which arrays travel in a session; it is of that session alone."""
+    return folder / f"scratch-{host}"
+
+
+def _tell_what_is_odd(plan: Plan, folder: Path, log: RunLog, observer: Observer) -> None:
+    """Say what of the record was left out, and of a run that was begun before whose code is about to be run."""
+    for words in log.left_out:
+        observer.say(f"{folder / EVENTS}, {words}; it is left out.")
+    inside = [
+        place for place in plan.frameworks if Path(os.path.realpath(place)).is_relative_to(os.path.realpath(folder))
+    ]
+    if inside:
+        raise RosettaError(
+            f"{folder / PLAN} names a frameworks folder in the run's own directory, {inside[0]}: its code isn't run.",
+            "If you trust it, move it elsewhere and name it in plan.json.",
+        )
+    if log.events and plan.frameworks:
+        observer.say(f"Code is run that {folder / PLAN} names: {', '.join(plan.frameworks)}")
+
+
 def _carry_out(plan: Plan, folder: Path, log: RunLog, observer: Observer, data: Path | None) -> None:
     known = frameworks([Path(f) for f in plan.frameworks])
     contenders = parse_contenders(dict.fromkeys(plan.contenders), known)
@@ -86,31 +112,28 @@ def _carry_out(plan: Plan, folder: Path, log: RunLog, observer: Observer, data: 
     arms = arms_of(plan, contenders, environments)
     numpy = Contender(reference())
     try:
-        numpy_environment = build(numpy)
+        numpy_environment = build(numpy, observer.say)
     except EnvironmentFailure as failure:
         raise RosettaError(f"The reference can't be computed. {failure.cause}", failure.remedy) from failure
-    scratch = folder / "scratch"
-    scratch.mkdir(exist_ok=True)
     if data is not None:
         plan = plan.model_copy(update={"data": str(data.absolute())})
-    prepared = [_prepare(plan, workload, scratch, log, observer) for workload in workloads]
-    if data is not None:  # and its content is what it was
-        plan.write(folder / PLAN)
-    register(plan, arms, contenders, environments, workloads, log)
-    context = RunContext(plan, log, folder, arms, observer.state)
-    prover = Prover(context, Arm("numpy", numpy, numpy_environment, "numpy"), cache_folder() / "reference")
-    for sentence in [*context.try_again(), *prover.forget_changed(prepared, arms)]:
-        observer.say(sentence)
-    _keep_code(folder, plan, arms, prover)
-    if plan.kind == "verify":
-        with contextlib.closing(prover):
-            for workload_ready in prepared:
-                prover.prove(workload_ready, arms)
-    else:
-        Scheduler(context, prover, prepared).conduct()
-    for file in scratch.iterdir():
-        file.unlink()
-    scratch.rmdir()
+    with scratch_folder(_scratch(folder, HOST)) as scratch:
+        prepared = [_prepare(plan, workload, scratch, log, observer) for workload in workloads]
+        if data is not None:  # and its content is what it was
+            plan.write(folder / PLAN)
+        register(plan, arms, contenders, environments, workloads, log)
+        context = RunContext(plan, log, folder, scratch, arms, observer.state)
+        numpy_arm = Arm("numpy", numpy, numpy_environment, "numpy")
+        prover = Prover(context, numpy_arm, cache_folder() / "reference", observer.say)
+        for sentence in [*context.try_again(), *prover.forget_changed(prepared, arms)]:
+            observer.say(sentence)
+        _keep_code(folder, plan, arms, prover)
+        if plan.kind == "verify":
+            with contextlib.closing(prover):
+                for workload_ready in prepared:
+                    prover.prove(workload_ready, arms)
+        else:
+            Scheduler(context, prover, prepared).conduct()
 
 
 def _describe_machine(plan: Plan, contenders: Sequence[Contender], log: RunLog) -> None:

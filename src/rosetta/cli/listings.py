@@ -70,6 +70,7 @@ def run_table(root: Path) -> Table:
             result.started,
             ", ".join(w.workload for w in result.results),
             ", ".join(names),
-            "yes" if result.complete else f"no; rosetta run --resume {folder}",
+            ("yes" if result.complete else f"no; rosetta run --resume {folder}")
+            + ("; damaged: some lines are left out" if result.left_out else ""),
         )
     return table

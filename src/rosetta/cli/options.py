@@ -3,6 +3,7 @@
 Nothing here is slow to import: what an option needs to know is read when its help is shown or a name completed.
 """
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,18 +29,31 @@ def show_result(result: "RunResult") -> None:
     out.say(f"again   {result.plan.command}")
 
 
-def check_outputs(*targets: str | Path | None) -> None:
-    """Raise ``RosettaError`` where one of the files to write later can't be written; - is standard output."""
+STANDARD_OUTPUT = ("-", "/dev/stdout")
+
+
+def check_outputs(*targets: str | Path | None, record: Path | None = None) -> None:
+    """Raise ``RosettaError`` where one of the files to write later can't be written, or is one of the run ``record``'s.
+
+    What stands for standard output is none.
+    """
+    from rosetta.record.directory import OWN_FILES
+
     for target in targets:
-        if target is not None and target != "-":
-            try:
-                check_place(Path(target))
-            except OSError as error:
-                raise storage_error(error, target, "written") from error
+        if target is None or target in STANDARD_OUTPUT:
+            continue
+        path = Path(target)
+        in_record = record is not None and os.path.realpath(path.parent) == os.path.realpath(record)
+        if in_record and path.name in OWN_FILES:
+            raise RosettaError(f"{target} is the run's own record, and isn't overwritten.", "Name another file.")
+        try:
+            check_place(path)
+        except OSError as error:
+            raise storage_error(error, target, "written") from error
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file that the user named; raise ``RosettaError`` where that can't be."""
+    """Write a file that the user named, whole or not at all; raise ``RosettaError`` where that can't be."""
     try:
         replace_file(path, text.encode())
     except OSError as error:

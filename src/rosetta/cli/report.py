@@ -8,7 +8,7 @@ import typer
 
 import rosetta
 from rosetta.cli.console import export, out
-from rosetta.cli.options import check_outputs, show_result, write_text
+from rosetta.cli.options import STANDARD_OUTPUT, check_outputs, show_result, write_text
 from rosetta.errors import unknown
 
 LISTS = ("workloads", "contenders", "runs")
@@ -44,14 +44,14 @@ def report(
     from rosetta.report.exports import to_csv, to_markdown
     from rosetta.report.write import write_report
 
-    check_outputs(csv_file, markdown)
+    check_outputs(csv_file, markdown, record=folder)
     result = write_report(folder)
     for target, text in ((csv_file, to_csv), (markdown, to_markdown)):
-        if target == "-":
+        if target in STANDARD_OUTPUT:
             export(text(result))
         elif target is not None:
             write_text(Path(target), text(result))
-    if "-" not in (csv_file, markdown):
+    if csv_file not in STANDARD_OUTPUT and markdown not in STANDARD_OUTPUT:
         show_result(result)
     if open_:
         webbrowser.open(result.page.resolve().as_uri())

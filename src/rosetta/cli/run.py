@@ -8,6 +8,7 @@ import typer
 import rosetta
 from rosetta.cli.console import err, export
 from rosetta.cli.options import (
+    STANDARD_OUTPUT,
     AllOption,
     DataOption,
     DeviceOption,
@@ -96,7 +97,7 @@ def run(
     Examples: `rosetta run` · `rosetta run mnist_mlp --with torch --with jax` ·
     `rosetta run --with torch==2.13.0 --with torch==2.12.0` · `rosetta run --resume runs/NAME`
     """
-    check_outputs(json)
+    check_outputs(json, record=resume or out_folder)
     if resume is not None:
         from rosetta.record.plan import read_plan
 
@@ -123,11 +124,11 @@ def run(
         result = _watched(plan, out_folder)
     if json is not None:
         text = result.model_dump_json(by_alias=True, indent=1) + "\n"
-        if json == "-":
+        if json in STANDARD_OUTPUT:
             export(json_text(text))
         else:
             write_text(Path(json), text)
-    if json != "-":
+    if json not in STANDARD_OUTPUT:
         show_result(result)
     _exit_unless_all_ok(result)
 

@@ -22,6 +22,7 @@ from rosetta.contenders.manifest import (
     Variant,
 )
 from rosetta.errors import RosettaError, unknown
+from rosetta.files import LARGEST_TEXT, read_regular
 
 DEFAULT_SET = "current"
 
@@ -326,13 +327,18 @@ def read_set(text: str, known: dict[str, Framework]) -> list[str]:
     if text in sets:
         return sets[text]
     file = Path(text)
-    if not file.is_file():
-        error = unknown("set", text, sets)
-        raise RosettaError(error.cause, f"{error.remedy} Or give a file that names contenders, one a line.")
     try:
-        lines = [line.partition("#")[0].strip() for line in file.read_text("utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
+        content = read_regular(file, LARGEST_TEXT, follow=True).decode() if text else None
+    except (FileNotFoundError, NotADirectoryError):
+        content = None
+    except OSError as error:
+        raise RosettaError(f"{file} can't be read: {error.strerror}.", "Give a file that names contenders.") from error
+    except ValueError as error:  # it isn't UTF-8, or its name has a NUL
         raise RosettaError(f"{file} can't be read: {error}.") from error
+    if content is None:
+        wrong = unknown("set", text, sets)
+        raise RosettaError(wrong.cause, f"{wrong.remedy} Or give a file that names contenders, one a line.")
+    lines = [line.partition("#")[0].strip() for line in content.splitlines()]
     if not any(lines):
         raise RosettaError(f"{file} names no contender.", "Write one a line.")
     return [line for line in lines if line]

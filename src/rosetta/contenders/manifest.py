@@ -1,5 +1,6 @@
 """A framework's folder and its ``framework.toml``: what it declares, read and checked."""
 
+import os
 import tomllib
 from collections.abc import Sequence
 from importlib.metadata import entry_points
@@ -12,6 +13,7 @@ import rosetta_worker
 from rosetta.contenders.device import Device
 from rosetta.contenders.old_names import with_todays_names
 from rosetta.errors import RosettaError, unknown
+from rosetta.files import LARGEST_TEXT, read_regular
 
 _BUILT_IN = Path(rosetta_worker.__file__).parent / "frameworks"
 
@@ -231,13 +233,17 @@ def frameworks(folders: Sequence[Path] = ()) -> dict[str, Framework]:
     for entry in entry_points(group="rosetta.frameworks"):
         roots += [Path(path) for path in entry.load().__path__]
     for folder in folders:
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             raise RosettaError(f"The frameworks folder {folder} doesn't exist.", "Give --frameworks a folder.")
         roots.append(folder)
     found: dict[str, Framework] = {}
     for root in roots:
-        manifests = [root / "framework.toml"] if (root / "framework.toml").exists() else root.glob("*/framework.toml")
-        for manifest in sorted(manifests):
+        try:
+            names = [".", *sorted(os.listdir(root))]
+        except OSError as error:
+            raise RosettaError(f"The frameworks folder {root} can't be read: {error.strerror}.") from error
+        manifests = [path for name in names if os.path.lexists(path := root / name / "framework.toml")]
+        for manifest in manifests[:1] if manifests and manifests[0].parent == root else manifests:
             framework = _read(manifest)
             found[framework.name] = framework
     own = reference()
@@ -263,9 +269,11 @@ def _check_deviations(framework: Framework, reference: Framework) -> None:
 
 def _read(manifest: Path) -> Framework:
     try:
-        text = manifest.read_text("utf-8")
+        text = read_regular(manifest, LARGEST_TEXT, follow=True).decode()
         data = with_todays_names(manifest, text, tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise RosettaError(f"{manifest} can't be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RosettaError(f"{manifest} isn't valid TOML: {error}.") from error
     try:
         return Framework(**data, folder=manifest.parent.resolve())

@@ -10,24 +10,33 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import uv
 from packaging.requirements import Requirement
+from pydantic import BaseModel, Field, ValidationError
 
 from rosetta.contenders.contender import Contender
 from rosetta.environments.package_index import fetch_source, pip_settings, uv_options
 from rosetta.environments.variables import HOST_MARK, clean_environment
 from rosetta.errors import RosettaError
-from rosetta.files import locked, replace_file
+from rosetta.files import LARGEST_TEXT, locked, read_regular, replace_file
 from rosetta.paths import cache_folder
 
 _TIMEOUT_SECONDS = 3600
 _NO_ROOM = ("no space left", "quota exceeded")
 _NO_NETWORK = ("dns", "connect", "network", "fetch", "timed out")
+_RECORD = "rosetta.json"
+"""Written when an environment is whole."""
+
+
+class _Record(BaseModel):
+    packages: list[str]
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True)
@@ -46,7 +55,7 @@ class Environment:
     @property
     def whole(self) -> bool:
         """Whether it is there still: somebody may have removed it, or the interpreter that it was made with."""
-        return (self.folder / "rosetta.json").exists() and self.python.exists()
+        return (self.folder / _RECORD).exists() and self.python.exists()
 
     @property
     def home(self) -> Path:
@@ -85,10 +94,11 @@ def environments_folder() -> Path:
     return cache_folder() / "environments"
 
 
-def build(contender: Contender) -> Environment:
+def build(contender: Contender, say: Callable[[str], None] = warnings.warn) -> Environment:
     """Return the contender's environment, building it unless it is there; safe among several processes.
 
-    Contenders with the same packages share one. Raises ``EnvironmentFailure`` with the installer's reason.
+    Contenders with the same packages share one. ``say`` is told where one is made anew because its record is damaged.
+    Raises ``EnvironmentFailure`` with the installer's reason.
     """
     missing = contender.missing_programs
     if missing:
@@ -102,23 +112,29 @@ def build(contender: Contender) -> Environment:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(folder.with_suffix(".lock")):
         _hold(folder)
-        if (folder / "rosetta.json").exists() and (found := _read(folder)).whole:
-            return found
+        if os.path.lexists(folder / _RECORD):
+            found = _read(folder)
+            if found and found.whole:
+                return found
+            if not found:
+                say(f"{folder / _RECORD} is damaged; the environment is made anew.")
+            _delete(folder)
         start = time.perf_counter()
         try:
             _populate(contender, folder, packages)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        record = {"contender": contender.name, "packages": packages, "seconds": time.perf_counter() - start}
-        replace_file(folder / "rosetta.json", json.dumps(record).encode())
-        return _read(folder)
+        seconds = time.perf_counter() - start
+        record = {"contender": contender.name, "packages": packages, "seconds": seconds}
+        replace_file(folder / _RECORD, json.dumps(record).encode())
+        return Environment(folder, tuple(packages), seconds)
 
 
 def existing() -> Iterator[Environment]:
-    """Yield the environments that are built."""
-    for record in sorted(environments_folder().glob("*/rosetta.json")):
-        yield _read(record.parent)
+    """Yield the environments that are built; of one whose record is damaged only the folder is known."""
+    for record in sorted(environments_folder().glob(f"*/{_RECORD}")):
+        yield _read(record.parent) or Environment(record.parent, (), 0.0)
 
 
 def remove(name: str) -> None:
@@ -128,8 +144,7 @@ def remove(name: str) -> None:
         raise RosettaError(f"There is no environment '{name}'.", "rosetta env list shows them.")
     folder = environments_folder() / name
     with locked(folder.with_suffix(".lock")), _unused(folder):
-        (folder / "rosetta.json").unlink()  # first, so that one deleted half is never taken for a built one
-        shutil.rmtree(folder)
+        _delete(folder)
 
 
 _held: dict[Path, int] = {}
@@ -158,9 +173,21 @@ def _unused(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _read(folder: Path) -> Environment:
-    record = json.loads((folder / "rosetta.json").read_text("utf-8"))
-    return Environment(folder, tuple(record["packages"]), record["seconds"])
+def _delete(folder: Path) -> None:
+    """Delete an environment's folder; a link in it, or in its place, isn't followed."""
+    if folder.is_symlink():
+        raise RosettaError(f"{folder} is a link, which isn't followed.", "Delete it by hand.")
+    (folder / _RECORD).unlink(missing_ok=True)  # first, so that one deleted half is never taken for a built one
+    shutil.rmtree(folder)
+
+
+def _read(folder: Path) -> Environment | None:
+    """Return what an environment's record says; None where it is damaged."""
+    try:
+        record = _Record.model_validate_json(read_regular(folder / _RECORD, LARGEST_TEXT))
+    except (OSError, ValidationError):
+        return None
+    return Environment(folder, tuple(record.packages), record.seconds)
 
 
 def _digest(contender: Contender, packages: list[str]) -> str:

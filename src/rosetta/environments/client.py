@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from rosetta.contenders.contender import Contender
 from rosetta.environments.worker import Worker
@@ -21,16 +21,19 @@ Arrays = Mapping[str, NDArray[Any]]
 _Reply = TypeVar("_Reply")
 
 
+_Deadline = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
+
+
 class Timeouts(BaseModel):
     """Deadlines in seconds; a worker that misses one is killed and its contender has failed."""
 
     model_config = ConfigDict(frozen=True)
-    importing: float = 300
-    proving: float = 600
-    building: float = 300
-    first_step: float = 600
-    chunk: float = 120
-    epoch: float = 7200
+    importing: _Deadline = 300
+    proving: _Deadline = 600
+    building: _Deadline = 300
+    first_step: _Deadline = 600
+    chunk: _Deadline = 120
+    epoch: _Deadline = 7200
 
 
 class Client:

@@ -15,6 +15,7 @@ import psutil
 
 import rosetta_worker
 from rosetta.environments.variables import HOST, HOST_MARK, HOST_VARIABLE, clean_environment
+from rosetta.files import append_to, open_regular
 from rosetta_worker.messages import Request, to_message
 from rosetta_worker.protocol import Channel
 
@@ -47,7 +48,7 @@ class Worker:
         self._channel = Channel(host_read, host_write)
         try:
             home.mkdir(parents=True, exist_ok=True)
-            with log.open("ab") as output:
+            with append_to(log) as output:
                 self._log_start = output.tell()
                 self._process = subprocess.Popen(
                     [python, "-s", Path(rosetta_worker.__file__).parent, str(worker_read), str(worker_write)],
@@ -152,8 +153,8 @@ class Worker:
         raise WorkerFailure(self._dead)
 
     def _tail(self) -> str:
-        with self._log.open("rb") as file:
-            file.seek(max(self._log_start, self._log.stat().st_size - _TAIL_BYTES))
+        with os.fdopen(open_regular(self._log), "rb") as file:
+            file.seek(max(self._log_start, os.fstat(file.fileno()).st_size - _TAIL_BYTES))
             said = file.read().decode("utf-8", "replace").strip()
         return f" It last said: {said}" if said else ""
 
@@ -170,7 +171,7 @@ class Worker:
 
 def end_orphans(hosts: Collection[str]) -> None:
     """Kill what other hosts, of which only the names are left, started and could not end."""
-    _kill_marked(HOST_VARIABLE, [host for host in hosts if host != HOST])
+    _kill_marked(HOST_VARIABLE, [host for host in hosts if isinstance(host, str) and host.strip() and host != HOST])
 
 
 def _kill_marked(variable: str, values: Collection[str]) -> None:

@@ -26,6 +26,8 @@ from rosetta.models.weights import check, write_file
 from rosetta.workloads.spec import Workload
 
 FORMAT = "rosetta-checkpoint/2"
+_LARGEST = 2**33
+"""Bytes: far more than a workload's network and its optimiser have."""
 _WITHOUT_DIGEST = "rosetta-checkpoint/1"
 """As version 0.1.0 wrote them."""
 _PARAMETERS, _OPTIMIZER = "parameters/", "optimizer/"
@@ -117,7 +119,7 @@ def load_checkpoint(file: Path, run: Mapping[str, str], workload: Workload) -> C
     except OSError as error:
         raise RosettaError(f"{file} can't be read: {error.strerror}.", "Name another file to --save.") from error
     try:
-        metadata, arrays = read_tensors(file)
+        metadata, arrays = read_tensors(file, _LARGEST)
     except RosettaError as error:
         raise damaged(error.cause.removeprefix(f"{file} ").rstrip(".")) from error
     if metadata.get("format") not in (FORMAT, _WITHOUT_DIGEST):

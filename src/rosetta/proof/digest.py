@@ -9,6 +9,7 @@ from typing import Any
 import rosetta_worker
 from rosetta import proof
 from rosetta.contenders.contender import Contender
+from rosetta.files import files_below, read_regular
 from rosetta.proof.standard import standard_of
 from rosetta.workloads.prepared import PreparedWorkload
 
@@ -16,6 +17,9 @@ Digests = Mapping[str, str]
 TIMED = ("implementation", "worker", "packages", "settings", "workload")
 """What a contender's times depend on as well: where one of these has changed, those that were taken are of another."""
 _LENGTH = 16
+_MOST_FILES = 10_000
+_LARGEST_FILE = 2**28
+"""Bytes. A framework's modules have thousands; what is larger isn't one."""
 
 
 def digests(
@@ -50,12 +54,12 @@ def changed(recorded: Digests, today: Digests) -> list[str]:
 
 def _folder(folder: Path, own: bool = False) -> str:
     """Digest a folder's source files; ``own``: without those of the frameworks, which lie below the worker's."""
-    files: Iterable[Path] = folder.glob("*") if own else folder.rglob("*")
+    files: Iterable[Path] = folder.glob("*") if own else files_below(folder, _MOST_FILES)
     digest = hashlib.sha256()
     for file in sorted(files):
         if file.is_file() and not any(map(_passing, file.relative_to(folder).parts)):
             digest.update(f"{file.relative_to(folder)}\n".encode())
-            digest.update(file.read_bytes())
+            digest.update(read_regular(file, _LARGEST_FILE, follow=True))
     return digest.hexdigest()[:_LENGTH]
 
 

@@ -3,6 +3,10 @@
 import dataclasses
 import hashlib
 import json
+import os
+import warnings
+import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rosetta.environments.client import Arrays, Client, read_arrays
-from rosetta.files import replacing
+from rosetta.environments.client import Arrays, Client
+from rosetta.files import open_regular, replacing
 from rosetta.proof.errors import worst
 from rosetta.proof.further import CHECKS
 from rosetta.proof.observe import (
@@ -26,6 +30,19 @@ from rosetta.proof.observe import (
 from rosetta.proof.observer import UPDATE_STEPS
 from rosetta.workloads.prepared import PreparedWorkload
 
+_DAMAGED = (
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What NumPy raises for a file that is cut off, changed or something else."""
+
 
 def reference(
     start: Callable[[], Client],
@@ -34,18 +51,24 @@ def reference(
     cache: Path,
     variant: str = "",
     canonical: Callable[[], tuple[PreparedWorkload, Observation]] | None = None,
+    say: Callable[[str], None] = warnings.warn,
 ) -> tuple[PreparedWorkload, Observation]:
     """Return the workload with the proof's batches, and the reference's observation; cached by all they depend on.
 
     ``start`` starts the reference's worker. For one that deviates on purpose give the ``variant`` that it runs;
     ``canonical``, called at the end, returns the reference against which the deviation's size is measured.
+    What is kept and can't be read is computed anew, and ``say`` is told.
     """
     cached = cache / f"{prepared.workload.module}-{_digest(prepared, sources, variant)}.npz"
-    if cached.exists():
-        packed = read_arrays(cached)
-        rows = prepared.folder / f"{cached.stem}.npy"
-        np.save(rows, packed.pop("order"))
-        return dataclasses.replace(prepared, data=dict(prepared.data) | {"order": str(rows)}), _unpack(packed)
+    if os.path.lexists(cached):
+        try:
+            order, observation = _read(cached)
+        except _DAMAGED as fault:
+            say(f"{cached} is damaged ({fault}); the reference is computed anew.")
+        else:
+            rows = prepared.folder / f"{cached.stem}.npy"
+            np.save(rows, order)
+            return dataclasses.replace(prepared, data=dict(prepared.data) | {"order": str(rows)}), observation
     client = start()
     try:
         selected, update = prepared, None
@@ -63,6 +86,13 @@ def reference(
     with replacing(cached) as partial:
         np.savez(partial, allow_pickle=False, order=order, **_pack(observation))
     return selected, observation
+
+
+def _read(cached: Path) -> tuple[NDArray[Any], Observation]:
+    """Return the rows of the proof's batches and the observation that are kept in a file, whose sums are checked."""
+    with os.fdopen(open_regular(cached), "rb") as file, np.load(file, allow_pickle=False) as arrays:
+        packed = dict(arrays)
+    return packed.pop("order"), _unpack(packed)
 
 
 def _digest(prepared: PreparedWorkload, sources: list[Path], variant: str) -> str:

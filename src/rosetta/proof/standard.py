@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,11 +57,13 @@ def reference_for(
     start: Callable[[Contender, str], Client],
     cache: Path,
     canonical: Callable[[], tuple[PreparedWorkload, Observation]],
+    say: Callable[[str], None] = warnings.warn,
 ) -> tuple[PreparedWorkload, Observation]:
     """Return the workload with the proof's batches, and the observation that a contender is held against.
 
     ``prepared`` is without ties where the standard wants that. ``start(contender, name)`` starts a worker of the
-    reference ``numpy`` and imports it; ``canonical`` returns what the canonical standard gives.
+    reference ``numpy`` and imports it; ``canonical`` returns what the canonical standard gives; ``say`` is told where
+    what was kept in the ``cache`` is damaged, and computed anew.
     """
     if standard.proof_batch:
         workload = dataclasses.replace(prepared.workload, proof_batch=standard.proof_batch)
@@ -69,7 +72,7 @@ def reference_for(
     variant = "+".join(standard.variants) + (f"@{standard.replicas}" if standard.replicas > 1 else "")
     name = f"reference {variant} {standard.proof_batch or ''}".strip()
     sources = sorted(numpy.folder.glob("*.py"))
-    return reference(lambda: start(contender, name), prepared, sources, cache, variant, canonical)
+    return reference(lambda: start(contender, name), prepared, sources, cache, variant, canonical, say)
 
 
 def _differences(workload: Workload, contender: Contender) -> list[tuple[str, list[str]]]:

@@ -24,12 +24,13 @@ def comparisons(plan: Plan, events: Sequence[Event]) -> list[Comparison]:
     """Cut a calibration run into its comparisons of several launches each; planted slowdowns have their own.
 
     A complete comparison holds every chunk of its launches; an unfinished last one is left out. A run whose
-    contender couldn't be measured throughout has none.
+    contender couldn't be measured throughout has none, nor has one whose record doesn't say who was measured.
     """
     batch_size = find_workload(plan.workloads[0]).batch_size
     chunks = [event for event in events if event["event"] == "chunk"]
     labels = [event["label"] for event in contender_events(events) if not event["reason"]]
-    if standing_failures(events) or len(labels) != 2 * (1 + len(plan.planted_slowdowns)):
+    slowdowns = [0.0, *plan.planted_slowdowns]
+    if standing_failures(events) or len(labels) != 2 * len(slowdowns):
         return []
     done = {event["launch"] for event in events if event["event"] == "launch"}
     found = []
@@ -42,8 +43,10 @@ def comparisons(plan: Plan, events: Sequence[Event]) -> list[Comparison]:
             label: log_rates((c for c in mine if c["label"] == label), batch_size) for label in labels
         }
         seconds = {label: sum(c["seconds"] for c in mine if c["label"] == label) for label in labels}
-        pairs = zip(labels[::2], labels[1::2], [0.0, *plan.planted_slowdowns], strict=True)
+        pairs = zip(labels[::2], labels[1::2], slowdowns, strict=True)
         for first_label, second_label, planted in pairs:
+            if not rates[first_label].keys() & rates[second_label].keys():
+                continue
             estimate = ratio(rates[second_label], rates[first_label], plan.confidence)
             found.append(Comparison(planted, estimate, seconds[first_label] + seconds[second_label]))
     return found

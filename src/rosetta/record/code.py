@@ -7,7 +7,7 @@ from pathlib import Path
 from rosetta.contenders.contender import Contender, parse_contenders
 from rosetta.contenders.manifest import frameworks, reference
 from rosetta.errors import RosettaError
-from rosetta.files import replace_file
+from rosetta.files import LARGEST_TEXT, read_regular, replace_file
 from rosetta.record.plan import Plan
 from rosetta.workloads import find_workload
 
@@ -15,6 +15,7 @@ CODE = "code.json"
 Code = Mapping[str, Mapping[str, str]]
 """Implementations' text by workload and by the name that they have on a page."""
 _FORM = "rosetta-code/1"
+_LARGEST = 2**26
 REFERENCE = "numpy"
 _REMEDY = "Delete it: the page shows today's code then, and says so."
 
@@ -31,8 +32,16 @@ def code_of(plan: Plan) -> Code:
     for workload in plan.workloads:
         module = find_workload(workload).module
         paths = {name: contender.implementation(module) for name, contender in named.items()}
-        found[workload] = {name: path.read_text("utf-8") for name, path in paths.items() if path.exists()}
+        found[workload] = {name: text for name, path in paths.items() if (text := _text(path)) is not None}
     return found
+
+
+def _text(path: Path) -> str | None:
+    """Return an implementation's text; None where there is none, or none that can be shown."""
+    try:
+        return read_regular(path, LARGEST_TEXT, follow=True).decode("utf-8", "replace")
+    except OSError:
+        return None
 
 
 def keep_code(folder: Path, plan: Plan, begun: Callable[[str, str], bool]) -> None:
@@ -48,7 +57,7 @@ def keep_code(folder: Path, plan: Plan, begun: Callable[[str, str], bool]) -> No
 def read_code(folder: Path) -> Code | None:
     """Return the code that a run kept; None where it kept none, as older ones."""
     try:
-        content = json.loads((folder / CODE).read_bytes())
+        content = json.loads(read_regular(folder / CODE, _LARGEST))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from rosetta.record.events import Event
-from rosetta.record.failures import PassingCause
 from rosetta.record.index import Index
 from rosetta.record.result import Accuracy, Check, Chunk, ContenderResult, Equivalence, Status, TensorError
+from rosetta.record.schema import PassingCause
 from rosetta.record.speeds import samples_of
 from rosetta.workloads.spec import Workload
 
@@ -90,7 +90,8 @@ def _joules_per_sample(chunks: list[Event], batch_size: int) -> float | None:
 
 def _cold(first_steps: list[Event]) -> int | None:
     """Count the first steps that compiled something which their framework keeps on disk."""
-    kept = [event for event in first_steps if event.get("compiled_before") is not None]
+    counts = ("compiled_before", "compiled_after")
+    kept = [event for event in first_steps if all(event.get(count) is not None for count in counts)]
     return sum(event["compiled_after"] > event["compiled_before"] for event in kept) if kept else None
 
 
@@ -136,6 +137,8 @@ def _status(
         return "failed", f"{last['stage']}: {last['reason']}", last.get("disturbed_by", "")
     if proof and not proof.passed:
         return "not_equivalent", _why_not(proof), ""
+    if measured and proof is None:
+        return "pending", "its proof isn't in the record", ""
     return ("ok", "", "") if measured or (proof and not environment["measures"]) else ("pending", "", "")
 
 

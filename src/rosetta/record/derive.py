@@ -1,6 +1,7 @@
 """Derives a run's result from its plan and its events; a pure function, so that a killed run still has a report."""
 
 import math
+import re
 import statistics as stdlib_statistics
 from collections.abc import Mapping, Sequence
 
@@ -19,15 +20,33 @@ from rosetta.record.twoway import TwoWay
 from rosetta.workloads import find_workload
 from rosetta.workloads.spec import Workload
 
+UNKNOWN = "unknown"
+"""What was told by an event that couldn't be read, or isn't there yet."""
+_NO_MACHINE: Event = {
+    **dict.fromkeys(("platform", "cpu", "device"), UNKNOWN),
+    **dict.fromkeys(("cores", "memory_bytes"), 0),
+    **dict.fromkeys(("matmul_flops", "copy_bytes_per_second")),
+}
+_MOST_TOLD = 10
 
-def derive(plan: Plan, run: str, events: Sequence[Event]) -> Result:
-    """Compute the result of what the events have so far."""
+
+def derive(plan: Plan, run: str, events: Sequence[Event], left_out: Sequence[str] = ()) -> Result:
+    """Compute the result of what the events have so far; ``left_out`` says which lines were no events, and why.
+
+    What such a line would have told is unknown; all that others tell is there.
+    """
     index = Index(events)
-    sessions = index.by_kind["session"]
-    results = [_workload(plan, find_workload(name), index) for name in plan.workloads if index.of("data", None, name)]
+    sessions = index.by_kind.get("session", [])
+    results = [
+        _workload(plan, find_workload(name), index)
+        for name in plan.workloads
+        if index.of("data", None, name) or index.labels(name)
+    ]
+    more = len(left_out) - _MOST_TOLD
     return Result(
         run=run,
-        started=sessions[0]["time"],
+        started=sessions[0]["time"] if sessions else UNKNOWN,
+        left_out=[*left_out[:_MOST_TOLD], *([f"and {more:,} more lines"] if more > 0 else [])],
         complete=has_ended(events) and not any(c.disturbed_by for each in results for c in each.contenders),
         wall_seconds=wall_seconds(events),
         useful_seconds=useful_seconds(index),
@@ -70,7 +89,7 @@ def _wider(plan: Plan, rates: Mapping[str, LogRates], index: Index) -> dict[str,
     decided = _decided(index)
     if plan.precision is None or not decided:
         return {}
-    whole = {event["launch"] for event in index.by_kind["launch"]}
+    whole = {event["launch"] for event in index.by_kind.get("launch", [])}
     done = {name: {key: value for key, value in r.items() if key[0] in whole} for name, r in rates.items()}
     measured = {name: found for name, found in done.items() if found}
     return dict(decide(measured, plan.precision, plan.confidence, decided["most"], decided["first_launches"]).wider)
@@ -89,7 +108,7 @@ def useful_seconds(index: Index) -> float:
 
 
 def _machine(index: Index) -> Machine:
-    machine = index.by_kind["machine"][-1]
+    machine = index.by_kind.get("machine", [_NO_MACHINE])[-1]
     rounds = index.by_kind.get("round", [])
     elapsed = sum(event["seconds"] for event in rounds)
     host = sum(event["host_seconds"] for event in rounds)
@@ -118,10 +137,12 @@ def _machine(index: Index) -> Machine:
 
 
 def _workload(plan: Plan, workload: Workload, index: Index) -> WorkloadResult:
-    data = index.of("data", None, workload.name)[-1]
+    data = index.of("data", None, workload.name) or [_no_data(workload)]
+    environments = {event["label"]: event for event in contender_events(index.by_kind.get("environment", []))}
+    environments |= {name: _no_environment(name) for name in index.labels(workload.name) if name not in environments}
     rates: dict[str, LogRates] = {}
     results: list[ContenderResult] = []
-    for event in contender_events(index.by_kind.get("environment", [])):
+    for event in environments.values():
         result = contender_result(workload, _rounds(plan, workload, index), index, event)
         if result.status == "ok" and result.chunks:
             rates[result.name] = log_rates(index.of("chunk", result.name, workload.name), workload.batch_size)
@@ -141,9 +162,9 @@ def _workload(plan: Plan, workload: Workload, index: Index) -> WorkloadResult:
                     workload,
                     speeds[result.name],
                     ratio_to(fit, result.name, fastest, plan.confidence),
-                    peak_flops(index, index.of("environment", result.name)[-1]),
+                    peak_flops(index, environments[result.name]),
                 )
-                | {"scaling": scaling(plan, index.of("environment", result.name)[-1], fit)}
+                | {"scaling": scaling(plan, environments[result.name], fit)}
             )
             if result.name in rates
             else result
@@ -153,11 +174,11 @@ def _workload(plan: Plan, workload: Workload, index: Index) -> WorkloadResult:
         workload=workload.name,
         title=workload.title,
         source=workload.source,
-        data=data["kind"],
+        data=data[-1]["kind"],
         batch_size=workload.batch_size,
         trained=workload.trains,
-        preparation_seconds=index.of("data", None, workload.name)[0]["seconds"],
-        epoch_samples=data["epoch_samples"],
+        preparation_seconds=data[0]["seconds"],
+        epoch_samples=data[-1]["epoch_samples"],
         reached=workload.reached,
         published=[
             PublishedFigure(framework=p.framework, hardware=p.hardware, seconds=p.seconds, up_to=p.up_to, per=p.per)
@@ -167,7 +188,30 @@ def _workload(plan: Plan, workload: Workload, index: Index) -> WorkloadResult:
         accuracy_spread=scatter.sd if scatter else None,
         flops_per_sample=workload.flops_per_sample,
         proven_in=workload.proven_in,
-        chance_accuracy=1 / data["classes"],
+        chance_accuracy=1 / data[-1]["classes"],
         disturbances=disturbances([e for e in index.by_kind.get("round", []) if e.get("workload") == workload.name]),
         contenders=results,
     )
+
+
+def _no_data(workload: Workload) -> Event:
+    """Return what is known of a workload's data without their event."""
+    return {"kind": UNKNOWN, "classes": math.prod(workload.output_shape), "epoch_samples": 0, "seconds": 0.0}
+
+
+def _no_environment(label: str) -> Event:
+    """Return what is known of a contender without its event: what its label says."""
+    framework = re.split(r"[\[=@ ]", label)[0]
+    return {
+        "label": label,
+        "worker": label,
+        "framework": framework,
+        "distribution": framework,
+        "precision": UNKNOWN,
+        "device": UNKNOWN,
+        "replicas": 1,
+        "one": label,
+        "reason": "",
+        "notes": {},
+        "measures": True,
+    }

@@ -1,6 +1,7 @@
 """A run's directory: made with its plan, locked by who works in it, found again, read."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -10,13 +11,17 @@ from rosetta.contenders.manifest import frameworks
 from rosetta.errors import RosettaError, storage_error
 from rosetta.files import locked
 from rosetta.record.derive import derive
-from rosetta.record.events import Event, read_events
+from rosetta.record.events import Event, Log, read_log
 from rosetta.record.plan import Plan, read_plan
 from rosetta.record.result import Result
 from rosetta.workloads import find_workload
 
 RUNS = Path("runs")
 """Where runs are made that are given no directory, below the working directory."""
+OWN_FILES = ("plan.json", "events.jsonl", "result.json", "report.html", "lock", "workers")
+"""What a run keeps in its directory, which nobody else writes to."""
+_RESULTS = ("machine", "proof", "failure", "chunk")
+"""Kinds of event of which one at least makes a result."""
 PLAN, EVENTS, RESULT, PAGE = "plan.json", "events.jsonl", "result.json", "report.html"
 
 
@@ -58,10 +63,11 @@ def read_run(folder: Path) -> tuple[Plan, list[Event], Result]:
     """Return a run's plan, its events and the result that is derived from them."""
     plan = read_plan(folder / PLAN)
     path = folder / EVENTS
-    events = read_events(path) if path.exists() else []
-    if not any(event["event"] == "machine" for event in events):
-        raise RosettaError(f"{folder} has no results yet.", f"Go on with it: rosetta run --resume {folder}")
-    return plan, events, derive(plan, folder.name, events)
+    events, left_out = read_log(path) if os.path.lexists(path) else Log([], [])
+    if not any(event["event"] in _RESULTS for event in events):
+        more = f" In {EVENTS}, {left_out[0]}, and so it was left out." if left_out else ""
+        raise RosettaError(f"{folder} has no results yet.{more}", f"Go on with it: rosetta run --resume {folder}")
+    return plan, events, derive(plan, folder.name, events, left_out)
 
 
 def run_folders(root: Path) -> list[Path]:

@@ -10,6 +10,8 @@ LEAST_LOAD = 0.1
 """Cores that other programs keep busy, from which on they change rankings."""
 LEAST_STALL = 0.01
 """Part of a round's time in which some process waited for memory."""
+_LEAST_ELAPSED = 1e-6
+"""Seconds; a clock that shows less than that has shown nothing."""
 LEAST_CHANGE = 0.1
 """Of the frequency, relative to the median round's: more than most intervals are wide."""
 
@@ -56,7 +58,7 @@ def _load(rounds: Sequence[Event], launch: int) -> list[Disturbance]:
     """Return the mean load of other programs: of a launch, for a round is shorter than its clocks' steps are long."""
     elapsed = sum(event["seconds"] for event in rounds)
     others = sum(event["busy_seconds"] - event["worker_seconds"] - event["host_seconds"] for event in rounds)
-    if not elapsed or others / elapsed <= LEAST_LOAD:
+    if elapsed < _LEAST_ELAPSED or others / elapsed <= LEAST_LOAD:
         return []
     numbers = sorted({event["round"] for event in rounds})
     return [Disturbance(launch=launch, rounds=numbers, kind="load", amount=others / elapsed)]

@@ -1,12 +1,9 @@
 """What of a contender's failures still stands, and which of them weren't its own: those are tried again."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 from rosetta.record.events import Event
 
-PassingCause = Literal["", "disk", "environment", "data", "network", "killed"]
-"""What a failure was due to, where it wasn't the contender's own."""
 RETRIED = "retried"
 """The event by which a run that goes on takes a failure back, to try again."""
 

@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Sequence
+from typing import Any
 
 from rosetta.record.events import Event
 from rosetta.record.failures import RETRIED
@@ -24,7 +25,7 @@ class Index:
                 key = event["workload"], event["launch"], event["round"]
                 self._sessions.setdefault(key, {})[event["label"]] = len(self.by_kind.get("session", []))
             self.by_kind.setdefault(event["event"], []).append(event)
-            key = (event["event"], event.get("workload"), event.get("label"))
+            key = (event["event"], _text(event.get("workload")), _text(event.get("label")))
             self._by_key.setdefault(key, []).append(event)
 
     def of(self, kind: str, label: str | None = None, workload: str | None = None) -> list[Event]:
@@ -39,3 +40,14 @@ class Index:
     def total(self, kind: str, field: str) -> float:
         """Sum a field over all events of a kind."""
         return float(sum(event[field] for event in self.by_kind.get(kind, [])))
+
+    def labels(self, workload: str) -> list[str]:
+        """Return whom the proofs, failures and chunks of a workload are about, in their order."""
+        kinds = ("proof", "failure", "chunk")
+        return list(
+            {e["label"]: None for kind in kinds for e in self.by_kind.get(kind, []) if e["workload"] == workload}
+        )
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

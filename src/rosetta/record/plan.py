@@ -19,10 +19,11 @@ from rosetta.contenders.placement import check_replicas, placed
 from rosetta.environments.client import Timeouts
 from rosetta.environments.variables import check_seed, worker_variables
 from rosetta.errors import RosettaError
-from rosetta.files import replace_file
+from rosetta.files import LARGEST_TEXT, read_regular, replace_file
 from rosetta.machine import cpu
 from rosetta.paths import data_folder, folders
 from rosetta.record.presets import PRECISELY, Preset, find_preset
+from rosetta.record.schema import MOST_LAUNCHES, MOST_ROUNDS, fault
 from rosetta.version import __version__
 from rosetta.workloads import find_workload
 from rosetta.workloads import workloads as known_workloads
@@ -38,6 +39,10 @@ _MOST_SLOWED = 10.0
 """As a fraction: a copy that takes eleven times as long. Beyond that its chunks run into their deadline."""
 
 
+_Text = Annotated[str, Field(min_length=1, max_length=10_000, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""A name or a path: without NUL, which ends one for the system, and other control characters."""
+
+
 class PlanRecord(BaseModel):
     """Everything that is fixed before a run: the schema of ``plan.json``."""
 
@@ -45,30 +50,40 @@ class PlanRecord(BaseModel):
     schema_: Annotated[Literal["rosetta-plan/1"], Field(alias="schema")] = "rosetta-plan/1"
     kind: Kind = "run"
     rosetta_version: str = __version__
-    workloads: list[str]
-    contenders: list[str]
-    preset: str
-    launches: Annotated[int, Field(ge=1)]
+    workloads: Annotated[list[_Text], Field(min_length=1, max_length=1_000)]
+    contenders: Annotated[list[_Text], Field(min_length=1, max_length=1_000)]
+    preset: _Text
+    launches: Annotated[int, Field(ge=1, le=MOST_LAUNCHES)]
     rounds: Annotated[
-        int | None, Field(ge=1, description="with minutes the fewest; None: the workload's published epochs")
+        int | None,
+        Field(ge=1, le=MOST_ROUNDS, description="with minutes the fewest; None: the workload's published epochs"),
     ]
-    minutes: Annotated[float | None, Field(gt=0, description="what the run may take; None: no budget")] = None
+    minutes: Annotated[
+        float | None, Field(gt=0, le=1e7, allow_inf_nan=False, description="what the run may take; None: no budget")
+    ] = None
     precision: Annotated[
         float | None,
         Field(gt=0, lt=1, description="half-width of the intervals asked for: launches are added to those planned"),
     ] = None
     epochs: Annotated[bool, Field(description="a round is a whole epoch")] = False
-    test_samples: Annotated[int | None, Field(ge=0, description="None: all of them")]
-    seed: int = 1
+    test_samples: Annotated[int | None, Field(ge=0, le=10**9, description="None: all of them")]
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
     device: Annotated[Device, Field(description="of the contenders that name none")] = "cpu"
-    data: str | None = None
-    frameworks: list[str] = []
+    data: _Text | None = None
+    frameworks: Annotated[list[_Text], Field(max_length=1_000)] = []
     one_at_a_time: bool = False
     weak: Annotated[bool, Field(description="replicas train on a whole batch each instead of sharing one")] = False
-    confidence: float = 0.95
-    planted_slowdowns: Annotated[list[float], Field(description="of a calibration, as fractions")] = []
-    comparison_launches: Annotated[int, Field(ge=1, description="of a calibration: launches in each comparison")] = 1
-    affinity: list[int] = Field(default_factory=cpu.processors)
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    planted_slowdowns: Annotated[
+        list[Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]],
+        Field(max_length=1_000, description="of a calibration, as fractions"),
+    ] = []
+    comparison_launches: Annotated[
+        int, Field(ge=1, le=MOST_LAUNCHES, description="of a calibration: launches in each comparison")
+    ] = 1
+    affinity: Annotated[list[Annotated[int, Field(ge=0, lt=1_000_000)]], Field(min_length=1, max_length=100_000)] = (
+        Field(default_factory=cpu.processors)
+    )
     timeouts: Timeouts = Timeouts()
 
     def rounds_of(self, workload: Workload) -> int:
@@ -274,7 +289,7 @@ def _contender_names(
     texts = [given] if isinstance(given, str) else given
     if texts is not None and not texts and set_ is None:
         raise RosettaError("A plan names no contender.", f"Name some, or leave them out for the set {DEFAULT_SET}.")
-    members = read_set(set_ or DEFAULT_SET, known) if set_ or texts is None else []
+    members = read_set(DEFAULT_SET if set_ is None else set_, known) if set_ is not None or texts is None else []
     own = [placed(text, known, device, replicas).name for text in texts or []]
     of_set = [placed(text, known, device, replicas).name for text in members]
     return [*(name for name in of_set if name not in own), *own]
@@ -283,10 +298,12 @@ def _contender_names(
 def read_plan(path: Path) -> Plan:
     """Read a plan as it was written; raise ``RosettaError`` if there is none or it isn't one of this version."""
     try:
-        return Plan.recorded(PlanRecord.model_validate_json(path.read_bytes()))
+        return Plan.recorded(PlanRecord.model_validate_json(read_regular(path, LARGEST_TEXT), strict=True))
     except (FileNotFoundError, NotADirectoryError):
         raise RosettaError(
             f"{path.parent} isn't a run: it has no plan.json.", "rosetta list runs shows them."
         ) from None
+    except OSError as error:
+        raise RosettaError(f"{path} can't be read: {error.strerror}.") from error
     except ValidationError as error:
-        raise RosettaError(f"{path} isn't a plan of this version of Rosetta: {error.errors()[0]['msg']}.") from error
+        raise RosettaError(f"{path} isn't a plan of this version of Rosetta: {fault(error)}.") from error

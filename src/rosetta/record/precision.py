@@ -65,7 +65,7 @@ def decide(
         if name == fastest:
             continue
         difference = fit.difference(name, fastest) if fit.comparable(name, fastest) else Difference(0.0, ())
-        width = math.sinh(difference.half_width(confidence)) if difference.errors else math.inf
+        width = _sinh(difference.half_width(confidence)) if difference.errors else math.inf
         if width > precision:
             # Who was the fastest in the first stage isn't among those that were held against it.
             wider[name] = _why(fit, name, fastest, width, needed.get(name, max(needed.values(), default=None)), most)
@@ -96,6 +96,10 @@ def _needed(rates: Mapping[str, LogRates], precision: float, confidence: float, 
             if math.isfinite(half):
                 found[name] = max(first, math.ceil(first * (half / math.asinh(precision)) ** 2))
     return found
+
+
+def _sinh(half: float) -> float:
+    return math.sinh(half) if half < 700 else math.inf  # beyond, no number is large enough
 
 
 def _fastest(fit: TwoWay) -> str:

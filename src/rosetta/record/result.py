@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rosetta.record.failures import PassingCause
+from rosetta.record.schema import PassingCause
 
 SCHEMA: Literal["rosetta-result/1"] = "rosetta-result/1"
 
@@ -295,7 +295,7 @@ class Result(_Model):
 
     schema_: Annotated[Literal["rosetta-result/1"], Field(alias="schema")] = SCHEMA
     run: str
-    started: str = Field(description="UTC, ISO 8601")
+    started: str = Field(description='UTC, ISO 8601; "unknown" where the event that says so is damaged')
     complete: bool = Field(
         description="false while it runs, if it was interrupted, or if what disturbed a contender is to be tried again"
     )
@@ -304,3 +304,7 @@ class Result(_Model):
     machine: Machine
     protocol: Protocol
     results: list[WorkloadResult]
+    left_out: list[str] = Field(
+        default=[],
+        description="lines of events.jsonl that aren't events, and why; the first ten, and how many more",
+    )

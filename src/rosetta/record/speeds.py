@@ -20,7 +20,7 @@ def log_rates(chunks: Iterable[Event], batch_size: int) -> LogRates:
 
 def samples_of(chunk: Event, batch_size: int) -> int:
     """Return how many samples a chunk had; logs from before weak scaling don't say."""
-    return int(chunk.get("samples", chunk["steps"] * batch_size))
+    return int(chunk.get("samples") or chunk["steps"] * batch_size)
 
 
 def speed_fields(workload: Workload, speed: float, ratio: Ratio | None, peak: float | None) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def peak_flops(index: Index, environment: Event) -> float | None:
     """
     device = environment.get("device", "cpu")
     if device == "cuda" and environment["precision"] == "float32":
-        gpus = index.by_kind["machine"][-1].get("gpus", [])[: environment["replicas"]]
+        gpus = _machine(index).get("gpus", [])[: environment.get("replicas", 1)]
         peaks = [gpu["peak_flops"] for gpu in gpus]
         return sum(peaks) if peaks and None not in peaks else None
     return processor_peak(index)[0] if device == "cpu" else None
@@ -78,13 +78,18 @@ def processor_peak(index: Index) -> tuple[float | None, str]:
     A worker's is its fastest: a pause makes one slower, nothing makes one faster. Where workers weren't asked, as in
     older logs, there is the host's alone.
     """
-    own = index.by_kind["machine"][-1]["matmul_flops"]
+    own = _machine(index).get("matmul_flops")
     found = [(own, "NumPy")] if own is not None else []
     for event in index.by_kind.get("product", []):
         if event["seconds"]:
             by = event["name"] if event["own"] else f"NumPy beside {event['name']}"
             found.append((2 * event["size"] ** 3 / min(event["seconds"]), by))
     return max(found, default=(None, ""))
+
+
+def _machine(index: Index) -> Event:
+    """Return the event that describes the machine; empty where there is none."""
+    return index.by_kind.get("machine", [{}])[-1]
 
 
 def scaling(plan: Plan, environment: Event, fit: TwoWay) -> Scaling | None:
@@ -100,5 +105,5 @@ def scaling(plan: Plan, environment: Event, fit: TwoWay) -> Scaling | None:
         weak=plan.weak,
         speedup=speedup,
         efficiency=speedup.value / replicas,
-        virtual=environment["device"] == "cpu",
+        virtual=environment.get("device", "cpu") == "cpu",
     )

@@ -19,6 +19,9 @@ LogRates = Mapping[tuple[int, int], float]
 """Natural log of samples per second, by (launch, round)."""
 
 
+_LARGEST_LOG = 700.0
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A positive quantity with its interval; ``low`` and ``high`` are None where one launch can't tell."""
@@ -38,6 +41,11 @@ class Estimate:
         return None if self.low is None or self.high is None else (self.high - self.low) / 2 / self.value
 
 
+def exp(log: float) -> float:
+    """Return e to that power; where that is too large or too small for a number, the largest or smallest there is."""
+    return math.exp(max(-_LARGEST_LOG, min(log, _LARGEST_LOG)))
+
+
 def mean_of_logs(by_launch: Mapping[int, list[float]], confidence: float) -> Estimate:
     """Estimate exp(μ) from logs grouped by launch: launch means first, Student's t over them.
 
@@ -48,10 +56,10 @@ def mean_of_logs(by_launch: Mapping[int, list[float]], confidence: float) -> Est
         raise ValueError("no values")
     center = float(means.mean())
     if means.size == 1:
-        return Estimate(math.exp(center), None, None)
+        return Estimate(exp(center), None, None)
     error = float(means.std(ddof=1)) / math.sqrt(means.size)
     half = float(stdtrit(means.size - 1, 0.5 + confidence / 2)) * error
-    return Estimate(math.exp(center), math.exp(center - half), math.exp(center + half))
+    return Estimate(exp(center), exp(center - half), exp(center + half))
 
 
 def ratio(a: LogRates, b: LogRates, confidence: float) -> Estimate:

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rosetta.record.statistics import Estimate, LogRates
+from rosetta.record.statistics import Estimate, LogRates, exp
 from rosetta.record.studentized import pair_quantile
 
 Array = NDArray[np.float64]
@@ -59,11 +59,11 @@ class Difference:
         With ``count`` contenders compared at once it is a simultaneous one: in 95 % of runs, say, the true ratio lies
         in the interval of *every* pair, so also of the one that was picked for its size.
         """
-        value = math.exp(self.log_ratio)
+        value = exp(self.log_ratio)
         if not self.errors:
             return Estimate(value, None, None)
         half = self.half_width(confidence, count)
-        return Estimate(value, math.exp(self.log_ratio - half), math.exp(self.log_ratio + half))
+        return Estimate(value, exp(self.log_ratio - half), exp(self.log_ratio + half))
 
     def half_width(self, confidence: float, count: int = 2) -> float:
         """Return half the interval's width, in logarithms; without standard errors it is infinite."""

@@ -14,6 +14,7 @@ from rosetta.report.published import CAUTION, Comparison, comparisons, title
 from rosetta.report.ranking import marked_name, ranked, ranks, unranked
 from rosetta.report.ratios import scaling_words
 from rosetta.report.sentences import (
+    damage_words,
     data_words,
     interval_method,
     is_synthetic,
@@ -130,6 +131,8 @@ def to_markdown(result: Result) -> str:
     lines = [f"# Rosetta run {markdown(result.run)}", ""]
     if warning := unfinished(result):
         lines += [f"**{markdown(warning)}**", ""]
+    if damage := damage_words(result):
+        lines += [f"**{markdown(damage)}**", ""]
     lines += [f"{markdown(result.started)}. Machine: {markdown(machine_words(result.machine))}.", ""]
     if load := load_words(result.machine):
         lines += [f"While measuring, {markdown('; '.join(load))}.", ""]

@@ -169,6 +169,7 @@ def render_page(result: Result, sources: Mapping[str, Mapping[str, str]], source
         load=sentences.load_words(result.machine),
         peak=sentences.peak_words(result.machine),
         copy=sentences.copy_words(result.machine),
+        damage=sentences.damage_words(result),
         unfinished=sentences.unfinished(result),
         interval_method=sentences.interval_method(result.protocol),
         matrix=matrix(result),

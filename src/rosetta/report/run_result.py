@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import PrivateAttr
 from rich.console import Console, Group, RenderableType
+from rich.text import Text
 
 from rosetta.errors import RosettaError
+from rosetta.escapes import printable
 from rosetta.record.calibration import Comparison, comparisons
 from rosetta.record.directory import PAGE, read_run
 from rosetta.record.plan import Plan
@@ -16,6 +18,7 @@ from rosetta.report.calibration import calibration_table
 from rosetta.report.exports import rows
 from rosetta.report.notebook import to_html
 from rosetta.report.proofs import proof_table
+from rosetta.report.sentences import damage_words
 from rosetta.report.terminal import result_table
 
 if TYPE_CHECKING:
@@ -71,7 +74,8 @@ class RunResult(Result):
         return pandas.DataFrame(rows(self))
 
     def __rich__(self) -> Group:
-        tables: list[RenderableType] = []
+        words = damage_words(self)
+        tables: list[RenderableType] = [Text(printable(f"Warning: {words}"), style="yellow")] if words else []
         match self.plan.kind:
             case "run":
                 tables += [result_table(workload, self.protocol) for workload in self.results]

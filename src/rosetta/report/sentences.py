@@ -173,3 +173,10 @@ def unfinished(result: Result) -> str:
     disturbed = dict.fromkeys(c.name for each in result.results for c in each.contenders if c.disturbed_by)
     again = f" What disturbed {listed(list(disturbed))} is tried again by rosetta run --resume." if disturbed else ""
     return f"This run is not complete: these are the figures so far.{again}"
+
+
+def damage_words(result: Result) -> str:
+    """Say which lines of a run's events were left out, and why; empty where all are whole."""
+    if not result.left_out:
+        return ""
+    return f"Of events.jsonl was left out what can't be read: {'; '.join(result.left_out)}."

@@ -19,7 +19,15 @@ from rosetta.report.numbers import NOTHING
 from rosetta.report.published import CAUTION, Comparison, comparisons, title
 from rosetta.report.ranking import is_reference, is_tie, marked_name, ranked, unranked
 from rosetta.report.ratios import ratio_words, scaling_words
-from rosetta.report.sentences import data_words, is_synthetic, machine_words, precision_words, ratio_meaning, verdict
+from rosetta.report.sentences import (
+    damage_words,
+    data_words,
+    is_synthetic,
+    machine_words,
+    precision_words,
+    ratio_meaning,
+    verdict,
+)
 from rosetta.report.status import proof_count, reason_words, status_words
 from rosetta.report.text import brief
 from rosetta.report.warnings import warnings
@@ -272,6 +280,9 @@ def compare_table(a: Result, b: Result) -> RenderableType:
     ]
     for difference in _differences(a, b):
         parts.append(Text(printable(f"Warning: the runs differ, {difference} (a / b)"), style="yellow"))
+    for letter, run in (("a", a), ("b", b)):
+        if words := damage_words(run):
+            parts.append(Text(printable(f"Warning: {letter}: {words}"), style="yellow"))
     shared = {one.workload for one, _ in pairs}
     for letter, run in (("a", a), ("b", b)):
         for workload in run.results:
