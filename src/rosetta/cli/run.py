@@ -9,6 +9,7 @@ import rosetta
 from rosetta.cli.console import err, export
 from rosetta.cli.options import (
     AllOption,
+    DataAsIsOption,
     DataOption,
     DeviceOption,
     FrameworksOption,
@@ -71,6 +72,7 @@ def run(
         ),
     ] = None,
     data: DataOption = None,
+    data_as_is: DataAsIsOption = False,
     out_folder: OutOption = None,
     json: Annotated[str | None, typer.Option(help="Write result.json there too; - for standard output.")] = None,
     resume: Annotated[
@@ -116,6 +118,7 @@ def run(
             replicas=replicas,
             weak=weak,
             data=data,
+            data_as_is=data_as_is,
             frameworks=frameworks_folder or (),
             one_at_a_time=one_at_a_time,
             seed=seed,
@@ -138,6 +141,7 @@ def verify(
     set_: SetOption = None,
     all_: AllOption = False,
     data: DataOption = None,
+    data_as_is: DataAsIsOption = False,
     out_folder: OutOption = None,
     device: DeviceOption = "auto",
     replicas: ReplicasOption = 1,
@@ -153,6 +157,7 @@ def verify(
         device=device,
         replicas=replicas,
         data=data,
+        data_as_is=data_as_is,
         frameworks=frameworks_folder or (),
         seed=seed,
     )
@@ -174,6 +179,7 @@ def calibrate(
         typer.Option(help="Also measure a copy slowed by this fraction, e.g. 0.1, at most 10; repeat it."),
     ] = None,
     data: DataOption = None,
+    data_as_is: DataAsIsOption = False,
     out_folder: OutOption = None,
     device: DeviceOption = "auto",
     frameworks_folder: FrameworksOption = None,
@@ -190,6 +196,7 @@ def calibrate(
         planted_slowdowns=plant or (),
         device=device,
         data=data,
+        data_as_is=data_as_is,
         frameworks=frameworks_folder or (),
         seed=seed,
     )
