@@ -310,11 +310,11 @@ def only_tiny(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         ("Because there is no version of tiny==9 and you require tiny==9, we can conclude", "version's number"),
         (
             "Because tiny==1 has no wheels with a matching Python ABI tag (e.g., `cp314`)",
-            "Rosetta with another Python",
+            "run Rosetta with another Python",
         ),
         (
             "Because t==1 has no wheels with a matching platform tag (e.g., `manylinux_2_36_aarch64`)",
-            f"on {MACHINE}",
+            f"for {MACHINE} with",
         ),
         ("error sending request for url cause: dns error", "Check the network"),
     ],

@@ -33,9 +33,14 @@ def remedy_for(said: str) -> str:
         return f"It runs on Python {version} only: install that, for instance by: uv python install {version}"
     if "no version of" in said:
         return "Check the version's number."
+    if "matching platform tag" in said:
+        libc = " ".join(platform.libc_ver())
+        return (
+            f"It has no wheel for {platform.machine()} with {libc}: leave that contender out, or name another version."
+        )
     if _NO_WHEEL.search(said):
-        mine = f"Python {platform.python_version()} on {platform.machine()}"
-        return f"The package has nothing for {mine}: take another version of it, or run Rosetta with another Python."
+        version = ".".join(platform.python_version_tuple()[:2])
+        return f"It has no wheel for Python {version}: run Rosetta with another Python, or name another version."
     return "Check the network and the settings of pip or uv."
 
 
