@@ -146,7 +146,8 @@ def calibrate(
 def _carry_out(plan: Plan, folder: str | Path | None, observer: Observer | None) -> RunResult:
     place = Path(folder) if folder is not None else new_folder(RUNS, plan)
     for workload in plan.workloads:
-        datasets.check(find_workload(workload).dataset, Path(plan.data) if plan.data else None, cache_folder() / "data")
+        given = Path(plan.data) if plan.data else None
+        datasets.check(find_workload(workload).dataset, given, cache_folder() / "data", as_is=plan.data_as_is)
     create(plan, place)
     return conduct(place, observer or Observer())
 
