@@ -212,7 +212,7 @@ def test_closing_a_worker_waits_for_who_waits_for_its_answer(tmp_path, monkeypat
 
     def ask():
         with contextlib.suppress(WorkerFailure):
-            worker._answer("train", 1)
+            worker._line("train", 1)
 
     thread = threading.Thread(target=ask)
     thread.start()
