@@ -35,6 +35,13 @@ from rosetta.datasets.spec import Dataset, Download, Edition, OriginalFile, gene
 from rosetta.datasets.synthetic import synthetic_images
 from rosetta.errors import RosettaError
 
+
+@pytest.fixture(autouse=True)
+def no_keras(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the machine's user has from Keras is of no concern here."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+
+
 # The real data
 
 

@@ -353,7 +353,7 @@ def test_a_pickle_of_python_2_is_read() -> None:
         b"(K\x01K\x02\x85cnumpy\ndtype\nq\x04U\x02O8K\x00K\x01\x87Rq\x05(K\x03U\x01|NNNJ\xff\xff\xff\xff"
         b"J\xff\xff\xff\xffK?tb\x89"
     )
-    lists = pickled_lists(io.BytesIO(wrapping + b"]q\x06(]q\x07(K\x01M\x05\x01e]q\x08K\x09aetb."))
+    lists = pickled_lists(wrapping + b"]q\x06(]q\x07(K\x01M\x05\x01e]q\x08K\x09aetb.")
     assert [array.tolist() for array in lists] == [[1, 261], [9]]
 
 
@@ -383,7 +383,7 @@ class Call:
 )
 def test_other_pickles_are_refused(lists: list[object]) -> None:
     with pytest.raises(ValueError, match="list"):
-        pickled_lists(io.BytesIO(pickle.dumps(object_array(lists), 2)))
+        pickled_lists(pickle.dumps(object_array(lists), 2))
 
 
 def test_a_pickle_that_runs_code_does_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -397,7 +397,7 @@ def test_a_pickle_that_runs_code_does_not(monkeypatch: pytest.MonkeyPatch, tmp_p
     # Not even if it is hidden behind the array, or only pretends to be one.
     for payload in (pickle.dumps(Call(os.mkdir, str(trap)), 0), pickle.dumps(Call(os.mkdir, str(trap)), 4), b"", b"."):
         with pytest.raises(ValueError):
-            pickled_lists(io.BytesIO(payload))
+            pickled_lists(payload)
     assert not trap.exists()
 
 
@@ -408,9 +408,9 @@ def test_a_pickle_with_any_byte_changed_or_missing_does_no_harm() -> None:
             changed = bytearray(content)
             changed[position] = value
             with contextlib.suppress(ValueError):
-                assert all(array.dtype == np.int32 for array in pickled_lists(io.BytesIO(bytes(changed))))
+                assert all(array.dtype == np.int32 for array in pickled_lists(bytes(changed)))
         with pytest.raises(ValueError):
-            pickled_lists(io.BytesIO(content[:position]))
+            pickled_lists(content[:position])
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@
 
 import io
 import json
+import platform
 import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import threading
 import time
 import zipfile
@@ -16,14 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import filelock
+import psutil
 import pytest
 
 from rosetta.contenders.contender import Contender
 from rosetta.contenders.manifest import Framework, Install, Variant
 from rosetta.environments import build as environments
-from rosetta.environments import package_index
+from rosetta.environments import package_index, remedies
 from rosetta.environments.build import EnvironmentFailure, build, existing, remove
 from rosetta.errors import RosettaError
+
+MACHINE = platform.machine()
 
 
 @pytest.fixture
@@ -308,6 +313,92 @@ def only_tiny(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     found = {"find-links": [str(tiny_wheel(tmp_path / "wheels"))], "no-index": ["true"]}
     for module in (environments, package_index):
         monkeypatch.setattr(module, "pip_settings", lambda: found)
+
+
+# What helps
+
+
+@pytest.mark.parametrize(
+    ("said", "helps"),
+    [
+        (
+            "failed to write to file `CACHE/environments/x/a.py`: No space left on device (os error 28)",
+            "ROSETTA_CACHE",
+        ),
+        ("failed to write to file `UV/archive-v0/x`: No space left on device (os error 28)", "UV_CACHE_DIR"),
+        ("failed to create file `TMP/.tmpX`: Disk quota exceeded (os error 122)", "TMPDIR"),
+        ("Failed to initialize cache at `UV` cause: Read-only file system (os error 30)", "UV_CACHE_DIR"),
+        ("failed to create directory `CACHE/environments/x`: Permission denied (os error 13)", "ROSETTA_CACHE"),
+        (
+            "error: No interpreter found for Python 3.11 in managed installations or search path",
+            "uv python install 3.11",
+        ),
+        (
+            "Failed to download `https://x/python-build-standalone/releases/1/cpython-3.11.9%2B1-x.tar.gz`",
+            "install 3.11",
+        ),
+        ("Because there is no version of tiny==9 and you require tiny==9, we can conclude", "version's number"),
+        (
+            "Because tiny==1 has no wheels with a matching Python ABI tag (e.g., `cp314`)",
+            "run Rosetta with another Python",
+        ),
+        (
+            "Because t==1 has no wheels with a matching platform tag (e.g., `manylinux_2_36_aarch64`)",
+            f"for {MACHINE} with",
+        ),
+        ("error sending request for url cause: dns error", "Check the network"),
+    ],
+)
+def test_the_remedy_is_the_one_that_helps(cache: Path, monkeypatch: pytest.MonkeyPatch, said: str, helps: str) -> None:
+    monkeypatch.setenv("UV_CACHE_DIR", "/elsewhere/uv")
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: "/elsewhere/tmp")
+    places = {"CACHE": str(cache), "UV": "/elsewhere/uv", "TMP": "/elsewhere/tmp"}
+    for name, place in places.items():
+        said = said.replace(f"`{name}", f"`{place}")
+    remedy = remedies.remedy_for(said)
+    assert helps in remedy
+    assert ("space" in remedy) == ("os error 28" in said or "os error 122" in said)
+
+
+def test_a_cache_that_cannot_be_written_is_a_failure_and_says_what_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("ROSETTA_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(EnvironmentFailure) as caught:
+        build(contender())
+    assert str(tmp_path / "file") in caught.value.cause
+    assert "Not a directory" in caught.value.cause
+    assert "ROSETTA_CACHE" in caught.value.remedy
+
+
+KILLED = """
+import sys, pathlib
+from rosetta.environments import child
+child.run([sys.executable, "-c", sys.argv[2], sys.argv[1]], {}, pathlib.Path("/"), 60)
+"""
+CHILD = "import os, pathlib, sys, time; pathlib.Path(sys.argv[1]).write_text(str(os.getpid())); time.sleep(60)"
+
+
+def test_what_a_killed_host_was_running_ends_with_it(tmp_path: Path) -> None:
+    file = tmp_path / "pid"
+    host = subprocess.Popen([sys.executable, "-c", KILLED, file, CHILD])
+    child = int(waited_for(lambda: file.exists() and file.read_text()))
+    assert psutil.pid_exists(child)
+    host.kill()
+    host.wait()
+    waited_for(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
+
+
+def waited_for(true: Callable[[], Any]) -> Any:
+    for _ in range(500):
+        if found := true():
+            return found
+        time.sleep(0.02)
+    raise AssertionError("it never came")
+
+
+# A real installer
 
 
 @pytest.mark.usefixtures("only_tiny")

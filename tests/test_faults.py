@@ -53,6 +53,8 @@ FAILURES = {
     "fake[killed]": r"During train the worker was ended by SIGKILL, most likely .* memory ran out.*--one-at-a-time",
     "fake[exits]": r"During train the worker ended with exit status 3\. It last said: planted: leaving",
     "fake[hangs_up]": r"During train the worker closed its channel to the host without ending",
+    "fake[interrupted]": r"During train the worker was ended by SIGINT",
+    "fake[answers_nonsense]": r"The worker's answer to train isn't one: not one line of JSON: NaN isn't finite",
     "fake[forks_and_dies]": r"During train the worker was ended by SIGKILL",
     "fake[not_a_number]": r"[Ll]oss is not finite",
     "fake[loses_tensor]": r"parameters raised ValueError: dense2\.bias should have shape \(512,\), not None",
@@ -210,7 +212,7 @@ def test_closing_a_worker_waits_for_who_waits_for_its_answer(tmp_path, monkeypat
 
     def ask():
         with contextlib.suppress(WorkerFailure):
-            worker._answer("train", 1)
+            worker._line("train", 1)
 
     thread = threading.Thread(target=ask)
     thread.start()

@@ -1,5 +1,6 @@
 """Manifests with the names of before: read as today's, with a warning; what is in both or in neither is refused."""
 
+import os
 import subprocess
 import sys
 import warnings
@@ -220,6 +221,56 @@ def test_a_fault_is_refused_with_file_place_and_message(tmp_path: Path, text: st
         read(tmp_path, text)
     assert caught.value.cause.startswith(f"{tmp_path / 'framework.toml'}")
     assert said in caught.value.cause
+
+
+BARE = f'{HEAD}description = "x"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f'{BARE}environment = {{ "A=B" = "1" }}', "environment: 'A=B' can't be the name of an environment variable"),
+        (f'{BARE}environment = {{ "" = "1" }}', "environment: '' can't be the name"),
+        (f'{BARE}environment = {{ "A\\u0000" = "1" }}', "can't be the name of an environment variable"),
+        (
+            f'{BARE}[variants.a]\ndescription = "x"\nenvironment = {{ A = "\\u0000" }}',
+            "variants.a.environment: the value",
+        ),
+        (f"{BARE}chunk_seconds = nan", "chunk_seconds: Input should be a finite number"),
+        (f"{BARE}chunk_seconds = inf", "chunk_seconds: Input should be"),
+        (f"{BARE}chunk_seconds = 0", "chunk_seconds: Input should be greater than 0"),
+        (f'{BARE}[variants.a]\ndescription = "x"\nchunk_seconds = -1', "variants.a.chunk_seconds: Input should be"),
+        (
+            BARE.replace('"numpy==2.4.6"', '"numpy = = 2"'),
+            "packages.cpu.0: 'numpy = = 2' isn't a requirement: Expected",
+        ),
+        (BARE.replace('"numpy==2.4.6"', '"--index-url=x"'), "packages.cpu.0: '--index-url=x' isn't a requirement"),
+        (f'{BARE}install = {{ sources = ["../x"] }}', "install.sources.0: '../x' isn't a requirement"),
+        (BARE.replace('= "numpy"', '= { cuda = "numpy" }'), "toml: distribution names none for cpu"),
+        (BARE.replace('"mine"', '"../mine"', 1), "name: String should match"),
+        (f"{BARE}install = {'[' * 5000}", "isn't a manifest: it is nested too deep"),
+        (f"{BARE}#{'x' * (1 << 20)}", "isn't a manifest: it is longer than 1,048,576 bytes"),
+    ],
+)
+def test_what_no_process_or_installer_could_take_is_refused_when_it_is_read(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    with pytest.raises(RosettaError) as caught:
+        read(tmp_path, text)
+    assert caught.value.cause.startswith(f"{tmp_path / 'framework.toml'}")
+    assert said in caught.value.cause
+    assert "\n" not in caught.value.cause
+
+
+def test_a_manifest_that_is_a_pipe_is_refused_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "framework.toml")
+    with pytest.raises(RosettaError, match="isn't a regular file"):
+        frameworks([tmp_path])
+
+
+def test_a_framework_for_one_device_has_a_version_there(tmp_path: Path) -> None:
+    text = BARE.replace('= "numpy"', '= { cuda = "numpy" }').replace("{ cpu =", "{ cuda =")
+    assert read(tmp_path, text).distribution_on("cpu") == "numpy"
 
 
 VARIANT = f"""{HEAD}

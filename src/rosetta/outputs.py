@@ -5,21 +5,17 @@ import os
 import stat
 from pathlib import Path
 
+from rosetta.files import check_output
+
 
 def check_place(path: Path) -> None:
     """Raise ``OSError`` where no file of that name can be written, as far as that can be told without writing.
 
     A folder, a device, a FIFO or a link in its place is no place: a file is replaced whole, and they would be lost.
     """
-    try:
-        mode = os.lstat(path).st_mode
-    except FileNotFoundError:
-        mode = stat.S_IFREG
-    if not path.name or stat.S_ISDIR(mode):
+    if not path.name or (path.is_dir() and not path.is_symlink()):
         raise _error(errno.EISDIR, path)
-    if not stat.S_ISREG(mode):
-        what = "a link, which isn't followed" if stat.S_ISLNK(mode) else "no regular file"
-        raise OSError(errno.EINVAL, f"it is {what}", str(path))
+    check_output(path)
     folder = path.parent
     if not stat.S_ISDIR(os.stat(folder).st_mode):
         raise _error(errno.ENOTDIR, folder)

@@ -20,6 +20,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 def main(commands: int, replies: int) -> int:
     """Serve until the host closes the channel; a method that raises is a reply with its error, not the worker's end."""
     _die_with_the_host()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # how it ended is then told in two words, not in a traceback
     channel = Channel(commands, replies)
     from rosetta_worker import usage
     from rosetta_worker.session import Session

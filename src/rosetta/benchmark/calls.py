@@ -33,6 +33,7 @@ def run(
     replicas: int = 1,
     weak: bool = False,
     data: str | Path | None = None,
+    data_as_is: bool = False,
     frameworks: str | Path | Iterable[str | Path] = (),
     one_at_a_time: bool = False,
     seed: int = 1,
@@ -59,6 +60,7 @@ def run(
         "replicas": replicas,
         "weak": weak,
         "data": data,
+        "data_as_is": data_as_is,
         "frameworks": frameworks,
         "one_at_a_time": one_at_a_time,
         "seed": seed,
@@ -81,6 +83,7 @@ def verify(
     device: Wanted = "auto",
     replicas: int = 1,
     data: str | Path | None = None,
+    data_as_is: bool = False,
     frameworks: str | Path | Iterable[str | Path] = (),
     seed: int = 1,
     folder: str | Path | None = None,
@@ -95,6 +98,7 @@ def verify(
         device=device,
         replicas=replicas,
         data=data,
+        data_as_is=data_as_is,
         frameworks=frameworks,
         seed=seed,
     )
@@ -111,6 +115,7 @@ def calibrate(
     plant: Sequence[float] = (),
     device: Wanted = "auto",
     data: str | Path | None = None,
+    data_as_is: bool = False,
     frameworks: str | Path | Iterable[str | Path] = (),
     seed: int = 1,
     folder: str | Path | None = None,
@@ -131,6 +136,7 @@ def calibrate(
         planted_slowdowns=plant,
         device=device,
         data=data,
+        data_as_is=data_as_is,
         frameworks=frameworks,
         seed=seed,
     )
@@ -140,7 +146,8 @@ def calibrate(
 def _carry_out(plan: Plan, folder: str | Path | None, observer: Observer | None) -> RunResult:
     place = Path(folder) if folder is not None else new_folder(RUNS, plan)
     for workload in plan.workloads:
-        datasets.check(find_workload(workload).dataset, Path(plan.data) if plan.data else None, cache_folder() / "data")
+        given = Path(plan.data) if plan.data else None
+        datasets.check(find_workload(workload).dataset, given, cache_folder() / "data", as_is=plan.data_as_is)
     create(plan, place)
     return conduct(place, observer or Observer())
 

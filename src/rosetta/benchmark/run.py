@@ -159,7 +159,9 @@ def _describe_machine(plan: Plan, contenders: Sequence[Contender], log: RunLog) 
 def _prepare(plan: Plan, workload: Workload, scratch: Path, log: RunLog, observer: Observer) -> PreparedWorkload:
     """Prepare the data, the batches' order and the canonical parameters of a workload."""
     given = Path(plan.data) if plan.data else None
-    dataset = datasets.prepare(workload.dataset, given, cache_folder() / "data", say=observer.say)
+    dataset = datasets.prepare(
+        workload.dataset, given, cache_folder() / "data", as_is=plan.data_as_is, say=observer.say
+    )
     _check_same_data(workload, dataset, log)
     prepared = prepare_workload(workload, dataset, scratch, plan.seed)
     log.append(

@@ -10,6 +10,7 @@ import typer
 import rosetta
 from rosetta.cli.console import err, export, out
 from rosetta.cli.options import (
+    DataAsIsOption,
     DataOption,
     DeviceOption,
     FrameworksOption,
@@ -53,6 +54,7 @@ def train(
     device: DeviceOption = "auto",
     replicas: ReplicasOption = 1,
     data: DataOption = None,
+    data_as_is: DataAsIsOption = False,
     frameworks_folder: FrameworksOption = None,
     seed: Annotated[int, typer.Option(help="Seed of parameters, batches and dropout.")] = 1,
 ) -> None:
@@ -77,6 +79,7 @@ def train(
             device=device,
             replicas=replicas,
             data=data,
+            data_as_is=data_as_is,
             frameworks=frameworks_folder or (),
             seed=seed,
             save=save,

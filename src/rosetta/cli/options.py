@@ -163,6 +163,10 @@ ReplicasOption = Annotated[
 DataOption = Annotated[
     Path | None, typer.Option(help="Folder with the original data files; also ROSETTA_DATA.", show_default=False)
 ]
+DataAsIsOption = Annotated[
+    bool,
+    typer.Option("--data-as-is", help="Take the data folder's files even if they aren't the originals; say so."),
+]
 FrameworksOption = Annotated[
     list[Path] | None, typer.Option("--frameworks", help="A folder with framework folders of your own; repeat it.")
 ]

@@ -10,6 +10,7 @@ from rosetta.cli.console import err, export
 from rosetta.cli.options import (
     STANDARD_OUTPUT,
     AllOption,
+    DataAsIsOption,
     DataOption,
     DeviceOption,
     FrameworksOption,
@@ -72,6 +73,7 @@ def run(
         ),
     ] = None,
     data: DataOption = None,
+    data_as_is: DataAsIsOption = False,
     out_folder: OutOption = None,
     json: Annotated[str | None, typer.Option(help="Write result.json there too; - for standard output.")] = None,
     resume: Annotated[
@@ -117,6 +119,7 @@ def run(
             replicas=replicas,
             weak=weak,
             data=data,
+            data_as_is=data_as_is,
             frameworks=frameworks_folder or (),
             one_at_a_time=one_at_a_time,
             seed=seed,
@@ -139,6 +142,7 @@ def verify(
     set_: SetOption = None,
     all_: AllOption = False,
     data: DataOption = None,
+    data_as_is: DataAsIsOption = False,
     out_folder: OutOption = None,
     device: DeviceOption = "auto",
     replicas: ReplicasOption = 1,
@@ -154,6 +158,7 @@ def verify(
         device=device,
         replicas=replicas,
         data=data,
+        data_as_is=data_as_is,
         frameworks=frameworks_folder or (),
         seed=seed,
     )
@@ -175,6 +180,7 @@ def calibrate(
         typer.Option(help="Also measure a copy slowed by this fraction, e.g. 0.1, at most 10; repeat it."),
     ] = None,
     data: DataOption = None,
+    data_as_is: DataAsIsOption = False,
     out_folder: OutOption = None,
     device: DeviceOption = "auto",
     frameworks_folder: FrameworksOption = None,
@@ -191,6 +197,7 @@ def calibrate(
         planted_slowdowns=plant or (),
         device=device,
         data=data,
+        data_as_is=data_as_is,
         frameworks=frameworks_folder or (),
         seed=seed,
     )

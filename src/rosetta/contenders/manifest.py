@@ -7,7 +7,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from packaging.requirements import InvalidRequirement, Requirement
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 import rosetta_worker
 from rosetta.contenders.device import Device
@@ -22,6 +23,29 @@ class _Manifest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _requirement(text: str) -> str:
+    try:
+        Requirement(text)
+    except InvalidRequirement as error:
+        raise ValueError(f"{text!r} isn't a requirement: {str(error).splitlines()[0]}") from error
+    return text
+
+
+def _settable(variables: dict[str, str]) -> dict[str, str]:
+    """Refuse what no process can be given."""
+    for name, value in variables.items():
+        if not name or "=" in name or "\0" in name:
+            raise ValueError(f"{name!r} can't be the name of an environment variable")
+        if "\0" in value:
+            raise ValueError(f"the value of {name} has a NUL in it, which no environment variable can have")
+    return variables
+
+
+_RequirementText = Annotated[str, AfterValidator(_requirement)]
+_Packages = dict[str, list[_RequirementText]]
+_Variables = Annotated[dict[str, str], AfterValidator(_settable)]
+_ChunkSeconds = Annotated[float, Field(gt=0, le=60, allow_inf_nan=False)]
+"""A chunk's deadline is ``Timeouts.chunk``, two minutes."""
 _RelativeError = Annotated[float, Field(gt=0, lt=1)]
 """From 1 on nothing would be held: zeros are off by that."""
 
@@ -44,7 +68,7 @@ class Tolerances(_Manifest):
 class ForeignWheel(_Manifest):
     """A wheel made for another Python, whose files are used as they are."""
 
-    requirement: str
+    requirement: _RequirementText
     python: str = Field(description="the version it was made for")
 
 
@@ -53,11 +77,11 @@ class Install(_Manifest):
 
     torch_backend: bool = Field(default=False, description="let uv choose PyTorch's own index for CPU or CUDA builds")
     python: str = Field(default="", description="the interpreter's version, where only that one works")
-    build: list[str] = Field(
+    build: list[_RequirementText] = Field(
         default=[], description="installed first; what has no wheel is then built with these, without isolation"
     )
     foreign: list[ForeignWheel] = Field(default=[], description="unpacked into the environment without dependencies")
-    sources: list[str] = Field(
+    sources: list[_RequirementText] = Field(
         default=[], description="source packages, unpacked into the environment's folder sources/NAME and not built"
     )
     prepare: str = Field(
@@ -141,8 +165,8 @@ class Variant(_Manifest):
         default=[], description="that it may be given, NAME=VALUE; the first is the usual one, which NAME alone means"
     )
     requires: list[str] = Field(default=[], description="variants of which one must be named beside it")
-    packages: dict[str, list[str]] = {}
-    environment: dict[str, str] = {}
+    packages: _Packages = {}
+    environment: _Variables = {}
     devices: list[Device] = Field(default=[], description="on which it means something; none: on all")
     programs: list[str] = Field(default=[], description="programs that must be on the PATH")
     install: Install = Install()
@@ -150,7 +174,7 @@ class Variant(_Manifest):
         default="",
         description="what its own implementations' names end in, where it has some: _module for NAME_module.py",
     )
-    chunk_seconds: float | None = None
+    chunk_seconds: _ChunkSeconds | None = None
     precision: str = ""
     tolerance: Tolerances | None = None
     distribution: str = Field(default="", description="instead of the framework's")
@@ -173,17 +197,17 @@ class Variant(_Manifest):
 class Framework(_Manifest):
     """A framework's ``framework.toml``."""
 
-    name: str
+    name: str = Field(pattern=r"^[A-Za-z0-9_.-]*[A-Za-z0-9_-][A-Za-z0-9_.-]*$", description="as contenders are written")
     title: str
     home: str
     description: str
     distribution: str | dict[str, str] = Field(description="whose version is the contender's; by device if they differ")
     precision: Literal["float32", "float64"] = "float32"
-    chunk_seconds: float = 0.1
+    chunk_seconds: _ChunkSeconds = 0.1
     sets: dict[str, list[str]] = Field(default={}, description="the contenders that it brings to sets with a name")
     replication: Replication | None = None
-    packages: dict[str, list[str]]
-    environment: dict[str, str] = Field(
+    packages: _Packages
+    environment: _Variables = Field(
         default={}, description="variables of its workers; {environment} stands for the environment's folder"
     )
     programs: list[str] = []
@@ -201,6 +225,14 @@ class Framework(_Manifest):
     importing: Importing = Importing()
     folder: Annotated[Path, Field(exclude=True)]
 
+    @model_validator(mode="after")
+    def _has_a_distribution_wherever_it_has_packages(self) -> Self:
+        if isinstance(self.distribution, dict) and "cpu" not in self.distribution:
+            for device in self.packages:
+                if device not in self.distribution:
+                    raise ValueError(f"distribution names none for {device}, for which there are packages")
+        return self
+
     @property
     def groups(self) -> dict[str, list[str]]:
         """The groups of variants of which exactly one must be named."""
@@ -214,7 +246,8 @@ class Framework(_Manifest):
         """The distribution whose version is the contender's, on a device."""
         if isinstance(self.distribution, str):
             return self.distribution
-        return self.distribution.get(device, self.distribution["cpu"])
+        names = self.distribution
+        return names.get(device) or names.get("cpu") or next(iter(names.values()), "")
 
 
 def reference() -> Framework:
@@ -280,7 +313,8 @@ def _read(manifest: Path) -> Framework:
     except ValidationError as error:
         first = error.errors()[0]
         message = first["msg"].removeprefix("Value error, ")
-        raise RosettaError(f"{manifest}: {_place(first['loc'], data)}: {message}.") from error
+        place = _place(first["loc"], data)
+        raise RosettaError(": ".join(filter(None, (str(manifest), place, message))) + ".") from error
 
 
 def _place(location: Sequence[str | int], data: Any) -> str:

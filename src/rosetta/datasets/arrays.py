@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from rosetta.datasets.spec import Dataset, Edition, InputArray, Samples, Split, splits
+from rosetta.files import file_name
 
 _DESCRIPTION = "arrays.json"
 _LABELS = InputArray("labels", (), "int64")
@@ -39,7 +40,7 @@ def label_file(folder: Path, split: Split) -> Path:
 def arrays_folder(home: Path, edition: Edition) -> Path:
     """Return the folder in ``home`` for an edition's arrays, named by its files' sums and its revision."""
     identity = json.dumps([edition.kind, edition.revision, [file.md5 for file in edition.files]])
-    return home / f"{edition.kind.split(',')[0]}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
+    return home / f"{file_name(edition.kind.split(',')[0])}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
 
 
 def open_arrays(folder: Path, dataset: Dataset, edition: Edition) -> Description | None:

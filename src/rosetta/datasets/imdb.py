@@ -167,7 +167,7 @@ DATASET = Dataset(
         # The labelled reviews alone, their texts untouched.
         Edition("real", 25_000, 25_000, decode_archive, (_REPACKED,)),
         Edition("real", 25_000, 25_000, decode_folder, (_FOLDER,)),
-        Edition("real, words as ranked by Keras", 25_000, 25_000, decode_ranks, (_RANKS,)),
+        Edition("real, words as ranked by Keras", 25_000, 25_000, decode_ranks, (_RANKS,), folders=("datasets",)),
     ),
     downloads=(Download(_ARCHIVE, ("https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz",)),),
     generated=generated("synthetic", 25_000, 25_000, _CLASSES, synthetic_reviews),

@@ -5,7 +5,7 @@ import json
 import os
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from rosetta.files import replace_file
 
 # The coarsest timestamps in use (FAT) step by two seconds.
 _TIMESTAMP_STEP_NS = 2_000_000_000
+_MOST_PARTS = 100
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,11 @@ def find_originals(dataset: Dataset, data: Path) -> Originals:
     if not data.is_dir():
         raise RosettaError(f"The data folder {data} is not a folder.", _remedy(dataset))
     found = min(
-        (Originals(folder, edition) for folder in (data / dataset.folder, data) for edition in dataset.editions),
+        (
+            _in_folder(folder, edition)
+            for edition in dataset.editions
+            for folder in (data / dataset.folder, data, *(data / name for name in edition.folders))
+        ),
         key=lambda originals: len(originals.missing) / len(originals.places),
     )
     if found.missing == found.places:
@@ -64,8 +69,28 @@ def find_originals(dataset: Dataset, data: Path) -> Originals:
     return found
 
 
-def check_originals(dataset: Dataset, originals: Originals, memo: Path, *, remember: bool = True) -> None:
+def _in_folder(folder: Path, edition: Edition) -> Originals:
+    """Return an edition in a folder, the files' real names in place of patterns."""
+
+    def named(files: tuple[Original, ...]) -> tuple[Original, ...]:
+        found: list[Original] = []
+        for file in files:
+            matching = sorted(folder.glob(file.name)) if "*" in file.name else []
+            found += [replace(file, name=path.name) for path in matching[:_MOST_PARTS]] or [file]
+        return tuple(found)
+
+    return Originals(
+        folder, replace(edition, train_files=named(edition.train_files), test_files=named(edition.test_files))
+    )
+
+
+def check_originals(
+    dataset: Dataset, originals: Originals, memo: Path, *, remember: bool = True, as_is: bool = False
+) -> Originals:
     """Check size and MD5 sum of every file; raise ``RosettaError`` naming the first that is not the original.
+
+    Returns them with the sums that they have: a file without one is known by its content, which is held to the
+    edition's when it is decoded. With ``as_is`` no file has to be the original.
 
     ``memo`` is a JSON file that remembers each file's size, modification and status-change time at its last good
     check. A file whose three are unchanged is not read again: every write changes the last of them, and programs
@@ -75,20 +100,45 @@ def check_originals(dataset: Dataset, originals: Originals, memo: Path, *, remem
     known = _read_memo(memo)
     checked: dict[str, list[int | str]] = {}
     now = time.time_ns()
+    files: dict[Original, Original] = {}
     for file in originals.edition.files:
         path = (originals.folder / file.place).absolute()
         try:
             size, modified, changed = _status(path, file)
-            stamp: list[int | str] = [size, modified, changed, file.md5]
             key = str(path) if file.place == file.name else f"{path}:{file.name}"
-            if known.get(key) != stamp:
+            noted = known.get(key, [])
+            if noted[:3] == [size, modified, changed] and (noted[3:] == [file.md5] or not file.md5 or as_is):
+                files[file] = replace(file, size=size, md5=str(noted[3]))
+            elif as_is or not file.md5:
+                files[file] = _as_it_is(path, file)
+            else:
                 _check(path, file)
+                files[file] = file
         except _NotOriginal as fault:
+            if name := dataset.lookalikes(originals.folder, originals.edition) if dataset.lookalikes else "":
+                raise not_this(dataset, path, name) from None
             raise RosettaError(str(fault), _remedy(dataset)) from None
         if now - max(modified, changed) > _TIMESTAMP_STEP_NS:
-            checked[key] = stamp
+            checked[key] = [size, modified, changed, files[file].md5]
     if remember and checked != known:
         replace_file(memo, json.dumps(checked).encode())
+    edition = originals.edition
+    return replace(
+        originals,
+        edition=replace(
+            edition,
+            train_files=tuple(files[file] for file in edition.train_files),
+            test_files=tuple(files[file] for file in edition.test_files),
+        ),
+    )
+
+
+def not_this(dataset: Dataset, path: Path, name: str) -> RosettaError:
+    """Make the error for files that hold another data set, named ``name`` if that is known."""
+    return RosettaError(
+        f"{path} is {name or 'something else'}, not {dataset.title}.",
+        f"Name the folder of {dataset.title}, or take what is there, which the result will say, with --data-as-is.",
+    )
 
 
 def is_original(path: Path, file: OriginalFile) -> bool:
@@ -180,16 +230,30 @@ def _check(path: Path, file: Original) -> None:
         raise _NotOriginal(f"{path} has a wrong checksum: found MD5 {found}, expected {file.md5}.")
 
 
+def _as_it_is(path: Path, file: Original) -> Original:
+    """Return the file with its real size and sum."""
+    if isinstance(file, OriginalFolder):
+        found = files_in_folder(path, file)
+        return replace(
+            file, files=len(found), size=sum(p.stat().st_size for p in found.values()), md5=_md5_of_folder(found)
+        )
+    if file.archive:
+        content = _archived(path, file, whole=False)
+        return replace(file, size=len(content), md5=hashlib.md5(content, usedforsecurity=False).hexdigest())
+    return replace(file, size=path.stat().st_size, md5=_md5(path))
+
+
 def _check_size(path: Path, found: int, expected: int) -> None:
     if found != expected:
         cause = "truncated" if found < expected else "too long"
         raise _NotOriginal(f"{path} is {cause}: {found:,} bytes, expected {expected:,}.")
 
 
-def _archived(path: Path, file: OriginalFile) -> bytes:
+def _archived(path: Path, file: OriginalFile, whole: bool = True) -> bytes:
     for member, content in members(path):
         if member.name == file.name and content is not None:
-            _check_size(path / file.name, member.size, file.size)
+            if whole:
+                _check_size(path / file.name, member.size, file.size)
             return content.read()
     raise _NotOriginal(f"{path} lacks {file.name}.")
 

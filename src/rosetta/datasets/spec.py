@@ -45,7 +45,8 @@ class InputArray:
 class OriginalFile:
     """A file as its authors published it: name, size in bytes, MD5 sum in hexadecimal.
 
-    With ``archive`` it still lies in that tar.gz file, and ``name`` is its path in there.
+    With ``archive`` it still lies in that tar.gz file, and ``name`` is its path in there. Without a sum, of a form that
+    there are several of, the edition's ``content`` decides; a ``*`` in such a name stands for anything.
     """
 
     name: str
@@ -104,6 +105,10 @@ class Edition:
     """Makes the samples from the edition's files in a folder; raises ``RosettaError`` naming a bad file."""
     train_files: tuple[Original, ...] = ()
     test_files: tuple[Original, ...] = ()
+    content: tuple[str, str] | None = None
+    """MD5 sums of what is in it, of training and test set: of each sample the label's byte and the first input's."""
+    folders: tuple[str, ...] = ()
+    """Where its files also lie, below a data folder, besides the data set's own."""
     revision: int = 1
     """Raised when decoding or generation changes, so that arrays made the old way are not used again."""
 
@@ -161,6 +166,10 @@ class Dataset:
     downloads: tuple[Download, ...] = ()
     read_text: ReadText | None = None
     """Where samples are words."""
+    in_keras_cache: bool = False
+    """Whether Keras' own cache may hold it."""
+    lookalikes: Callable[[Path, Edition], str] | None = None
+    """Names the data set that files of this one's names hold in truth, where it is known; else an empty string."""
 
 
 @dataclass(frozen=True)

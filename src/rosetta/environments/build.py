@@ -21,7 +21,9 @@ from packaging.requirements import Requirement
 from pydantic import BaseModel, Field, ValidationError
 
 from rosetta.contenders.contender import Contender
+from rosetta.environments.child import run
 from rosetta.environments.package_index import fetch_source, pip_settings, uv_options
+from rosetta.environments.remedies import remedy_for, storage_remedy
 from rosetta.environments.variables import HOST_MARK, clean_environment
 from rosetta.errors import RosettaError
 from rosetta.files import LARGEST_TEXT, locked, read_regular, replace_file
@@ -91,7 +93,7 @@ class EnvironmentFailure(RosettaError):
 
 def environments_folder() -> Path:
     """Return the folder of all environments."""
-    return cache_folder() / "environments"
+    return (cache_folder() / "environments").absolute()
 
 
 def build(contender: Contender, say: Callable[[str], None] = warnings.warn) -> Environment:
@@ -109,6 +111,11 @@ def build(contender: Contender, say: Callable[[str], None] = warnings.warn) -> E
     packages = contender.packages(contender.device)
     name = f"{contender.framework.name}-{_digest(contender, packages)}"
     folder = environments_folder() / name
+    with _storage_failures(folder):
+        return _built(contender, folder, packages, say)
+
+
+def _built(contender: Contender, folder: Path, packages: list[str], say: Callable[[str], None]) -> Environment:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(folder.with_suffix(".lock")):
         _hold(folder)
@@ -129,6 +136,18 @@ def build(contender: Contender, say: Callable[[str], None] = warnings.warn) -> E
         record = {"contender": contender.name, "packages": packages, "seconds": seconds}
         replace_file(folder / _RECORD, json.dumps(record).encode())
         return Environment(folder, tuple(packages), seconds)
+
+
+@contextlib.contextmanager
+def _storage_failures(folder: Path) -> Iterator[None]:
+    """Turn a cache that can't be written into a failure that names what helps."""
+    try:
+        yield
+    except OSError as error:
+        raise EnvironmentFailure(
+            f"Its environment can't be kept in {error.filename or folder}: {error.strerror or error}.",
+            storage_remedy(error.errno, "ROSETTA_CACHE"),
+        ) from error
 
 
 def existing() -> Iterator[Environment]:
@@ -235,16 +254,8 @@ def _populate(contender: Contender, folder: Path, packages: list[str]) -> None:
 def _prepare(script: Path, python: str, folder: Path) -> None:
     """Have the environment's own Python run a framework's preparation, in the environment's folder."""
     try:
-        done = subprocess.run(
-            [python, "-s", str(script)],
-            env=clean_environment(folder / "home") | HOST_MARK,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_TIMEOUT_SECONDS,
-        )
+        environment = clean_environment(folder / "home") | HOST_MARK
+        done = run([python, "-s", str(script)], environment, folder, _TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired as error:
         raise EnvironmentFailure(f"Its preparation took longer than {_TIMEOUT_SECONDS} s.") from error
     if done.returncode:
@@ -276,18 +287,11 @@ def _uv(*arguments: str, retries: int | None = None) -> None:
         environment["SSL_CERT_FILE"] = certificate[-1]
     if retries is not None:
         environment["UV_HTTP_RETRIES"] = str(retries)
-    done = subprocess.run(
-        [uv.find_uv_bin(), "--no-config", *arguments],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        timeout=_TIMEOUT_SECONDS,
-    )
+    # Where no project is whose settings uv would take for its own; the user's and the system's are taken.
+    try:
+        done = run([uv.find_uv_bin(), *arguments], environment, Path("/"), _TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise EnvironmentFailure(f"Its environment took longer than {_TIMEOUT_SECONDS} s to build.") from error
     if done.returncode:
         said = " ".join(done.stderr.split())[-1500:] or f"exit status {done.returncode}"
-        remedy = "Check the version's number." if "no version of" in said else "Check the network and pip's settings."
-        if "No space left" in said:
-            remedy = "Free some disk space, or move the cache with ROSETTA_CACHE."
-        raise EnvironmentFailure(f"Its environment could not be built: {said}", remedy)
+        raise EnvironmentFailure(f"Its environment could not be built: {said}", remedy_for(said))

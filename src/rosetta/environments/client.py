@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from rosetta.contenders.contender import Contender
-from rosetta.environments.worker import Worker
+from rosetta.environments.worker import Worker, WorkerFailure
 from rosetta.workloads.spec import Workload
 from rosetta_worker import messages
 from rosetta_worker.messages import Accuracy, Imported, Multiplied, Request, Stepped
@@ -94,19 +96,19 @@ class Client:
         """Return the canonical parameters, in the precision of the network."""
         with self._file(".npz") as file:
             self._ask(messages.Parameters(str(file)), self.timeouts.building)
-            return read_arrays(file)
+            return _arrays(file)
 
     def predict(self, first: int) -> NDArray[np.float64]:
         """Return the logits, (batch, classes), of the training batch of step ``first``."""
         with self._file(".npy") as file:
             self._ask(messages.Predict(first, str(file)), self.timeouts.proving)
-            return np.asarray(np.load(file, allow_pickle=False), np.float64)
+            return _numbers(file)
 
     def loss_and_gradients(self, first: int) -> tuple[float | None, Arrays]:
         """Return the loss of the training batch of step ``first``, None if it isn't finite, and its gradients."""
         with self._file(".npz") as file:
             reply = self._ask(messages.LossAndGradients(first, str(file)), self.timeouts.proving)
-            return reply.loss, read_arrays(file)
+            return reply.loss, _arrays(file)
 
     def train(self, first: int, steps: int, timeout: float | None = None) -> Stepped:
         """Train on the host's batches, from step ``first`` of the order on."""
@@ -128,7 +130,7 @@ class Client:
         """Predict ``steps`` batches as ``run`` does, after ``lead_in`` others; return outputs, (steps · batch, …)."""
         with self._file(".npy") as file:
             self._ask(messages.Infer(first, steps, lead_in, file=str(file)), self.timeouts.first_step)
-            return np.asarray(np.load(file, allow_pickle=False), np.float64)
+            return _numbers(file)
 
     def settle(self) -> float:
         """Return how many seconds longer the parameters take now than asked for again: work that was left over."""
@@ -139,7 +141,9 @@ class Client:
         """Return the next batches of the framework's own loader: images, (steps, batch, …), labels, (steps, batch)."""
         with self._file(".npz") as file:
             self._ask(messages.Loaded(steps, str(file)), self.timeouts.proving)
-            arrays = read_arrays(file)
+            arrays = _arrays(file)
+            if arrays.keys() != {"images", "labels"}:
+                raise WorkerFailure(f"The worker's loader gave {', '.join(arrays)}, not images and labels.")
             return arrays["images"], arrays["labels"]
 
     def use_data(self, data: Mapping[str, Any]) -> None:
@@ -154,13 +158,13 @@ class Client:
         """Return the outputs, (count + 1, …), of the first samples, predicted one by one as ``latencies`` does."""
         with self._file(".npy") as file:
             self._ask(messages.Latency(count, str(file)), self.timeouts.first_step)
-            return np.asarray(np.load(file, allow_pickle=False), np.float64)
+            return _numbers(file)
 
     def select_batches(self, candidates: int, steps: int) -> NDArray[np.int32]:
         """Have the reference select the proof's batches for ``steps``; return their rows of the order."""
         with self._file(".npy") as file:
             self._ask(messages.SelectBatches(candidates, steps, str(file)), self.timeouts.proving)
-            return np.asarray(np.load(file, allow_pickle=False))
+            return _read(file, ".npy", lambda: np.asarray(np.load(file, allow_pickle=False), np.int32))
 
     def accuracy(self, count: int | None = None) -> Accuracy:
         """Return how many of the first ``count`` test samples, by default all, it has right."""
@@ -172,7 +176,7 @@ class Client:
         names = [one.name for one in self._workload.inputs]
         with self._written(dict(zip(names, inputs, strict=True))) as given, self._file(".npy") as file:
             self._ask(messages.Outputs(given, str(file)), self.timeouts.proving)
-            return np.asarray(np.load(file, allow_pickle=False), np.float64)
+            return _numbers(file)
 
     def abilities(self) -> set[str]:
         """Return the names of the trainer's methods."""
@@ -186,7 +190,7 @@ class Client:
         """Return all that the optimiser has accumulated."""
         with self._file(".npz") as file:
             self._ask(messages.OptimizerState(str(file)), self.timeouts.building)
-            return read_arrays(file)
+            return _arrays(file)
 
     def load_optimizer_state(self, arrays: Arrays) -> None:
         """Set all that the optimiser had accumulated."""
@@ -201,7 +205,7 @@ class Client:
         """Return all weights by the framework's own names, in its own layout."""
         with self._file(".npz") as file:
             self._ask(messages.OwnWeights(str(file)), self.timeouts.building)
-            return read_arrays(file)
+            return _arrays(file)
 
     def load_own_weights(self, arrays: Arrays) -> None:
         """Set all weights by the framework's own names; a name or shape that it doesn't have is its error."""
@@ -212,7 +216,7 @@ class Client:
         """Return the file that the framework itself writes of its network."""
         with self._file(suffix) as file:
             self._ask(messages.Save(str(file)), self.timeouts.building)
-            return file.read_bytes()
+            return _read(file, suffix, file.read_bytes)
 
     def load_own_file(self, suffix: str, content: bytes) -> None:
         """Have the framework read a file of its own."""
@@ -229,7 +233,10 @@ class Client:
         return self._ask(messages.Multiply(size, seconds), self.timeouts.chunk)
 
     def _ask(self, request: Request[_Reply], timeout: float) -> _Reply:
-        return self.worker.ask(request, timeout)
+        reply = self.worker.ask(request, timeout)
+        if fault := _fault(request, reply):
+            raise WorkerFailure(f"The worker's answer to {request.method} can't be: {fault}.")
+        return reply
 
     @contextlib.contextmanager
     def _file(self, suffix: str) -> Iterator[Path]:
@@ -246,6 +253,52 @@ class Client:
         with self._file(".given.npz") as file:
             np.savez(file, allow_pickle=False, **arrays)
             yield str(file)
+
+
+def _fault(request: Request[Any], reply: Any) -> str:
+    """Say what can't be about a reply whose fields are of the right types; nothing where all can."""
+    match reply:
+        case Stepped(seconds, losses):
+            several = getattr(request, "steps", len(losses))
+            if seconds <= 0:
+                return f"{seconds:g} seconds"
+            if not losses and isinstance(request, messages.Train | messages.TrainOn):
+                return "no loss of what was trained"
+            if len(losses) not in (0, 1, several):
+                return f"{len(losses)} losses of {several} steps"
+        case Accuracy(correct, count):
+            if not 0 <= correct <= count or count == 0:
+                return f"{correct} of {count} are right"
+        case messages.Latencies(seconds):
+            if isinstance(request, messages.Latency) and len(seconds) != request.count:
+                return f"{len(seconds)} times of {request.count} predictions"
+            if min(seconds, default=1.0) <= 0:
+                return f"{min(seconds):g} seconds"
+        case Multiplied(seconds):
+            if min(seconds, default=0.0) <= 0:
+                return f"{min(seconds):g} seconds" if seconds else "no product at all"
+        case messages.Memory(peak_bytes):
+            if peak_bytes < 0:
+                return f"{peak_bytes} bytes"
+    return ""
+
+
+def _read(file: Path, what: str, read: Callable[[], _Reply]) -> _Reply:
+    """Read what a worker has written; what can't be read is the worker's failure, not the host's end."""
+    try:
+        return read()
+    except FileNotFoundError:
+        raise WorkerFailure(f"The worker has not written the {what} file that it was asked for.") from None
+    except (ValueError, TypeError, EOFError, MemoryError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise WorkerFailure(f"The worker's {what} file can't be read: {error}.") from error
+
+
+def _numbers(file: Path) -> NDArray[np.float64]:
+    return _read(file, ".npy", lambda: np.asarray(np.load(file, allow_pickle=False), np.float64))
+
+
+def _arrays(file: Path) -> dict[str, NDArray[Any]]:
+    return _read(file, ".npz", lambda: read_arrays(file))
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:

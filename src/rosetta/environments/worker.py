@@ -6,6 +6,7 @@ import selectors
 import signal
 import subprocess
 import threading
+import time
 import uuid
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, NoReturn, TypeVar
 import psutil
 
 import rosetta_worker
+from rosetta.environments.answers import Answer, NotTheProtocol, Raised, read_answer, read_start
 from rosetta.environments.variables import HOST, HOST_MARK, HOST_VARIABLE, clean_environment
 from rosetta.files import append_to, open_regular
 from rosetta_worker.messages import Request, to_message
@@ -23,6 +25,7 @@ _TAIL_BYTES = 2000
 _LONGEST_ERROR = 2000
 _START_SECONDS = 60.0
 _ENDING_SECONDS = 5.0
+_MOST_REPLY_BYTES = 1 << 24
 _WORKER_VARIABLE = "ROSETTA_WORKER"
 _Reply = TypeVar("_Reply")
 
@@ -66,6 +69,8 @@ class Worker:
         finally:
             os.close(worker_read)
             os.close(worker_write)
+        os.set_blocking(host_read, False)
+        self._reading = host_read
         with contextlib.suppress(ProcessLookupError):
             os.sched_setaffinity(self._process.pid, affinity)
         # A fork of the worker may hold the channel open beyond its death, so that death is watched too.
@@ -73,7 +78,11 @@ class Worker:
         self._selector = selectors.DefaultSelector()
         self._selector.register(host_read, selectors.EVENT_READ, self._channel)
         self._selector.register(self._death, selectors.EVENT_READ)
-        self.python_version: str = self._answer("start", _START_SECONDS)["python"]
+        try:
+            self.python_version = self._started()
+        except BaseException:
+            self.close()
+            raise
         self._signal(signal.SIGSTOP)
 
     @property
@@ -89,22 +98,24 @@ class Worker:
     def ask(self, request: Request[_Reply], timeout: float) -> _Reply:
         """Let the worker run, send one request, wait for its reply, stop it again.
 
-        Raises ``WorkerFailure`` if the method raised, the process died, or ``timeout`` seconds passed; in the last two
-        cases the worker is gone.
+        Raises ``WorkerFailure`` if the method raised, the process died, ``timeout`` seconds passed, or what came back
+        is no reply to the request; in the last three cases the worker is gone.
         """
         if self._dead:
             raise WorkerFailure(self._dead)
+        if any(key.data is self._channel for key, _ in self._selector.select(0)) and self._read():
+            self._refuse(request.method, "it had said something that it wasn't asked")
         self._signal(signal.SIGCONT)
         try:
             self._channel.send(to_message(request))
         except BrokenPipeError:
             self._fail(request.method)
-        answer = self._answer(request.method, timeout)
+        answer = self._answer(request.method, request.reply, timeout)
         self._signal(signal.SIGSTOP)
-        if not answer["ok"]:
-            raise WorkerFailure(f"{request.method} raised {_shortened(answer['error'])}")
-        self.process_seconds = float(answer["process_seconds"])
-        reply: _Reply = request.reply(**answer["reply"])
+        if isinstance(answer, Raised):
+            raise WorkerFailure(f"{request.method} raised {_shortened(answer.error)}")
+        self.process_seconds = answer.process_seconds
+        reply: _Reply = answer.reply
         return reply
 
     def close(self) -> None:
@@ -121,20 +132,47 @@ class Worker:
         self._channel.close()
         self._death.close()
 
-    def _answer(self, method: str, timeout: float) -> dict[str, Any]:
-        # The worker's replies are single lines, each answered to one request: once something is there to read, the
-        # rest of the line is on its way.
-        with self._waiting:
-            ready = self._selector.select(timeout)
-        if not ready:
-            self._kill()
-            self._dead = f"{method} hung: no answer within {timeout:g} s, so the worker was killed.{self._tail()}"
-            raise WorkerFailure(self._dead)
-        answered = any(key.data is self._channel for key, _ in ready)
-        reply = self._channel.receive() if answered else None
-        if reply is None:
-            self._fail(method)
-        return reply
+    def _started(self) -> str:
+        """Wait until the process is up; return its Python's version."""
+        line = self._line("start", _START_SECONDS)
+        try:
+            return read_start(line)
+        except NotTheProtocol as fault:
+            self._refuse("start", str(fault))
+
+    def _answer(self, method: str, reply: type[Any], timeout: float) -> Answer | Raised:
+        line = self._line(method, timeout)
+        try:
+            return read_answer(line, reply)
+        except NotTheProtocol as fault:
+            self._refuse(method, str(fault))
+
+    def _line(self, method: str, timeout: float) -> bytes:
+        """Return the worker's next line, which has to be whole by then and not longer than any reply is."""
+        deadline = time.monotonic() + timeout
+        line = bytearray()
+        while not line.endswith(b"\n"):
+            with self._waiting:
+                ready = self._selector.select(max(0.0, deadline - time.monotonic()))
+            if not ready:
+                self._kill()
+                self._dead = f"{method} hung: no answer within {timeout:g} s, so the worker was killed.{self._tail()}"
+                raise WorkerFailure(self._dead)
+            piece = self._read() if any(key.data is self._channel for key, _ in ready) else b""
+            if not piece:
+                self._fail(method)
+            line += piece
+            if len(line) > _MOST_REPLY_BYTES:
+                self._refuse(method, f"it is longer than {_MOST_REPLY_BYTES:,} bytes")
+        return bytes(line)
+
+    def _read(self) -> bytes:
+        return os.read(self._reading, 1 << 20)
+
+    def _refuse(self, method: str, why: str) -> NoReturn:
+        self._kill()
+        self._dead = f"The worker's answer to {method} isn't one: {why}; so it was killed.{self._tail()}"
+        raise WorkerFailure(self._dead)
 
     def _fail(self, method: str) -> NoReturn:
         # The channel closed, so the process is ending by itself: let it, for how it ends is the reason to show.
@@ -145,7 +183,7 @@ class Worker:
         else:
             how = f"ended with exit status {code}"
             if code < 0:
-                how = f"was ended by {signal.Signals(-code).name}"
+                how = f"was ended by {_signal_name(-code)}"
             if code == -signal.SIGKILL:
                 how += ", most likely by the kernel because memory ran out"
         self._kill()
@@ -179,6 +217,13 @@ def _kill_marked(variable: str, values: Collection[str]) -> None:
         with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             if process.environ().get(variable) in values:
                 process.kill()
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # real-time signals have none
+        return f"signal {number}"
 
 
 def _shortened(text: str) -> str:

@@ -70,6 +70,7 @@ def train(
     device: Wanted = "auto",
     replicas: int = 1,
     data: str | Path | None = None,
+    data_as_is: bool = False,
     frameworks: str | Path | Iterable[str | Path] = (),
     seed: int = 1,
     save: str | Path | None = None,
@@ -80,7 +81,7 @@ def train(
 
     A step takes ``batch_size`` samples, by default the workload's, which the replicas share; ``device`` and
     ``replicas`` are those of a contender that is named without. ``data`` is by default the folder that
-    ``ROSETTA_DATA`` names.
+    ``ROSETTA_DATA`` names; with ``data_as_is`` what lies there need not be the original.
 
     Starts from the canonical parameters of the seed, in the seed's order of samples; or goes on from ``checkpoint``,
     which is written after every epoch, with the same result as without the interruption. ``save`` is the file for the
@@ -114,6 +115,7 @@ def train(
             epochs=epochs,
             batch_size=batch_size,
             data=data,
+            data_as_is=data_as_is,
             seed=seed,
             file=file,
             checkpoint=checkpoint,
@@ -128,6 +130,7 @@ def _train(
     epochs: int,
     batch_size: int,
     data: str | Path | None,
+    data_as_is: bool,
     seed: int,
     file: Path | None,
     checkpoint: Path | None,
@@ -141,7 +144,7 @@ def _train(
 
     for hint in hints([contender], [dataclasses.replace(workload, batch_size=batch_size)]):
         say(hint)
-    prepared = datasets.prepare(workload.dataset, data_folder(data), cache_folder() / "data", say=say)
+    prepared = datasets.prepare(workload.dataset, data_folder(data), cache_folder() / "data", as_is=data_as_is, say=say)
     run = {
         "workload": workload.name,
         "identity": identity(workload),

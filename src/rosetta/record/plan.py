@@ -70,6 +70,7 @@ class PlanRecord(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
     device: Annotated[Device, Field(description="of the contenders that name none")] = "cpu"
     data: _Text | None = None
+    data_as_is: Annotated[bool, Field(description="what lies in data need not be the original")] = False
     frameworks: Annotated[list[_Text], Field(max_length=1_000)] = []
     one_at_a_time: bool = False
     weak: Annotated[bool, Field(description="replicas train on a whole batch each instead of sharing one")] = False
@@ -122,6 +123,7 @@ class PlanRecord(BaseModel):
         words += ["--seed", str(self.seed)]
         words += [word for folder in self.frameworks for word in ("--frameworks", folder)]
         words += ["--data", self.data] if self.data else []
+        words += ["--data-as-is"] if self.data_as_is else []
         words += ["--one-at-a-time"] if self.one_at_a_time else []
         words += ["--weak"] if self.weak else []
         return shlex.join(words)
@@ -152,6 +154,7 @@ class Plan(PlanRecord):
         replicas: int = 1,
         weak: bool = False,
         data: str | Path | None = None,
+        data_as_is: bool = False,
         frameworks: str | Path | Iterable[str | Path] = (),
         one_at_a_time: bool = False,
         seed: int = 1,
@@ -165,7 +168,8 @@ class Plan(PlanRecord):
 
         ``workloads`` are names; "all" is every one there is, None the two of ``rosetta run``. ``contenders`` are
         written as on the command line. They join a ``set``, which is a name or a file that names some; without either
-        it is "current". ``data`` is by default the folder that ``ROSETTA_DATA`` names. A calibration has so many
+        it is "current". ``data`` is by default the folder that ``ROSETTA_DATA`` names; with ``data_as_is`` what lies
+        there need not be the original. A calibration has so many
         ``launches`` in each of its ``comparisons``. With ``minutes`` a run has as many rounds as these hold, which is
         fixed for each workload before its first chunk; with ``rounds`` it has those. With a ``precision``, say 0.03, it
         has as many launches as intervals of ± 3 % take, or the minutes, by default 30, hold. What else is None is the
@@ -217,6 +221,7 @@ class Plan(PlanRecord):
             "test_samples": test_samples if test_samples is not None else amount.test_samples,
             "seed": seed,
             "data": str(folder.absolute()) if folder else None,
+            "data_as_is": data_as_is,
             "frameworks": [str(path.absolute()) for path in own_folders],
             "one_at_a_time": one_at_a_time,
             "weak": weak,

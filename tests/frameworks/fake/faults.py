@@ -49,6 +49,15 @@ def hangs_up():
     hangs()
 
 
+def interrupted():
+    os.killpg(os.getpgid(0), signal.SIGINT)
+    hangs()
+
+
+def answers_nonsense():
+    os.write(int(sys.argv[2]), b'{"ok": true, "reply": {"seconds": NaN, "losses": []}, "process_seconds": 1}\n')
+
+
 def prints():
     line = "planted: " + "chatter " * 128 + "\n"
     for _ in range(MEGABYTES * 2**20 // len(line)):
@@ -88,6 +97,8 @@ FAULTS = {
         killed,
         exits,
         hangs_up,
+        interrupted,
+        answers_nonsense,
         prints,
         leaves_child,
         leaves_session,
