@@ -84,7 +84,7 @@ class Simulated:
                 self.pass_(early, "accuracy", **where, early=True, wall_seconds=early)
             self.pass_(
                 costs.set_up, "warm", **where, worker=worker, set_up_seconds=imports + early + costs.set_up,
-                import_seconds=imports, chunk_steps=costs.steps, lead_in=0, chunk_seconds=0.1,
+                import_seconds=imports, chunk_steps=costs.steps, lead_in=0, chunk_seconds=0.1, finding_seconds=0.0,
             )  # fmt: skip
             self.timed_proof(name, worker, launch, BEFORE)
         for worker in WORKERS:

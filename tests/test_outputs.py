@@ -23,8 +23,8 @@ from rosetta.environments import build as environments
 from rosetta.environments.variables import LARGEST_SEED, check_seed
 from rosetta.errors import RosettaError, storage_error
 from rosetta.escapes import csv_cell, json_text, markdown, python_string
+from rosetta.files import check_place
 from rosetta.models.convert import _lines
-from rosetta.outputs import check_place
 from rosetta.paths import cache_folder
 from rosetta.report.exports import to_csv
 from rosetta.report.page import render_page

@@ -10,7 +10,7 @@ SRC = Path(__file__).parents[1] / "src"
 HOST, WORKER = SRC / "rosetta", SRC / "rosetta_worker"
 # From the ground up. A room uses those of the floors below; two of one floor don't know each other.
 FLOORS = (
-    ("errors", "escapes", "files", "outputs", "paths", "version"),
+    ("errors", "escapes", "files", "paths", "version"),
     ("machine", "datasets"),
     ("workloads",),
     ("contenders",),

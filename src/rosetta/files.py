@@ -80,6 +80,22 @@ def check_output(path: Path) -> None:
             raise _not_regular(path)
 
 
+def check_place(path: Path) -> None:
+    """Raise ``OSError`` where no file of that name can be written later, as far as that can be told without writing.
+
+    A folder, a device, a FIFO or a link in its place is no place: a file is replaced whole, and they would be lost.
+    """
+    if not path.name or (path.is_dir() and not path.is_symlink()):
+        raise _refused(errno.EISDIR, path)
+    check_output(path)
+    folder = path.parent
+    if not stat.S_ISDIR(os.stat(folder).st_mode):
+        raise _refused(errno.ENOTDIR, folder)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+        raise _refused(errno.EROFS if read_only else errno.EACCES, folder)
+
+
 def replace_file(path: Path, content: bytes) -> None:
     """Replace a file at once by a complete new one; raise ``OSError``, the old one untouched, where that fails.
 
@@ -167,3 +183,7 @@ def file_name(text: str) -> str:
 
 def _not_regular(path: Path) -> OSError:
     return OSError(errno.EINVAL, "it isn't a regular file", str(path))
+
+
+def _refused(number: int, path: Path) -> OSError:
+    return OSError(number, os.strerror(number), str(path))

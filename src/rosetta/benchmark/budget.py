@@ -31,7 +31,8 @@ class _Costs:
     """What a workload costs one of its workers on the mean, in seconds."""
 
     set_up: float
-    """In each launch: build, first step, warm-up in turns; and to take leave of it."""
+    """In each launch but the first, where a chunk's steps are found too: build, first step, warm-up in turns; and to
+    take leave of it."""
     accuracy: float
     """Training up to it and taking it, in the launches that have it."""
     chunk: float
@@ -105,7 +106,7 @@ def _seen(events: Sequence[Event], workload: str) -> _Costs | None:
     accuracy = sum(e["wall_seconds"] for e in _first_launch(events, "accuracy", workload) if e["early"]) / len(warm)
     leaving = _mean(e["wall_seconds"] for e in _first_launch(events, "closing", workload))
     warming_up = _mean(e["wall_seconds"] for e in warm_ups)
-    own = _mean(e["set_up_seconds"] - e["import_seconds"] for e in warm) - accuracy
+    own = _mean(e["set_up_seconds"] - e["import_seconds"] - e.get("finding_seconds", 0.0) for e in warm) - accuracy
     return _Costs(own + warming_up + leaving, accuracy, _mean(_each(e) for e in warm_ups))
 
 

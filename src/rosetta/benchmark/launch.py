@@ -1,5 +1,6 @@
 """A worker in one launch, in the workload that is open in it: how far it has trained, and the calls that take it on."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +43,8 @@ class LaunchSession:
     lead_in: int = 0
     chunk_seconds: float = 0.0
     """What a chunk should take, by its clock."""
+    finding_seconds: float = 0.0
+    """What it took to find how many steps a chunk has; in one launch."""
 
     @property
     def samples(self) -> int:
@@ -106,6 +109,7 @@ class LaunchSession:
 
     def find_chunk(self, chunk_seconds: float) -> None:
         """Run untimed until the step's time is known, and fix by it how many steps a chunk has."""
+        began = time.perf_counter()
         self.chunk_seconds = max(chunk_seconds, self.prepared.workload.chunk_seconds)
         steps, calls = 1, []
         while True:
@@ -115,6 +119,7 @@ class LaunchSession:
                 break
             wanted = round(1.2 * _WARM_UP_SECONDS / _step_seconds(calls))
             steps = min(_MOST_STEPS, 4 * steps, max(steps + 1, wanted))
+        self.finding_seconds = time.perf_counter() - began
         # Of a chunk's length, with its call's fixed cost: what users wait for.
         step_seconds = seconds / steps
         fewest = 1 if step_seconds >= _LONG_STEP_SECONDS else FEWEST_STEPS

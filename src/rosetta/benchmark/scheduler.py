@@ -255,6 +255,7 @@ class Scheduler:
             set_up_seconds=time.perf_counter() - session.began,
             import_seconds=session.import_seconds,
             chunk_seconds=session.chunk_seconds,
+            finding_seconds=session.finding_seconds,
         )
 
     def _warm_up(self, prepared: PreparedWorkload, launch: int, running: Sequence[Arm]) -> None:

@@ -13,8 +13,7 @@ from typer.core import TyperCommand
 from rosetta.cli.console import out
 from rosetta.contenders.device import Wanted
 from rosetta.errors import RosettaError, storage_error
-from rosetta.files import replace_file
-from rosetta.outputs import check_place
+from rosetta.files import check_place, replace_file
 
 if TYPE_CHECKING:
     from rosetta import RunResult

@@ -11,9 +11,8 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from rosetta.errors import RosettaError, storage_error
-from rosetta.files import replace_file
+from rosetta.files import check_place, replace_file
 from rosetta.models.tensors import as_float32, read_tensors
-from rosetta.outputs import check_place
 from rosetta.workloads import find_workload
 from rosetta.workloads.spec import Workload
 

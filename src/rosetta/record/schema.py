@@ -199,6 +199,7 @@ class _Warm(_Model):
     set_up_seconds: Seconds | None = None
     import_seconds: Seconds = 0.0
     chunk_seconds: Seconds = 0.0
+    finding_seconds: Seconds = 0.0
     chunk_wall_seconds: Seconds = 0.0
 
 
