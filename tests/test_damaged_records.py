@@ -258,7 +258,7 @@ def at_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(benchmark_run, "build_environments", reached)
     monkeypatch.setattr(benchmark_run, "write_report", lambda folder: None)
     monkeypatch.setattr("rosetta.report.write.render_page", lambda *_: "")
-    monkeypatch.setattr("rosetta.report.write.frameworks", known)
+    monkeypatch.setattr("rosetta.record.code.frameworks", known)
     monkeypatch.setattr(benchmark_run, "frameworks", known)
     monkeypatch.setattr("rosetta.report.run_result.read_run", read_once)
     monkeypatch.setattr(benchmark_run, "end_orphans", lambda hosts: None)

@@ -140,7 +140,9 @@ def test_failures_are_shown_and_exit_code_is_1(misbehaving):
     assert "Traceback" not in done.stderr
     assert "Not all contenders finished" in done.stderr
     killed = {name for name, contender in contenders_of(folder).items() if contender.disturbed_by}
-    assert killed == {"fake[killed]", "fake[forks_and_dies]"}, "who killed them can't be known: they are tried again"
+    assert killed == {"fake[killed]", "fake[forks_and_dies]", "fake[interrupted]"}, (
+        "who killed them can't be known: they are tried again"
+    )
     assert not result_of(folder).complete
     assert f"What was no contender's fault is tried again by: rosetta run --resume {folder}" in done.stderr
     page = (folder / "report.html").read_text()

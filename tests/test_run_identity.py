@@ -18,6 +18,7 @@ from rosetta import Observer, RosettaError, RunResult
 from rosetta.benchmark.arms import arms_of
 from rosetta.benchmark.disturbance import explained
 from rosetta.cli import app as cli
+from rosetta.cli.console import out
 from rosetta.contenders.contender import Contender
 from rosetta.contenders.manifest import frameworks, reference
 from rosetta.environments import build as environments
@@ -458,6 +459,6 @@ def test_a_runs_name_is_no_markup(tmp_path: Path, command: Any, monkeypatch: pyt
     make_plan(["torch"]).write(folder / "plan.json")
     (folder / "events.jsonl").write_text("".join(json.dumps(e) + "\n" for e in (SESSION, MACHINE)), "utf-8")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setattr(out, "_width", 300)
     code, listed, _ = command("list", "runs")
     assert code == 0 and listed.count("runs/torch[compile]") == 2
