@@ -21,6 +21,7 @@ from rosetta.contenders.manifest import frameworks
 from rosetta.environments.build import build
 from rosetta.environments.client import Client
 from rosetta.environments.variables import HOST_MARK
+from rosetta.environments.worker import WorkerFailure
 from rosetta.paths import cache_folder
 from rosetta.proof import observer as proof
 from rosetta.proof.further.loader import TRAINED_STEPS, LoaderCheck
@@ -144,9 +145,11 @@ FAULTS = {
         f"\n        batches = self.kept * steps{TRAIN}",
         "training",
     ),
-    "stops-before-a-call-ends": (TRAINER, TAKE + TRAIN, f"list({TAKE})[:{TRAINED_STEPS - 1}]{TRAIN}", "training"),
     "trains-on-half-of-a-batch": (TRAINER, TAKE + TRAIN, f"((x[:16], y[:16]) for x, y in {TAKE}){TRAIN}", "training"),
 }  # fmt: skip
+ENDS_EARLY = {
+    "stops-before-a-call-ends": (TRAINER, TAKE + TRAIN, f"list({TAKE})[:{TRAINED_STEPS - 1}]{TRAIN}", "training"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +185,7 @@ def planted(fault: str, prepared: PreparedWorkload) -> Contender:
     known = frameworks()["torch"]
     copy = prepared.folder / fault
     shutil.copytree(known.folder, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    name, old, new, _ = FAULTS[fault]
+    name, old, new, _ = (FAULTS | ENDS_EARLY)[fault]
     text = (copy / name).read_text("utf-8")
     assert old in text, "the text to replace isn't there any more"
     (copy / name).write_text(text.replace(old, new), "utf-8")
@@ -193,6 +196,12 @@ def planted(fault: str, prepared: PreparedWorkload) -> Contender:
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_in_a_loader_is_caught(fault: str, torch: Client, prepared: PreparedWorkload) -> None:
     assert FAULTS[fault][3] in failing(check(torch, planted(fault, prepared), prepared))
+
+
+@pytest.mark.long
+def test_a_call_that_ends_early_has_too_few_losses(torch: Client, prepared: PreparedWorkload) -> None:
+    with pytest.raises(WorkerFailure, match="losses of"):
+        check(torch, planted("stops-before-a-call-ends", prepared), prepared)
 
 
 @pytest.mark.long

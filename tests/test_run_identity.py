@@ -196,7 +196,7 @@ def test_an_environment_that_went_away_is_tried_again(
     shutil.copytree(real.folder / "bin", copy.folder / "bin", symlinks=True)
     for name in ("lib", "pyvenv.cfg", "rosetta.json"):
         (copy.folder / name).symlink_to(real.folder / name)
-    monkeypatch.setattr("rosetta.benchmark.arms.build", lambda contender: copy)
+    monkeypatch.setattr("rosetta.benchmark.arms.build", lambda contender, say: copy)
     hidden = copy.python.with_name("hidden")
     folder = tmp_path / "run"
     begin(folder, own, data_folder, Until("launch", lambda: copy.python.exists() and copy.python.rename(hidden)))  # type: ignore[arg-type]

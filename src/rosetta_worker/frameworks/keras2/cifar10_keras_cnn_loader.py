@@ -21,7 +21,9 @@ def make_loader(images_file, labels_file, batch_size=32):
         horizontal_flip=True,
         fill_mode="nearest",
     )
-    return generator.flow(images, to_categorical(labels, 10), batch_size)
+    batches = generator.flow(images, to_categorical(labels, 10), batch_size)
+    batches.on_epoch_end()  # shuffle: left to the two threads, each may begin the first epoch in an order of its own
+    return batches
 
 
 def train_from_loader(model, batches, steps):
