@@ -103,7 +103,7 @@ with replacing(pathlib.Path(sys.argv[1])) as partial:
 
 def test_what_killed_writers_left_is_removed_by_the_next_and_nothing_else(tmp_path: Path) -> None:
     file = tmp_path / "file.txt"
-    command = [sys.executable, "-c", WRITES, file]
+    command = [sys.executable, "-c", WRITES, str(file)]
     with (
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as killed,
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as alive,
@@ -132,7 +132,8 @@ def test_a_new_file_that_is_taken_for_a_dead_writers_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another writer looks just between its making and its locking."""
-    real, taken = fcntl.flock, []
+    real = fcntl.flock
+    taken: list[str] = []
 
     def flock(descriptor: int, how: int) -> None:
         if not taken:
