@@ -1,9 +1,11 @@
 """Environments: names, locking, failures, and real tiny environments."""
 
+import contextlib
 import io
 import json
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -21,12 +23,15 @@ import filelock
 import psutil
 import pytest
 
+from rosetta.benchmark import arms
+from rosetta.benchmark.observer import Observer
 from rosetta.contenders.contender import Contender
 from rosetta.contenders.manifest import Framework, Install, Variant
 from rosetta.environments import build as environments
-from rosetta.environments import package_index, remedies
+from rosetta.environments import child, package_index, remedies
 from rosetta.environments.build import EnvironmentFailure, build, existing, remove
 from rosetta.errors import RosettaError
+from rosetta.record.events import RunLog
 
 MACHINE = platform.machine()
 
@@ -372,22 +377,56 @@ def test_a_cache_that_cannot_be_written_is_a_failure_and_says_what_helps(
     assert "ROSETTA_CACHE" in caught.value.remedy
 
 
-KILLED = """
+HOST = """
 import sys, pathlib
 from rosetta.environments import child
-child.run([sys.executable, "-c", sys.argv[2], sys.argv[1]], {}, pathlib.Path("/"), 60)
+child.run([sys.executable, "-c", sys.argv[2], sys.argv[1]], {}, pathlib.Path("/"), float(sys.argv[3]))
 """
-CHILD = "import os, pathlib, sys, time; pathlib.Path(sys.argv[1]).write_text(str(os.getpid())); time.sleep(60)"
+INSTALLER = """
+import os, pathlib, subprocess, sys, time
+compiler = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+pathlib.Path(sys.argv[1]).write_text(f"{os.getpid()} {compiler.pid}.")
+time.sleep(60)
+"""
 
 
-def test_what_a_killed_host_was_running_ends_with_it(tmp_path: Path) -> None:
-    file = tmp_path / "pid"
-    host = subprocess.Popen([sys.executable, "-c", KILLED, file, CHILD])
-    child = int(waited_for(lambda: file.exists() and file.read_text()))
-    assert psutil.pid_exists(child)
-    host.kill()
-    host.wait()
-    waited_for(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, None])
+def test_an_installer_ends_with_its_host_and_what_it_started_too(tmp_path: Path, how: signal.Signals | None) -> None:
+    """However the host ends, and also where it takes too long."""
+    file = tmp_path / "pids"
+    host = subprocess.Popen(
+        [sys.executable, "-c", HOST, file, INSTALLER, "60" if how else "0.5"], stderr=subprocess.PIPE
+    )
+    waited_for(lambda: file.exists() and file.read_text().endswith("."))
+    processes = [psutil.Process(int(number)) for number in file.read_text().rstrip(".").split()]
+    if how:
+        host.send_signal(how)
+    host.communicate(timeout=10)
+    waited_for(lambda: not any(ended_not(process) for process in processes))
+
+
+def ended_not(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def test_an_interrupt_does_not_wait_for_an_installer_that_just_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes while one build is between two installers."""
+
+    def built(contender: Contender, say: Callable[[str], None]) -> Any:
+        if contender.framework.name == "interrupted":
+            raise KeyboardInterrupt
+        time.sleep(0.3)
+        return child.run(["/bin/sleep", "60"], {}, tmp_path, 60)
+
+    monkeypatch.setattr(arms, "build", built)
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        arms.build_environments([contender("interrupted"), contender("slow")], RunLog(tmp_path / "log"), Observer())
+    assert time.monotonic() - start < 10
 
 
 def waited_for(true: Callable[[], Any]) -> Any:

@@ -269,9 +269,9 @@ class Host:
         path = self.folder / "events.jsonl"
         return [event for event in read_events(path) if event["event"] == kind] if path.exists() else []
 
-    def children(self, name: str) -> list[psutil.Process]:
+    def children(self, name: str, recursive: bool = False) -> list[psutil.Process]:
         found = []
-        for child in psutil.Process(self.process.pid).children():
+        for child in psutil.Process(self.process.pid).children(recursive):
             with contextlib.suppress(psutil.NoSuchProcess):
                 if name in " ".join(child.cmdline()):
                     found.append(child)
@@ -425,7 +425,7 @@ def test_interrupt_does_not_wait_for_an_installer(start, tmp_path):
     program = f"import uv; uv.find_uv_bin = lambda: {str(installer)!r}; from rosetta.cli.app import main; main()"
     folder = make_run(tmp_path / "run", ["fake==1.0", "fake==1.1", "fake==1.2"])
     host = start(folder, program)
-    host.wait_for(lambda host: len(host.children("sleep")) >= 2)
+    host.wait_for(lambda host: len(host.children("sleep", recursive=True)) >= 2)
     start = time.monotonic()
     code, _, err = host.end(signal.SIGINT)
     assert code == 130 and "Traceback" not in err, err

@@ -1,5 +1,6 @@
 """Files are replaced whole or not at all; what is no regular file, or leads elsewhere, is neither read nor written."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from rosetta.errors import RosettaError
 from rosetta.files import (
     append_to,
     check_output,
@@ -18,6 +20,7 @@ from rosetta.files import (
     replace_file,
     replacing,
 )
+from rosetta.record.events import RunLog
 
 
 def not_regular(folder: Path) -> dict[str, Path]:
@@ -86,6 +89,77 @@ def test_a_file_that_can_not_be_written_whole_is_the_old_one(tmp_path: Path) -> 
     replace_file(file, b"new")
     assert file.read_bytes() == b"new" and os.listdir(tmp_path) == ["file.txt"]
     assert file.stat().st_mode & 0o777 == 0o666 & ~_umask()
+
+
+WRITES = """
+import pathlib, sys, time
+from rosetta.files import replacing
+with replacing(pathlib.Path(sys.argv[1])) as partial:
+    partial.write_bytes(b"half")
+    print(partial.name, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_what_killed_writers_left_is_removed_by_the_next_and_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "file.txt"
+    command = [sys.executable, "-c", WRITES, str(file)]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as killed,
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as alive,
+    ):
+        try:
+            left, held = (process.stdout.readline().strip() for process in (killed, alive))
+            killed.kill()
+            killed.wait()
+            names = (f".rosetta-1-0000000{number}.txt" for number in range(5))
+            made = not_regular(tmp_path)
+            for kind in ("fifo", "link", "dangling", "folder"):
+                made[kind].rename(tmp_path / next(names))
+            mine = [".rosetta-1-00000000.csv", ".rosetta-1-00000000.txt.old", ".rosetta-1-mine.txt", "rosetta-1.txt"]
+            for name in mine:
+                (tmp_path / name).touch()
+            before = set(os.listdir(tmp_path))
+            assert {left, held} <= before
+            replace_file(file, b"new")
+            assert set(os.listdir(tmp_path)) == before - {left} | {"file.txt"}
+            assert file.read_bytes() == b"new" and (tmp_path / "elsewhere").read_bytes() == b"precious"
+        finally:
+            alive.kill()
+
+
+def test_a_new_file_that_is_taken_for_a_dead_writers_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another writer looks just between its making and its locking."""
+    real = fcntl.flock
+    taken: list[str] = []
+
+    def flock(descriptor: int, how: int) -> None:
+        if not taken:
+            (one,) = tmp_path.iterdir()
+            taken.append(one.name)
+            one.unlink()
+        real(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    replace_file(tmp_path / "file", b"new")
+    assert taken and os.listdir(tmp_path) == ["file"] and (tmp_path / "file").read_bytes() == b"new"
+
+
+def test_a_file_with_another_name_is_replaced_but_not_written_through(tmp_path: Path) -> None:
+    elsewhere, file = tmp_path / "elsewhere", tmp_path / "events.jsonl"
+    elsewhere.write_bytes(b'{"event":"mine"}\n{"ev')
+    file.hardlink_to(elsewhere)
+    with pytest.raises(OSError, match="hard link"):
+        append_to(file)
+    with pytest.raises(RosettaError, match=r"events.jsonl can't be used: it has another name too"):
+        RunLog(file)
+    replace_file(file, b"new")
+    assert elsewhere.read_bytes() == b'{"event":"mine"}\n{"ev' and file.read_bytes() == b"new"
+    with append_to(file) as opened:
+        opened.write(b"er")
+    assert file.read_bytes() == b"newer"
 
 
 def _umask() -> int:

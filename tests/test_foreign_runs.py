@@ -225,6 +225,21 @@ def test_a_record_that_is_no_file_is_a_message(folder: Path, name: str, odd: Cal
     assert [str(cell) for cell in run_table(folder.parent).columns[0].cells][-1].endswith("whole")
 
 
+def test_a_disk_that_fails_at_one_run_costs_the_list_no_other(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(folder, folder.parent / "whole")
+
+    def failing(run: Path) -> Any:
+        if run == folder:
+            raise OSError(5, "Input/output error", str(run / "events.jsonl"))
+        return read_result(run)
+
+    monkeypatch.setattr("rosetta.cli.listings.read_result", failing)
+    columns = [[str(cell) for cell in column.cells] for column in run_table(folder.parent).columns]
+    rows = dict(zip(columns[0], columns[-1], strict=True))
+    assert rows[str(folder)] == f"{folder / 'events.jsonl'} can't be read: Input/output error."
+    assert not rows[str(folder.parent / "whole")].startswith(str(folder))
+
+
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("odd", ODD)
 def test_a_set_a_manifest_and_a_checkpoint_that_are_no_files_are_messages(

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -355,6 +356,33 @@ rosetta.cli.app.main()
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_that_is_interrupted_leaves_nothing(tmp_path, number):
+    program = """
+import sys, time
+import rosetta
+from rosetta.cli.app import main
+from rosetta.files import replacing
+from rosetta.models.session import temporary_folder
+
+def convert(file, *_, **__):
+    with temporary_folder(), replacing(file):
+        print("at work", flush=True)
+        time.sleep(60)
+
+rosetta.convert = convert
+main()
+"""
+    command = [sys.executable, "-c", program, "convert", tmp_path / "w.safetensors", "--to", "torch"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, env=environment, stdout=-1, stderr=-1, text=True) as process:
+        assert process.stdout.readline() == "at work\n"
+        assert len(list(tmp_path.iterdir())) == 2
+        process.send_signal(number)
+        assert process.communicate(timeout=10)[1] == ""
+    assert process.returncode == 128 + number and not list(tmp_path.iterdir())
 
 
 # ---------------------------------------------------------------- before any work

@@ -16,6 +16,7 @@ import safetensors.numpy
 
 from rosetta.errors import RosettaError
 from rosetta.models.checkpoint import Checkpoint, EpochEnd, load_checkpoint, save_checkpoint
+from rosetta.models.train import train
 from rosetta.models.weights import load_weights
 from rosetta.workloads import find_workload
 
@@ -45,35 +46,13 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None
     assert_same(whole, killed)
 
 
-@pytest.mark.long
-def test_a_training_killed_at_any_moment_ends_with_the_same_weights(tmp_path: Path) -> None:
-    """Eight times, from its first moments on to the writing of a file; what is left keeps the next one from nothing."""
-    whole, killed = tmp_path / "whole.safetensors", tmp_path / "there" / "killed.safetensors"
-    killed.parent.mkdir()
-    command = (*COMMAND, "--with", "numpy", "--save")
-    done = subprocess.run([*command, whole], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    chance, lines = random.Random(9), []
-    for _ in range(8):
-        with subprocess.Popen([*command, killed], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-            try:
-                out, err = process.communicate(timeout=chance.uniform(0.2, 4))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                out, err = process.communicate()
-        assert process.returncode in (0, -9), err
-        lines += [line for line in out.splitlines() if line.startswith("epoch")]
-        if process.returncode == 0:
-            break
-    else:
-        last = subprocess.run([*command, killed], capture_output=True, text=True, timeout=300)
-        assert last.returncode == 0, last.stderr
-        lines += [line for line in last.stdout.splitlines() if line.startswith("epoch")]
-    # A kill between an epoch's line and its checkpoint has the line written twice, with the same figures.
-    found = list(dict.fromkeys(line.rpartition("  ")[0] for line in lines))
-    assert found == [line.rpartition("  ")[0] for line in done.stdout.splitlines() if line.startswith("epoch")]
-    assert_same(whole, killed)
-    assert {path.name for path in killed.parent.iterdir() if not path.name.startswith(".rosetta-")} == {killed.name}
+def test_a_training_in_float64_goes_on_to_the_last_bit(tmp_path: Path) -> None:
+    """A checkpoint has the parameters as the trainer has them, not as weights are kept."""
+    options: dict[str, Any] = {"batch_size": 500}
+    train(COMMAND[2], "numpy", epochs=1, checkpoint=tmp_path / "c", **options)
+    resumed = train(COMMAND[2], "numpy", epochs=2, checkpoint=tmp_path / "c", **options).parameters
+    for name, value in train(COMMAND[2], "numpy", epochs=2, **options).parameters.items():
+        assert np.array_equal(resumed[name], value), name
 
 
 def assert_same(first: Path, second: Path) -> None:

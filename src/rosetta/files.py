@@ -112,23 +112,64 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give a file beside ``path`` to write to, which takes its place in the end; after an error it is gone.
 
     It has the suffix of ``path``, for those who write what a suffix says. Nobody else's: its name can't be foreseen,
-    so that nobody can have put a link there.
+    so that nobody can have put a link there. What killed processes left of such files is removed before.
     """
     check_output(path)
-    partial = path.with_name(f".rosetta-{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
-    os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666))
+    _remove_partials(path)
+    partial, descriptor = _new_partial(path)
     try:
         yield partial
         check_output(path)
         os.replace(partial, path)
     finally:
+        os.close(descriptor)
         with contextlib.suppress(OSError):  # gone already, or on a disk that can't be written any more
             partial.unlink(missing_ok=True)
 
 
+def _new_partial(path: Path) -> tuple[Path, int]:
+    """Make the file to write to; return it with a descriptor that holds its lock, so that others see who lives."""
+    while True:
+        partial = path.with_name(f".rosetta-{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
+        descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+        with contextlib.suppress(OSError):  # a file system without locks, on which nothing is removed either
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:  # else it was taken for a dead process's before it was locked
+            return partial, descriptor
+        os.close(descriptor)
+
+
+def _remove_partials(path: Path) -> None:
+    """Remove what processes that were killed in the middle left beside a file: nobody holds the lock of those."""
+    pattern = re.compile(rf"\.rosetta-\d+-[0-9a-f]{{8}}{re.escape(path.suffix)}")
+    with contextlib.suppress(OSError):  # a folder that can be written but not listed
+        for name in os.listdir(path.parent):
+            if pattern.fullmatch(name):
+                _remove_unlocked(path.with_name(name))
+
+
+def _remove_unlocked(partial: Path) -> None:
+    """Remove a regular file of this user's, unless a process holds its lock."""
+    with contextlib.suppress(OSError):  # a link, a FIFO, somebody else's, gone; its process lives; no locks there
+        descriptor = open_regular(partial, os.O_RDWR)
+        try:
+            if os.fstat(descriptor).st_uid == os.geteuid():
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                partial.unlink()
+        finally:
+            os.close(descriptor)
+
+
 def append_to(path: Path) -> IO[bytes]:
-    """Open a regular file, made where there is none, to append to it."""
-    return os.fdopen(open_regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND), "ab")
+    """Open a regular file, made where there is none, to append to it.
+
+    Raises ``OSError`` also where it has another name: a hard link, through which a file elsewhere would be changed.
+    """
+    descriptor = open_regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+    if os.fstat(descriptor).st_nlink > 1:
+        os.close(descriptor)
+        raise OSError(errno.EMLINK, "it has another name too (a hard link); a copy of it would do", str(path))
+    return os.fdopen(descriptor, "ab")
 
 
 def own_folder(path: Path) -> Path:

@@ -1,16 +1,14 @@
 """Who takes part in a run: environments are built, arms made of those that came about, and all of it is recorded."""
 
-import contextlib
 import dataclasses
 import time
 from concurrent.futures import ThreadPoolExecutor
-
-import psutil
 
 from rosetta.benchmark.context import Arm
 from rosetta.benchmark.observer import Observer
 from rosetta.contenders.contender import Contender
 from rosetta.environments.build import Environment, EnvironmentFailure, build
+from rosetta.environments.child import end_all
 from rosetta.record.events import RunLog
 from rosetta.record.failures import contender_events, standing_failures
 from rosetta.record.plan import Plan, slowdown_words
@@ -41,11 +39,11 @@ def build_environments(
                 found[name] = future.result()
                 observer.state("", name, "installed" if isinstance(found[name], Environment) else "unavailable")
         except BaseException:
-            # Leaving the pool waits for the installers, so they have to end first.
+            # Leaving the pool waits for the installers, so they have to end first, and whatever is begun meanwhile.
             pool.shutdown(wait=False, cancel_futures=True)
-            for installer in psutil.Process().children(recursive=True):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    installer.kill()
+            while any(future.running() for future in futures.values()):
+                end_all()
+                time.sleep(0.02)
             raise
     log.append("environments", seconds=time.perf_counter() - start)
     return found

@@ -17,7 +17,7 @@ _INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line; what the user can mend is a message and exit code 2, Ctrl-C is 130."""
+    """Run the command line; what the user can mend is a message and exit code 2, Ctrl-C is 130, SIGTERM 143."""
     # Where it is ignored, as behind nohup, it stays so.
     interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if interruptible:
@@ -40,6 +40,11 @@ def _leave(number: int, frame: "FrameType | None") -> None:
     os._exit(_INTERRUPTED)
 
 
+def _end(number: int, frame: "FrameType | None") -> None:
+    """End as Ctrl-C does, with workers, installers and temporary files gone."""
+    raise SystemExit(128 + number)
+
+
 def _run(interruptible: bool) -> int:
     try:
         from rosetta.cli.commands import app
@@ -47,6 +52,9 @@ def _run(interruptible: bool) -> int:
     finally:
         if interruptible:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+    terminable = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if terminable:
+        signal.signal(signal.SIGTERM, _end)
     try:
         app()
     except SystemExit as end:
@@ -57,6 +65,9 @@ def _run(interruptible: bool) -> int:
         return _told(storage_error(error))
     except KeyboardInterrupt:
         return _INTERRUPTED
+    finally:
+        if terminable:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
     return 0
 
 

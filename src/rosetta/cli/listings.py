@@ -11,7 +11,7 @@ from rosetta import datasets
 from rosetta.cli.console import folding_table
 from rosetta.contenders.contender import Contender
 from rosetta.contenders.manifest import frameworks
-from rosetta.errors import RosettaError
+from rosetta.errors import RosettaError, storage_error
 from rosetta.paths import cache_folder, data_folder
 from rosetta.record.directory import run_folders
 from rosetta.report.run_result import read_result
@@ -61,8 +61,9 @@ def run_table(root: Path) -> Table:
     for folder in run_folders(root):
         try:
             result = read_result(folder)
-        except RosettaError as error:
-            table.add_row(str(folder), "", "", "", error.cause)
+        except (RosettaError, OSError) as error:
+            told = error if isinstance(error, RosettaError) else storage_error(error, folder, "read")
+            table.add_row(str(folder), "", "", "", told.cause)
             continue
         names = {c.name: None for w in result.results for c in w.contenders}
         table.add_row(

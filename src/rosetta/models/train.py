@@ -177,7 +177,7 @@ def _train(
                 for observer in observers:
                     observer.epoch(history[-1])
                 if checkpoint and resumable:
-                    state = Checkpoint(run, tuple(history), float32(client.parameters()), client.optimizer_state())
+                    state = Checkpoint(run, tuple(history), client.parameters(), client.optimizer_state())
                     save_checkpoint(checkpoint, state)
             parameters = float32(client.parameters())
     about = {

@@ -21,6 +21,7 @@ class Trainer:
         self.variants = variants
         self.random = np.random.default_rng(seed)
         self.rate = RATE if dropout else 0.0
+        self.values = {p["name"]: np.zeros(p["shape"], np.float32) for p in workload["parameters"]}
 
     def load_parameters(self, parameters):
         self.values = {name: value.copy() for name, value in parameters.items()}
@@ -30,6 +31,12 @@ class Trainer:
     def parameters(self):
         lost = "dense2.bias" if "loses_tensor" in self.variants else None
         return {name: value for name, value in self.values.items() if name != lost}
+
+    def own_weights(self):
+        return {f"network.{name}": value for name, value in self.values.items()}
+
+    def load_own_weights(self, arrays):
+        self.values = {name: arrays[f"network.{name}"] for name in self.values}
 
     def predict(self, inputs):
         (images,) = inputs
