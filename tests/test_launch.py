@@ -1,13 +1,18 @@
 """A launch: how long a step takes, what is fixed by it, and the warm-up when all are set up."""
 
+import itertools
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from results_events import make_plan
 
 import rosetta
-from rosetta.benchmark.launch import _WARM_UP_SECONDS, _step_seconds
+from rosetta.benchmark.launch import _WARM_UP_SECONDS, LaunchSession, _step_seconds
 from rosetta.record.events import read_events
+from rosetta.workloads import find_workload
+from rosetta_worker.messages import Stepped
 
 FAKE = Path(__file__).parent / "frameworks" / "fake"
 
@@ -23,6 +28,18 @@ FAKE = Path(__file__).parent / "frameworks" / "fake"
 )
 def test_a_step_is_what_a_longer_call_takes_longer(calls: list[tuple[int, float]], seconds: float) -> None:
     assert _step_seconds(calls) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("slow", [set(), {0}, {2}, {3}])
+def test_a_call_that_something_disturbed_fixes_no_chunk(slow: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps of 4 ms, but for the calls during which another program ran."""
+    plan, asked = make_plan(["fake"]), itertools.count()
+    session = LaunchSession(None, SimpleNamespace(workload=find_workload("mnist_mlp")), plan, 0, 0.0, 0.0)  # type: ignore[arg-type]
+    monkeypatch.setattr(
+        session, "run", lambda steps, timeout: Stepped(steps * (0.2 if next(asked) in slow else 0.004), [])
+    )
+    session.find_chunk(0.1)
+    assert session.chunk_steps == 25
 
 
 @pytest.mark.long

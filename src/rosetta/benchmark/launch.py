@@ -108,20 +108,27 @@ class LaunchSession:
             self.run(missing, self.plan.timeouts.first_step)
 
     def find_chunk(self, chunk_seconds: float) -> None:
-        """Run untimed until the step's time is known, and fix by it how many steps a chunk has."""
+        """Run untimed until the step's time is known, and fix by it how many steps a chunk has.
+
+        Two calls in a row must be long enough: one may be long because something else ran.
+        """
         began = time.perf_counter()
         self.chunk_seconds = max(chunk_seconds, self.prepared.workload.chunk_seconds)
-        steps, calls = 1, []
+        calls: list[tuple[int, float]] = []
+        steps, long_enough = 1, 0
         while True:
             seconds = self.run(steps, self.plan.timeouts.first_step).seconds
             calls.append((steps, seconds))
-            if seconds >= min(_WARM_UP_SECONDS, self.chunk_seconds) or steps == _MOST_STEPS:
+            enough = seconds >= min(_WARM_UP_SECONDS, self.chunk_seconds) or steps == _MOST_STEPS
+            long_enough = long_enough + 1 if enough else 0
+            if long_enough == 2:
                 break
-            wanted = round(1.2 * _WARM_UP_SECONDS / _step_seconds(calls))
-            steps = min(_MOST_STEPS, 4 * steps, max(steps + 1, wanted))
+            if not enough:
+                wanted = round(1.2 * _WARM_UP_SECONDS / _step_seconds(calls))
+                steps = min(_MOST_STEPS, 4 * steps, max(steps + 1, wanted))
         self.finding_seconds = time.perf_counter() - began
         # Of a chunk's length, with its call's fixed cost: what users wait for.
-        step_seconds = seconds / steps
+        step_seconds = min(seconds / steps for steps, seconds in calls)
         fewest = 1 if step_seconds >= _LONG_STEP_SECONDS else FEWEST_STEPS
         if self.plan.epochs:
             self.chunk_steps = self.prepared.steps_per_epoch * self.prepared.workload.batch_size // self.batch_size
