@@ -14,14 +14,17 @@ from rosetta.record.presets import find_preset
 from rosetta.record.result import Result
 from rosetta.workloads import find_workload
 
-FRAMEWORKS = Path(__file__).parent / "frameworks"
+FAKE = Path(__file__).parent / "frameworks" / "fake"
 EPOCH = 60_000 // 128 * 128
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, data_folder: Path | None) -> tuple[Path, Result]:
-    """Two epochs of the fake framework, as the preset ``full`` trains them."""
+    """Two epochs of the fake framework, as the preset ``full`` trains them: who can reseed repeats them exactly."""
     folder = tmp_path_factory.mktemp("epochs") / "run"
+    copy = shutil.copytree(FAKE, folder.parent / "frameworks" / "fake")
+    with (copy / "trainer.py").open("a") as trainer:
+        trainer.write("\n    def reseed(self, seed):\n        self.random = np.random.default_rng(seed)\n")
     plan = Plan(
         workloads=["mnist_mlp"],
         contenders=["fake"],
@@ -31,7 +34,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, data_folder: Path | None) 
         rounds=2,
         test_samples=find_preset("full").test_samples,
         data=str(data_folder) if data_folder else None,
-        frameworks=[str(FRAMEWORKS)],
+        frameworks=[str(copy.parent)],
     )
     create(plan, folder)
     return folder, conduct(folder, Observer())

@@ -1,5 +1,6 @@
 """Where a run's time went, stage by stage, from its events."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 from rosetta.record.events import Event
@@ -58,6 +59,7 @@ def wall_seconds(events: Sequence[Event]) -> float:
 
 
 def _sessions(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
-    starts = [number for number, event in enumerate(events) if event["event"] == "session"]
-    for start, end in zip(starts, [*starts[1:], len(events)], strict=True):
+    starts = {number for number, event in enumerate(events) if event["event"] == "session"}
+    # What comes before the first is of one whose beginning can't be read.
+    for start, end in itertools.pairwise(sorted({0, *starts, len(events)})):
         yield events[start:end]
