@@ -2,10 +2,13 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import rosetta
+from rosetta.environments.client import Client
+from rosetta.proof import timed
 from rosetta.proof.timed import FEW_CALLS, MANY_CALLS, TimedCall
 from rosetta.record.directory import create
 from rosetta.record.index import Index
@@ -117,7 +120,15 @@ def planted(
     return copy.parent
 
 
-def test_a_correct_contender_shows_it_twice(tmp_path: Path) -> None:
+def test_a_correct_contender_shows_it_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repetition = timed.repetition
+    done_again: dict[str, float] = {}
+
+    def spied(client: Client, call: TimedCall, parts: Any, done: timed.Whole, *others: Any) -> Any:
+        done_again[others[-1]] = done.seconds
+        return repetition(client, call, parts, done, *others)
+
+    monkeypatch.setattr(timed, "repetition", spied)
     found = smoke(tmp_path / "run", "fake", planted(tmp_path))
     assert found.status == "ok" and found.equivalence is not None
     names = [check.name for check in found.equivalence.further]
@@ -125,6 +136,9 @@ def test_a_correct_contender_shows_it_twice(tmp_path: Path) -> None:
         for what in ("one call", "left over", "losses", "prediction"):
             assert names.count(f"{what}, {when}") == 1
     assert names.count("reported loss") == 1
+    last = [chunk.seconds for chunk in found.chunks if chunk.round == 1]
+    assert done_again["after the last round"] in last, "it is a timed chunk that is done again, not another call"
+    assert done_again["before the first round"] not in [chunk.seconds for chunk in found.chunks]
     assert sum(name.startswith("first step") for name in names) == 2
     repeated = [c for c in found.equivalence.further if c.name.startswith(("one call", "losses", "first step"))]
     assert all(check.error == 0 for check in repeated), "the same steps are the same"
