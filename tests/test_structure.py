@@ -14,7 +14,7 @@ FLOORS = (
     ("machine", "datasets"),
     ("workloads",),
     ("contenders",),
-    ("environments", "standalone"),
+    ("environments", "standalone", "lessons"),
     ("record",),
     ("proof",),
     ("models", "report"),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from rosetta.benchmark.calls import calibrate, run, verify
+    from rosetta.benchmark.lessons import LessonsObserver, try_lessons
     from rosetta.benchmark.observer import Observer
     from rosetta.errors import RosettaError
     from rosetta.models.convert import convert
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from rosetta.report.run_result import RunResult, read_result
 
 _HOMES = {
+    "LessonsObserver": "rosetta.benchmark.lessons",
     "Observer": "rosetta.benchmark.observer",
     "Plan": "rosetta.record.plan",
     "RosettaError": "rosetta.errors",
@@ -36,11 +38,13 @@ _HOMES = {
     "run": "rosetta.benchmark.calls",
     "save_weights": "rosetta.models.weights",
     "train": "rosetta.models.train",
+    "try_lessons": "rosetta.benchmark.lessons",
     "verify": "rosetta.benchmark.calls",
 }
 """The module of each name, imported when the name is first asked for (PEP 562)."""
 
 __all__ = [
+    "LessonsObserver",
     "Observer",
     "Plan",
     "RosettaError",
@@ -56,6 +60,7 @@ __all__ = [
     "run",
     "save_weights",
     "train",
+    "try_lessons",
     "verify",
 ]
 

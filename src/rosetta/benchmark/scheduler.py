@@ -109,7 +109,9 @@ class Scheduler:
         }
 
     def _runs(self, prepared: PreparedWorkload, arm: Arm) -> bool:
-        return self._context.runs(prepared, arm) and self._prover.passed(prepared, arm)
+        """Whether the arm is timed: it is proven, or the plan has it timed as another network."""
+        proven = self._prover.passed(prepared, arm) or arm.label in self._context.plan.other_networks
+        return self._context.runs(prepared, arm) and proven
 
     def _rounds_of(self, prepared: PreparedWorkload) -> int:
         """Return the rounds of each launch on a workload: what was decided, and until then the plan's."""

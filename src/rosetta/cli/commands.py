@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from rosetta.cli import machine, models, new, report, run
+from rosetta.cli import lessons, machine, models, new, report, run
 from rosetta.cli.options import CommandWithSets
 from rosetta.cli.show import show
 from rosetta.escapes import printable
@@ -55,6 +55,8 @@ app.command()(run.calibrate)
 app.command()(models.train)
 app.command()(models.predict)
 app.command()(models.convert)
+app.command("lessons")(lessons.list_lessons)
+app.command()(lessons.lesson)
 app.command("list")(report.list_)
 app.command()(show)
 app.command()(report.report)

@@ -11,9 +11,14 @@ from rosetta import datasets
 from rosetta.cli.console import folding_table
 from rosetta.contenders.contender import Contender
 from rosetta.contenders.manifest import frameworks
+from rosetta.contenders.placement import present
 from rosetta.errors import RosettaError, storage_error
+from rosetta.lessons import lessons
+from rosetta.lessons.spec import needs_gpu
 from rosetta.paths import cache_folder, data_folder
 from rosetta.record.directory import run_folders
+from rosetta.record.lesson_outcome import derive_lessons
+from rosetta.record.lessons import lessons_folders
 from rosetta.report.run_result import read_result
 from rosetta.workloads import workloads
 
@@ -55,10 +60,28 @@ def contender_table() -> Table:
     return table
 
 
+def lesson_table() -> Table:
+    """List every lesson with its claim, source, what is measured, and whether this machine can try it."""
+    gpu = bool(present()["cuda"])
+    table = Table.grid(padding=(0, 2))
+    for lesson in lessons().values():
+        table.add_row(Text(lesson.name, "bold"), Text(lesson.claim, "bold"))
+        number = f"lesson {lesson.number}, " if lesson.number else ""
+        table.add_row("", f"source     {number}{lesson.source}, {lesson.year}")
+        table.add_row("", f"measured   {lesson.measures}")
+        without = [comparison for comparison in lesson.comparisons if not needs_gpu(comparison)]
+        can = "yes" if gpu or len(without) == len(lesson.comparisons) else "in part: some needs a GPU"
+        table.add_row("", f"here       {can if without or gpu else 'no: it needs a GPU'}")
+    return table
+
+
 def run_table(root: Path) -> Table:
     """List the runs below a folder and how to go on with unfinished ones."""
     table = folding_table("run", "started", "workloads", "contenders", "complete")
-    for folder in run_folders(root):
+    for folder in sorted([*run_folders(root), *lessons_folders(root)]):
+        if folder in lessons_folders(root):
+            table.add_row(*_lessons_row(folder))
+            continue
         try:
             result = read_result(folder)
         except (RosettaError, OSError) as error:
@@ -75,3 +98,15 @@ def run_table(root: Path) -> Table:
             + ("; damaged: some lines are left out" if result.left_out else ""),
         )
     return table
+
+
+def _lessons_row(folder: Path) -> list[str]:
+    """Return the row of a directory in which lessons were tried."""
+    try:
+        result = derive_lessons(folder)
+    except (RosettaError, OSError) as error:
+        told = error if isinstance(error, RosettaError) else storage_error(error, folder, "read")
+        return [str(folder), "", "", "", told.cause]
+    names = ", ".join(lesson.name for lesson in result.lessons)
+    complete = "yes" if result.complete else f"no; rosetta lesson --resume {folder}"
+    return [str(folder), result.started, f"lessons: {names}", "", complete]

@@ -41,10 +41,14 @@ def report(
     markdown: Annotated[str | None, typer.Option(help="Write Markdown tables there; - for standard output.")] = None,
 ) -> None:
     """Make a run's result and page anew from its events, show the tables, export them."""
+    from rosetta.record.lessons import LESSONS
     from rosetta.report.exports import to_csv, to_markdown
     from rosetta.report.write import write_report
 
     check_outputs(csv_file, markdown, record=folder)
+    if (folder / LESSONS).is_file():
+        _report_lessons(folder, open_, csv_file, markdown)
+        return
     result = write_report(folder)
     for target, text in ((csv_file, to_csv), (markdown, to_markdown)):
         if target in STANDARD_OUTPUT:
@@ -55,6 +59,24 @@ def report(
         show_result(result)
     if open_:
         webbrowser.open(result.page.resolve().as_uri())
+
+
+def _report_lessons(folder: Path, open_: bool, csv_file: str | None, markdown: str | None) -> None:
+    """The same for a directory in which lessons were tried."""
+    from rosetta.cli.lessons import show_lessons
+    from rosetta.record.directory import PAGE
+    from rosetta.report.lessons import lessons_csv, lessons_markdown, write_lessons
+
+    result = write_lessons(folder)
+    for target, text in ((csv_file, lessons_csv), (markdown, lessons_markdown)):
+        if target in STANDARD_OUTPUT:
+            export(text(result))
+        elif target is not None:
+            write_text(Path(target), text(result))
+    if csv_file not in STANDARD_OUTPUT and markdown not in STANDARD_OUTPUT:
+        show_lessons(folder, result)
+    if open_:
+        webbrowser.open((folder / PAGE).resolve().as_uri())
 
 
 def compare(

@@ -198,6 +198,7 @@ class Framework(_Manifest):
     """A framework's ``framework.toml``."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9_.-]*[A-Za-z0-9_-][A-Za-z0-9_.-]*$", description="as contenders are written")
+    copy_of: str = Field(default="", description="the framework that it is a changed copy of: they share environments")
     title: str
     home: str
     description: str

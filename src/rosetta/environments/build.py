@@ -96,11 +96,14 @@ def environments_folder() -> Path:
     return (cache_folder() / "environments").absolute()
 
 
-def build(contender: Contender, say: Callable[[str], None] = warnings.warn) -> Environment:
+def build(
+    contender: Contender, say: Callable[[str], None] = warnings.warn, environments: Path | None = None
+) -> Environment:
     """Return the contender's environment, building it unless it is there; safe among several processes.
 
     Contenders with the same packages share one. ``say`` is told where one is made anew because its record is damaged.
-    Raises ``EnvironmentFailure`` with the installer's reason.
+    ``environments`` is the folder that has them, by default that of all. Raises ``EnvironmentFailure`` with the
+    installer's reason.
     """
     missing = contender.missing_programs
     if missing:
@@ -109,8 +112,8 @@ def build(contender: Contender, say: Callable[[str], None] = warnings.warn) -> E
             f"Install it with your system's package manager, on Debian: apt-get install {' '.join(missing)}",
         )
     packages = contender.packages(contender.device)
-    name = f"{contender.framework.name}-{_digest(contender, packages)}"
-    folder = environments_folder() / name
+    of = contender.framework.copy_of or contender.framework.name
+    folder = (environments or environments_folder()) / f"{of}-{_digest(contender, packages)}"
     with _storage_failures(folder):
         return _built(contender, folder, packages, say)
 

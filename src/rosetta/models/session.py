@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rosetta.contenders.contender import Contender
-from rosetta.environments.build import build
+from rosetta.environments.build import Environment, build
 from rosetta.environments.client import Arrays, Client
 from rosetta.environments.variables import worker_variables
 from rosetta.environments.worker import Worker, WorkerFailure
@@ -35,15 +35,16 @@ def worker_session(
     *,
     batch_size: int | None = None,
     seed: int = 1,
+    environment: Environment | None = None,
 ) -> Iterator[Client]:
-    """Build the environment, start a worker with all threads, open the workload in it; end it in any case.
+    """Start a worker with all threads in an environment, or the contender's own; open the workload; end it in any case.
 
     Raises ``RosettaError`` where the contender has no implementation of the workload, its environment can't be built,
     or the worker fails.
     """
     if why := contender.why_not(workload.module):
         raise RosettaError(why)
-    environment = build(contender)
+    environment = environment or build(contender)
     cores = processors()
     variables = worker_variables(len(cores), seed) | environment.variables(contender)
     with temporary_folder() as folder:

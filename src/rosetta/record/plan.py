@@ -82,6 +82,14 @@ class PlanRecord(BaseModel):
     comparison_launches: Annotated[
         int, Field(ge=1, le=MOST_LAUNCHES, description="of a calibration: launches in each comparison")
     ] = 1
+    other_networks: Annotated[
+        list[_Text],
+        Field(
+            max_length=1_000,
+            description="contenders that are another network on purpose, as a lesson's side may be: they are timed "
+            "although the proof refuses them, and never ranked",
+        ),
+    ] = []
     affinity: Annotated[list[Annotated[int, Field(ge=0, lt=1_000_000)]], Field(min_length=1, max_length=100_000)] = (
         Field(default_factory=cpu.processors)
     )
@@ -161,6 +169,7 @@ class Plan(PlanRecord):
         confidence: float = 0.95,
         comparisons: int = 1,
         planted_slowdowns: Sequence[float] = (),
+        other_networks: Sequence[str] = (),
         affinity: Sequence[int] | None = None,
         timeouts: Timeouts | None = None,
     ):
@@ -172,8 +181,9 @@ class Plan(PlanRecord):
         there need not be the original. A calibration has so many
         ``launches`` in each of its ``comparisons``. With ``minutes`` a run has as many rounds as these hold, which is
         fixed for each workload before its first chunk; with ``rounds`` it has those. With a ``precision``, say 0.03, it
-        has as many launches as intervals of ± 3 % take, or the minutes, by default 30, hold. What else is None is the
-        preset's or the kind's. Raises ``RosettaError`` with the remedy, as the command line does.
+        has as many launches as intervals of ± 3 % take, or the minutes, by default 30, hold. ``other_networks`` are
+        contenders that are timed although the proof refuses them. What else is None is the preset's or the kind's.
+        Raises ``RosettaError`` with the remedy, as the command line does.
         """
         check_seed(seed)
         own_folders = folders(frameworks)
@@ -227,6 +237,7 @@ class Plan(PlanRecord):
             "weak": weak,
             "confidence": confidence,
             "planted_slowdowns": sorted(planted_slowdowns),
+            "other_networks": [placed(text, known, device, replicas).name for text in other_networks],
             "comparison_launches": launches if kind == "calibrate" else 1,
             "affinity": list(affinity) if affinity is not None else cpu.processors(),
             "timeouts": timeouts or Timeouts(),

@@ -299,6 +299,32 @@ class _Product(_Model):
     reason: Text = ""
 
 
+class _Trained(_Model):
+    lesson: Name
+    label: Name
+    workload: Name
+    epochs: Several
+    seed: Count
+    accuracy: Annotated[float, Field(ge=0, le=1)]
+    seconds: Seconds
+    data: Text = ""
+
+
+class _Installed(_Model):
+    lesson: Name
+    label: Name
+    workload: Name
+    repetition: Count
+    seconds: Clock
+
+
+class _NotTried(_Model):
+    lesson: Name
+    label: Name
+    workload: Name
+    reason: Annotated[Text, Field(min_length=1)]
+
+
 EVENTS: dict[str, type[_Model]] = {
     "session": _Session,
     "machine": _Machine,
@@ -323,6 +349,9 @@ EVENTS: dict[str, type[_Model]] = {
     "closing": _Closing,
     "product": _Product,
     "launch": _Launched,
+    "trained": _Trained,
+    "installed": _Installed,
+    "not_tried": _NotTried,
     "interrupted": _Interrupted,
     "end": _Timed,
 }

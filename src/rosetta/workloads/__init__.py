@@ -1,4 +1,4 @@
-"""Finds the workloads: one file each in this folder, its spec named WORKLOAD, other forms of it made by ``variant``."""
+"""Finds the workloads: one file each in this folder, its spec named WORKLOAD; other forms are written in brackets."""
 
 import importlib
 import pkgutil
@@ -6,6 +6,7 @@ import re
 from functools import cache
 
 from rosetta.errors import RosettaError, unknown
+from rosetta.workloads.forms import trained_as
 from rosetta.workloads.spec import Workload
 
 _VARIANT = re.compile(r"^(?P<name>\w+)\[(?P<options>[^\[\]]+)\]$")
@@ -20,9 +21,11 @@ def workloads() -> dict[str, Workload]:
 
 
 def find_workload(name: str | Workload) -> Workload:
-    """Return a workload by name, ``babi_rnn``, or one of its other forms, ``babi_rnn[qa5]``; or the one given.
+    """Return a workload by name, ``babi_rnn``, or in another form, ``babi_rnn[qa5,order=fixed]``; or the one given.
 
-    Raises ``RosettaError`` with the nearest names if there is none.
+    Any workload's training may have another ``order``, ``init`` and number of ``samples`` (``workloads.forms``); what
+    else stands in the brackets is given to its own module's ``variant``. Raises ``RosettaError`` with the nearest names
+    if there is none.
     """
     return name if isinstance(name, Workload) else _named(name)
 
@@ -35,8 +38,17 @@ def _named(name: str) -> Workload:
     match = _VARIANT.match(name)
     if match is None or match["name"] not in known:
         raise unknown("workload", match["name"] if match else name, known)
-    module = importlib.import_module(f"{__name__}.{match['name']}")
+    options = tuple(option.strip() for option in match["options"].split(","))
+    settings = dict(option.split("=", 1) for option in options if "=" in option)
+    return trained_as(_own_form(known[match["name"]], tuple(o for o in options if "=" not in o)), settings)
+
+
+def _own_form(workload: Workload, options: tuple[str, ...]) -> Workload:
+    """Return the form that the workload's own module makes of options; without any the workload itself."""
+    if not options:
+        return workload
+    module = importlib.import_module(f"{__name__}.{workload.name}")
     if not hasattr(module, "variant"):
-        raise RosettaError(f"{match['name']} has no variants.", f"Write {match['name']}.")
-    made: Workload = module.variant(tuple(option.strip() for option in match["options"].split(",")))
+        raise RosettaError(f"{workload.name} has no variants.", f"Write {workload.name}.")
+    made: Workload = module.variant(options)
     return made

@@ -29,7 +29,17 @@ def glorot_uniform(fan_in: int, fan_out: int) -> Initialiser:
 
 def he_normal(fan_in: int) -> Initialiser:
     """Draw from a normal distribution with variance 2 / fan_in (He et al. 2015)."""
-    return partial(_normal, sd=math.sqrt(2.0 / fan_in))
+    return normal(math.sqrt(2.0 / fan_in))
+
+
+def normal(sd: float) -> Initialiser:
+    """Draw from a normal distribution around 0."""
+    return partial(_normal, sd=sd)
+
+
+def truncated_normal(sd: float) -> Initialiser:
+    """Draw from a normal distribution around 0, cut at two standard deviations and widened so that ``sd`` remains."""
+    return partial(_truncated_normal, sd=sd)
 
 
 def orthogonal(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
@@ -59,3 +69,14 @@ def _uniform(rng: np.random.Generator, shape: tuple[int, ...], low: float, high:
 
 def _normal(rng: np.random.Generator, shape: tuple[int, ...], sd: float) -> Array:
     return (sd * rng.standard_normal(shape)).astype(np.float32)
+
+
+_SD_OF_CUT = 0.87962566103423978
+"""Of a standard normal distribution cut at ± 2; scipy.stats.truncnorm.std(-2, 2)."""
+
+
+def _truncated_normal(rng: np.random.Generator, shape: tuple[int, ...], sd: float) -> Array:
+    drawn = rng.standard_normal(shape)
+    while (outside := np.abs(drawn) > 2.0).any():
+        drawn[outside] = rng.standard_normal(int(outside.sum()))
+    return (sd / _SD_OF_CUT * drawn).astype(np.float32)

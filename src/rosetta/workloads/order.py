@@ -37,11 +37,12 @@ def training_data(
 
 def _training_samples(workload: Workload, samples: int) -> int:
     """Return how many of the data set's samples, the first ones, are trained on."""
-    return samples - round(samples * workload.held_out)
+    trained = samples - round(samples * workload.held_out)
+    return min(trained, workload.samples) if workload.samples else trained
 
 
 def batch_order(workload: Workload, samples: int, seed: int, batch_size: int | None = None) -> np.ndarray:
-    """Return the samples in training order, int32 (n, 1): a permutation an epoch, whole batches only.
+    """Return the samples in training order, int32 (n, 1): a permutation an epoch, or of its batches, whole ones only.
 
     Where images are augmented, (n, 4): the sample, pixels down, pixels right, whether mirrored.
     """
@@ -49,8 +50,16 @@ def batch_order(workload: Workload, samples: int, seed: int, batch_size: int | N
     trained = _training_samples(workload, samples)
     size = batch_size or workload.batch_size
     whole = trained // size * size
-    epochs = [rng.permutation(trained)[:whole] for _ in range(max(workload.epochs, 1))]
-    columns = [np.concatenate(epochs)]
+    epochs = max(workload.epochs, 1)
+    match workload.order:
+        case "samples":
+            permutations = [rng.permutation(trained)[:whole] for _ in range(epochs)]
+        case "batches":
+            batches = rng.permutation(trained)[:whole].reshape(-1, size)
+            permutations = [rng.permutation(batches).ravel() for _ in range(epochs)]
+        case "fixed":
+            permutations = [rng.permutation(trained)[:whole]] * epochs
+    columns = [np.concatenate(permutations)]
     if workload.augmentation:
         shift, flips = workload.augmentation.shift, 2 if workload.augmentation.flip else 1
         columns += [rng.integers(-shift, shift + 1, len(columns[0])) for _ in range(2)]

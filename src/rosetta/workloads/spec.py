@@ -9,6 +9,10 @@ import numpy as np
 from rosetta.workloads import layers as network
 from rosetta.workloads.initialisers import Array
 from rosetta.workloads.layers import Layer, Parameter, Shape
+from rosetta.workloads.schemes import initialiser_of
+
+Order = Literal["samples", "batches", "fixed"]
+"""What each epoch shuffles: single samples; whole batches, whose samples stay together; nothing after the first."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,11 @@ class Workload:
     loss: str = "softmax cross-entropy from logits, mean over the batch"
     held_out: float = 0.0
     """The fraction of training samples, the last ones, that is not trained on."""
+    samples: int = 0
+    """How many of the training samples, the first ones, are trained on; 0: all of them."""
+    order: Order = "samples"
+    scheme: str = ""
+    """Whose default initialisers make the parameters, as in ``workloads.schemes``; empty: the layers' own."""
     augmentation: Augmentation | None = None
     own_loader: bool = False
     """While it is measured, each framework reads, shuffles and augments the images with its own loader."""
@@ -137,8 +146,8 @@ class Workload:
 
     def initial_parameters(self, seed: int) -> dict[str, Array]:
         """Make the canonical parameters, float32."""
-        rng = np.random.default_rng(seed)
-        return {parameter.name: parameter.initialiser(rng, parameter.shape) for parameter in self.parameters}
+        rng, all_ = np.random.default_rng(seed), self.parameters
+        return {p.name: initialiser_of(self.scheme, p, all_)(rng, p.shape) for p in all_}
 
     @property
     def batch_size_in_proof(self) -> int:
