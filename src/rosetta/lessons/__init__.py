@@ -10,7 +10,7 @@ from rosetta.lessons.spec import Lesson
 
 @cache
 def lessons() -> dict[str, Lesson]:
-    """Return every lesson by name, in the order of their numbers; raise ``RosettaError`` for one that can't be tried."""
+    """Return every lesson by name, by number; raise ``RosettaError`` for one that can't be tried."""
     modules = (importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
     found: list[Lesson] = [vars(module)["LESSON"] for module in modules if "LESSON" in vars(module)]
     return {lesson.name: lesson for lesson in sorted(found, key=lambda lesson: (_number(lesson), lesson.name))}
