@@ -173,7 +173,8 @@ class Lesson:
 
     def _check(self, comparison: Comparison) -> None:
         """Refuse what no measure can decide."""
-        workloads = {find_workload(side.workload or comparison.workload) for side in comparison.sides}
+        named = [workload_of(comparison, side) for side in comparison.sides]
+        workloads = list({workload.name: workload for workload in named}.values())
         for side in comparison.sides:
             contender = side.parsed()
             if bool(side.edits) != bool(side.name):
@@ -216,7 +217,12 @@ class Lesson:
 
 def needs_gpu(comparison: Comparison) -> bool:
     """Whether one of the sides is computed on a GPU."""
-    return any(side.parsed().device == "cuda" for side in comparison.sides)
+    return any(map(needs_gpu_of, comparison.sides))
+
+
+def needs_gpu_of(side: Side) -> bool:
+    """Whether a side is computed on a GPU."""
+    return side.parsed().device == "cuda"
 
 
 def measure_name(comparison: Comparison) -> str:

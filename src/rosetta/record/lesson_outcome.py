@@ -5,7 +5,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rosetta.contenders.contender import Contender
 from rosetta.errors import RosettaError
@@ -22,6 +22,7 @@ from rosetta.lessons.spec import (
     Side,
     measure_name,
     needs_gpu,
+    needs_gpu_of,
     workload_of,
 )
 from rosetta.record.directory import EVENTS, PLAN, read_run
@@ -123,6 +124,7 @@ def _comparison(
     lesson: Lesson, comparison: Comparison, plan: LessonsPlan, events: Sequence[Event], runs: Mapping[str, _Run]
 ) -> ComparisonResult:
     sides = comparison.sides
+    found: dict[str, Any]
     base: dict[str, Any] = {
         "measure": measure_name(comparison),
         "workload": comparison.workload,
@@ -131,9 +133,11 @@ def _comparison(
         "expected": comparison.expected,
         "published": comparison.published,
     }
-    kind = "verify" if isinstance(comparison, Proof) else "run"
+    kind: Literal["run", "verify"] = "verify" if isinstance(comparison, Proof) else "run"
     run = runs.get(Race(lesson.name, kind, comparison.workload, ()).folder)
     match comparison:
+        case _ if needs_gpu(comparison) and not _begun(comparison, run, events):
+            found = {"verdict": "needs a GPU"}
         case Ratio() | Proof() if run is None:
             found = {"reason": _reason(events, sides) or _NOTHING}
         case Ratio() | Proof() if run is not None and (why := _why_not(run, comparison)):
@@ -148,11 +152,14 @@ def _comparison(
             found = _accuracy(comparison, events, plan.confidence)
         case Installation():
             found = _installation(comparison, events, plan.confidence)
-    if "verdict" not in found:
-        gpu = needs_gpu(comparison) and found["reason"] == _NOTHING
-        found["verdict"] = "needs a GPU" if gpu else "couldn't be tried"
-        found["reason"] = "" if gpu else found["reason"]
-    return ComparisonResult(**base, **found)
+    return ComparisonResult(**base, **{"verdict": "couldn't be tried", **found})
+
+
+def _begun(comparison: Comparison, run: _Run | None, events: Sequence[Event]) -> bool:
+    """Whether the record has anything of one of the sides."""
+    labels = {side.label for side in comparison.sides if needs_gpu_of(side)}
+    planned = set(run.plan.contenders) if run else set()
+    return bool(labels & (planned | {event["label"] for event in events if "label" in event}))
 
 
 def _why_not(run: _Run, comparison: Ratio | Proof) -> str:
