@@ -1,4 +1,4 @@
-"""Lesson 7: each framework's default initialisers against Glorot's, all in one framework, so that nothing else differs."""
+"""Lesson 7: each framework's default initialisers against Glorot's, in one framework, so that nothing else differs."""
 
 from rosetta.lessons.spec import Accuracy, Lesson, Preset, Side
 

@@ -24,7 +24,7 @@ def _orders(base: str, form: str, epochs: int, effect: float, sd: float, preset:
 LESSON = Lesson(
     name="shuffling",
     number="1",
-    claim="Shuffling whole batches in place of single samples, as the frameworks' own iterators do, costs some accuracy.",
+    claim="Shuffling whole batches in place of samples, as the frameworks' own iterators do, costs some accuracy.",
     source="Rosetta Stone, ilkarman/DeepLearningFrameworks",
     year=2018,
     comparisons=(

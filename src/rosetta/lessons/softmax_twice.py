@@ -12,6 +12,7 @@ _TWICE = Side(
     another_network=True,
 )
 _ONCE = Side("torch")
+_SAVED = "time is saved without it; without a figure"
 
 LESSON = Lesson(
     name="softmax_twice",
@@ -20,8 +21,8 @@ LESSON = Lesson(
     source="Rosetta Stone, ilkarman/DeepLearningFrameworks",
     year=2018,
     comparisons=(
-        Ratio("mnist_mlp", _ONCE, _TWICE, "less", published="a saving without it, without a figure"),
-        Ratio("cifar10_cnn", _ONCE, _TWICE, "less", published="a saving without it, without a figure", presets=("full",)),
+        Ratio("mnist_mlp", _ONCE, _TWICE, "less", published=_SAVED),
+        Ratio("cifar10_cnn", _ONCE, _TWICE, "less", published=_SAVED, presets=("full",)),
         GradientSize("cifar10_cnn", _ONCE, _TWICE, "less"),
         Accuracy("cifar10_cnn[samples=6400]", _ONCE, _TWICE, "less", effect=10.0, sd=3.0, presets=("quick",)),
         Accuracy("cifar10_cnn", _ONCE, _TWICE, "less", effect=10.0, sd=3.0, epochs=3, presets=("full",)),

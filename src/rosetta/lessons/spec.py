@@ -147,8 +147,8 @@ class Installation:
 
 @dataclass(frozen=True)
 class GradientSize:
-    """How many times as large the second side's gradient is: its L2 norm over all parameters, dropout off, at the initial
-    parameters of several seeds, each on a batch of its own."""
+    """How many times as large the second side's gradient is: its L2 norm over all parameters, dropout off, at the
+    initial ones of several seeds, each on a batch of its own."""
 
     workload: str
     base: Side

@@ -7,7 +7,8 @@ _UNIT_GAIN = Side("cntk", name="unit_gain", edits=(Edit("cifar10_cnn.py", "     
 
 def _momentum(name: str, unit_gain: bool) -> Side:
     """Return CNTK's multi-layer perceptron, whose step is short, with momentum in place of RMSprop."""
-    options = "lr=0.01, momentum=0.9, " + ("" if unit_gain else "unit_gain=False, ") + "minibatch_size=C.learners.IGNORE"
+    gain = "" if unit_gain else "unit_gain=False, "
+    options = f"lr=0.01, momentum=0.9, {gain}minibatch_size=C.learners.IGNORE"
     return Side(
         "cntk",
         name=name,
@@ -60,7 +61,7 @@ LESSON = Lesson(
         Proof("cifar10_cnn", _UNIT_GAIN, "refused", fault="momentum with unit gain: v ← 0.9·v + 0.1·g"),
     ),
     meaning=(
-        "With unit gain a gradient counts once in all in place of ten times, so that a rate found without it is to be "
-        "multiplied by 1 / (1 − momentum). Look for it under another name: dampening, in PyTorch and MLX, does the same."
+        "With unit gain a gradient counts once in all in place of ten times, so that a rate found without it must be "
+        "multiplied by 1 / (1 − momentum). Look for it under another name: dampening in PyTorch and MLX is the same."
     ),
 )

@@ -74,7 +74,7 @@ class _Model(BaseModel):
 class ComparisonResult(_Model):
     """What came of one comparison."""
 
-    measure: str = Field(description='"speed", "first step", "peak memory", "test accuracy", "gradient size", "the proof", …')
+    measure: str = Field(description='"speed", "first step", "peak memory", "test accuracy", "the proof", …')
     workload: str
     base: str = Field(description="the first side, as it is called in the run")
     other: str = Field(description="the side that the claim is about")
