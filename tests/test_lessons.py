@@ -23,7 +23,8 @@ SLOWER = Side("fake", "slower", (Edit("trainer.py", LOSS, LOSS + "            ti
 RENAMED = Side("fake", "renamed", (Edit("trainer.py", '"""The parameters are', '"""All parameters are'),))
 ALLOCATES = Side("fake", "allocates", (Edit("trainer.py", "RATE = 0.2\n", "RATE = 0.2\nKEPT = np.ones(2**25)\n"),))
 STOPPED = Side("fake", "stopped", (Edit("mnist_mlp.py", "np.float32(0.001)", "np.float32(0)"),), another_network=True)
-HALVED = Side("fake", "halved", (Edit("mnist_mlp.py", "probabilities / len(labels), {}", "probabilities / (2 * len(labels)), {}"),))
+HALF = "probabilities / (2 * len(labels)), {}"
+HALVED = Side("fake", "halved", (Edit("mnist_mlp.py", "probabilities / len(labels), {}", HALF),))
 MISSING = Side("fake", "missing", (Edit("framework.toml", "[packages]\n", 'programs = ["no-such-one"]\n[packages]\n'),))
 ON_GPU = Side("fake@cuda", "gpu", (Edit("framework.toml", "cpu = [", 'cuda = ["numpy==2.4.6"]\ncpu = ['),))
 SURE = 0.9999
