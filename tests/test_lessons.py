@@ -12,7 +12,7 @@ from rosetta.benchmark.lessons import LessonsObserver, try_lessons
 from rosetta.contenders import manifest
 from rosetta.errors import RosettaError
 from rosetta.lessons.edits import edited_copy, edited_texts
-from rosetta.lessons.spec import Accuracy, Comparison, Edit, Installation, Lesson, Proof, Ratio, Side
+from rosetta.lessons.spec import Accuracy, Comparison, Edit, GradientSize, Installation, Lesson, Proof, Ratio, Side
 from rosetta.record.effects import seeds_needed
 from rosetta.record.lessons import QUICK_SEEDS, LessonsPlan, LessonsResult
 from rosetta.report.lessons import lessons_csv, lessons_markdown
@@ -24,6 +24,8 @@ SLOWER = Side("fake", "slower", (Edit("trainer.py", LOSS, LOSS + "            ti
 RENAMED = Side("fake", "renamed", (Edit("trainer.py", '"""The parameters are', '"""All parameters are'),))
 ALLOCATES = Side("fake", "allocates", (Edit("trainer.py", "RATE = 0.2\n", "RATE = 0.2\nKEPT = np.ones(2**25)\n"),))
 STOPPED = Side("fake", "stopped", (Edit("mnist_mlp.py", "np.float32(0.001)", "np.float32(0)"),), another_network=True)
+HALF = "probabilities / (2 * len(labels)), {}"
+HALVED = Side("fake", "halved", (Edit("mnist_mlp.py", "probabilities / len(labels), {}", HALF),))
 MISSING = Side("fake", "missing", (Edit("framework.toml", "[packages]\n", 'programs = ["no-such-one"]\n[packages]\n'),))
 ON_GPU = Side("fake@cuda", "gpu", (Edit("framework.toml", "cpu = [", 'cuda = ["numpy==2.4.6"]\ncpu = ['),))
 SURE = 0.997
@@ -128,6 +130,23 @@ def test_accuracies_are_compared_by_seed(teach: Teach) -> None:
     less, more, same = found.comparisons
     assert less.value is not None and more.value == pytest.approx(-less.value) and less.value < -40
     assert same.value == 0.0 and less.count == 4 and less.power == pytest.approx(1.0, abs=0.2)
+
+
+def test_gradients_are_compared_by_seed(teach: Teach) -> None:
+    declared = lesson(
+        GradientSize("mnist_mlp", PLAIN, HALVED, "less"),
+        GradientSize("mnist_mlp", PLAIN, HALVED, "more"),
+        GradientSize("mnist_mlp", PLAIN, RENAMED, "less"),
+        GradientSize("mnist_mlp", PLAIN, MISSING, "less"),
+        name="gradients",
+    )
+    (found,) = teach(declared).lessons
+    verdicts = [each.verdict for each in found.comparisons]
+    assert verdicts == ["holds here", "no longer holds", "too small to see here", "couldn't be tried"]
+    less, _, same, missing = found.comparisons
+    assert less.value == pytest.approx(0.5, rel=1e-6) and less.count == 5 and same.value == 1.0
+    assert less.base_value == pytest.approx(2 * (less.other_value or 0), rel=1e-6)
+    assert "no-such-one" in missing.reason
 
 
 class Impatient(LessonsObserver):

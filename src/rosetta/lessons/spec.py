@@ -14,7 +14,18 @@ from rosetta.lessons.edits import Edit, edited_name, edited_texts
 from rosetta.workloads import find_workload
 from rosetta.workloads.spec import Workload
 
-__all__ = ["Accuracy", "Comparison", "Edit", "Installation", "Lesson", "Preset", "Proof", "Ratio", "Side"]
+__all__ = [
+    "Accuracy",
+    "Comparison",
+    "Edit",
+    "GradientSize",
+    "Installation",
+    "Lesson",
+    "Preset",
+    "Proof",
+    "Ratio",
+    "Side",
+]
 
 Quantity = Literal["speed", "first step", "peak memory"]
 """Samples a second in steady state; seconds of the first step; bytes that the worker held at most."""
@@ -134,7 +145,25 @@ class Installation:
         return (self.base, self.other)
 
 
-Comparison = Ratio | Accuracy | Proof | Installation
+@dataclass(frozen=True)
+class GradientSize:
+    """How many times as large the second side's gradient is: its L2 norm over all parameters, dropout off, at the
+    initial ones of several seeds, each on a batch of its own."""
+
+    workload: str
+    base: Side
+    other: Side
+    expected: Literal["more", "less"]
+    published: str = ""
+    presets: Sequence[Preset] = PRESETS
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """What is compared, the base first."""
+        return (self.base, self.other)
+
+
+Comparison = Ratio | Accuracy | Proof | Installation | GradientSize
 
 
 @dataclass(frozen=True)
@@ -184,9 +213,9 @@ class Lesson:
             if side.edits:
                 edited_texts(contender.framework, side.name, side.edits)
         match comparison:
-            case Ratio() | Installation() | Accuracy() if _same(*comparison.sides):
+            case Ratio() | Installation() | Accuracy() | GradientSize() if _same(*comparison.sides):
                 raise self._refused(f"both sides of a comparison are {comparison.base.label}")
-            case Ratio() | Installation() if len(workloads) > 1:
+            case Ratio() | Installation() | GradientSize() if len(workloads) > 1:
                 raise self._refused("a ratio is of one workload, and its sides name two")
             case Ratio(expected="same") if not 0 < comparison.margin < math.inf:
                 raise self._refused("how far from 1 still is the same isn't said: nothing could decide it")
@@ -200,6 +229,8 @@ class Lesson:
                 raise self._refused("a proof is to refuse a side of which no fault is named")
             case Ratio(quantity="first step") if not all(workload.trains for workload in workloads):
                 raise self._refused("a first step is compared of a workload that isn't trained")
+            case GradientSize() if not all(workload.trains for workload in workloads):
+                raise self._refused("a gradient is compared of a workload that isn't trained")
 
     def _refused(self, why: str) -> RosettaError:
         return RosettaError(f"The lesson {self.name or '(without a name)'} can't be tried: {why}.")
@@ -236,6 +267,8 @@ def measure_name(comparison: Comparison) -> str:
             return "the proof"
         case Installation():
             return "seconds from nothing to the first step"
+        case GradientSize():
+            return "gradient size"
 
 
 def workload_of(comparison: Comparison, side: Side) -> Workload:

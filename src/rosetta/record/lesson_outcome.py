@@ -15,6 +15,7 @@ from rosetta.lessons.parts import Race
 from rosetta.lessons.spec import (
     Accuracy,
     Comparison,
+    GradientSize,
     Installation,
     Lesson,
     Proof,
@@ -152,6 +153,8 @@ def _comparison(
             found = _accuracy(comparison, events, plan.confidence)
         case Installation():
             found = _installation(comparison, events, plan.confidence)
+        case GradientSize():
+            found = _gradient_size(comparison, events, plan.confidence)
     return ComparisonResult(**base, **{"verdict": "couldn't be tried", **found})
 
 
@@ -290,6 +293,26 @@ def _installation(comparison: Installation, events: Sequence[Event], confidence:
         return {"reason": _reason(events, comparison.sides) or _NOTHING}
     effect = paired([math.log(found[1][each] / found[0][each]) for each in both])
     means = [math.exp(sum(math.log(side[each]) for each in both) / len(both)) for side in found]
+    return {
+        **_of_effect(effect, "ratio", confidence),
+        "base_value": means[0],
+        "other_value": means[1],
+        "verdict": verdict(effect, comparison.expected, confidence),
+    }
+
+
+def _gradient_size(comparison: GradientSize, events: Sequence[Event], confidence: float) -> dict[str, Any]:
+    """Compare the gradients' sizes, paired by seed."""
+    sizes = {
+        event["label"]: event["sizes"]
+        for event in events
+        if event["event"] == "gradients" and event["workload"] == comparison.workload
+    }
+    found = [sizes.get(side.label, []) for side in comparison.sides]
+    if not all(found):
+        return {"reason": _reason(events, comparison.sides) or _NOTHING}
+    effect = paired([math.log(other / base) for base, other in zip(*found, strict=False)])
+    means = [math.exp(sum(map(math.log, side)) / len(side)) for side in found]
     return {
         **_of_effect(effect, "ratio", confidence),
         "base_value": means[0],
