@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from rosetta import lessons as folder
 from rosetta.contenders.contender import parse_contender
 from rosetta.contenders.manifest import frameworks
@@ -14,7 +15,7 @@ from rosetta.lessons import find_lesson, lessons
 from rosetta.lessons.edits import edited_copy
 from rosetta.lessons.spec import Accuracy, Lesson, Side, workload_of
 
-MODULES = [importlib.import_module(f"rosetta.lessons.{module.name}") for module in pkgutil.iter_modules(folder.__path__)]
+MODULES = [importlib.import_module(f"rosetta.lessons.{found.name}") for found in pkgutil.iter_modules(folder.__path__)]
 DECLARATIONS = [module for module in MODULES if hasattr(module, "LESSON")]
 NUMBERS = re.compile(r"(1[0-5]|[1-9]|R[12])?")
 

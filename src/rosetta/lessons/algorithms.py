@@ -7,9 +7,7 @@ _GROWTH = 'TF_FORCE_GPU_ALLOW_GROWTH = "true"\n'
 
 def _tensorflow(name: str, variable: str, value: str, device: str = "") -> Side:
     """Return TensorFlow with an environment variable, which its processes are given before they import it."""
-    return Side(
-        f"tensorflow{device}", name, (Edit("framework.toml", _GROWTH, f'{_GROWTH}{variable} = "{value}"\n'),)
-    )
+    return Side(f"tensorflow{device}", name, (Edit("framework.toml", _GROWTH, f'{_GROWTH}{variable} = "{value}"\n'),))
 
 
 _NATIVE = Side(
@@ -50,6 +48,6 @@ LESSON = Lesson(
             published="slower with it, without a figure, 2018",
         ),
     ),
-    meaning="Look at the digits beside the speed: an algorithm that adds up in another order rounds otherwise. Set such a "
-    "variable where you need to reproduce figures, since its default may change from version to version.",
+    meaning="Look at the digits beside the speed: an algorithm that adds up in another order rounds otherwise. Set "
+    "such a variable where you need to reproduce figures, since its default may change from version to version.",
 )

@@ -17,7 +17,7 @@ _KERAS_FIRST = (
     Edit(_CNN, "keras.Input(shape=(32, 32, 3))", "keras.Input(shape=(3, 32, 32))"),
     Edit(_CNN, "Train on images, (samples, 32, 32, 3),", "Train on images, (samples, 3, 32, 32),"),
     Edit("trainer.py", "from rosetta_worker.layouts import images_to_channels_last\n", ""),
-    Edit("trainer.py", "a list where it has several inputs; images channels last.", "a list where it has several inputs."),
+    Edit("trainer.py", "where it has several inputs; images channels last.", "where it has several inputs."),
     Edit("trainer.py", "arrays = [images_to_channels_last(array) for array in inputs]", "arrays = list(inputs)"),
 )
 
@@ -94,9 +94,7 @@ LESSON = Lesson(
         Ratio("cifar10_cnn", _first("keras[tensorflow]"), Side("keras[tensorflow]"), "more"),
         Ratio("cifar10_cnn", _first("keras[jax]"), Side("keras[jax]"), "more", presets=("full",)),
         Ratio("cifar10_cnn", _first("jax"), Side("jax"), "more", presets=("full",)),
-        Ratio(
-            "cifar10_cnn", Side("torch[channels_last]@cuda"), Side("torch@cuda"), "more", published=_PUBLISHED
-        ),
+        Ratio("cifar10_cnn", Side("torch[channels_last]@cuda"), Side("torch@cuda"), "more", published=_PUBLISHED),
     ),
     meaning="Try both orders on your own device, since what a framework's layers expect and what its kernels compute "
     "in may differ. In PyTorch that is one call of .to(memory_format=torch.channels_last), in Keras the argument "

@@ -31,7 +31,7 @@ _TENSORFLOW = Side(
     "tensorflow",
     name="no_function",
     edits=(
-        Edit(_FILE, "step; tf.function traces it into a graph when it is first called.", "step, done as it is written."),
+        Edit(_FILE, "step; tf.function traces it into a graph when it is first called.", "step."),
         Edit(_FILE, "    @tf.function(jit_compile=jit_compile)\n", ""),
     ),
 )
@@ -79,9 +79,7 @@ _EAGERLY = (
 
 def _kept(base: Side | str, other: str, presets: Sequence[Preset] = _FULL) -> Ratio:
     """Compare a step that is kept, or kept several at a time, with one that isn't."""
-    return Ratio(
-        "mnist_mlp", base if isinstance(base, Side) else Side(base), Side(other), "more", presets=presets
-    )
+    return Ratio("mnist_mlp", base if isinstance(base, Side) else Side(base), Side(other), "more", presets=presets)
 
 
 LESSON = Lesson(
@@ -105,6 +103,6 @@ LESSON = Lesson(
         _kept("paddle", "paddle[to_static]"),
         _kept(_MLX, "mlx"),
     ),
-    meaning="Keep the graph once the model runs, and leave it out while you look for a mistake, where every line can be "
-    "stepped through. Compare the first step's time as well if you train for a few steps only.",
+    meaning="Keep the graph once the model runs, and leave it out while you look for a mistake, where every line can "
+    "be stepped through. Compare the first step's time as well if you train for a few steps only.",
 )

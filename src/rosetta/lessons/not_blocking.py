@@ -53,8 +53,8 @@ _MLX_LATER = Side(
 LESSON = Lesson(
     name="not_blocking",
     number="13",
-    claim="Read the loss at the end and not after every step: a framework that computes asynchronously then never waits "
-    "for Python (13 and 14).",
+    claim="Read the loss at the end and not after every step: a framework that computes asynchronously then never "
+    "waits for Python (13 and 14).",
     source="Rosetta Stone, ilkarman/DeepLearningFrameworks",
     year=2018,
     comparisons=(
@@ -66,6 +66,6 @@ LESSON = Lesson(
         Ratio("mnist_mlp", Side("torch@cuda", _NAME, _TORCH), Side("torch@cuda"), "more"),
         Ratio("mnist_mlp", Side("jax@cuda", _NAME, _JAX), Side("jax@cuda"), "more"),
     ),
-    meaning="Look for .item(), float(), .numpy() and asscalar() in your loop, each of which waits for the device. Show the "
-    "loss every hundredth step, or keep the losses where they are until the epoch is over.",
+    meaning="Look for .item(), float(), .numpy() and asscalar() in your loop, each of which waits for the device. Show "
+    "the loss every hundredth step, or keep the losses where they are until the epoch is over.",
 )

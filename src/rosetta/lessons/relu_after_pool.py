@@ -86,6 +86,6 @@ LESSON = Lesson(
         ),
         *(Ratio("cifar10_cnn", _before(name), Side(name), "more", presets=_FULL) for name in _MORE),
     ),
-    meaning="Both orders are the same network, so that either may be written. Write the pool first where nothing fuses it "
-    "with what follows, and look at the ratio of your framework.",
+    meaning="Both orders are the same network, so that either may be written. Write the pool first where nothing fuses "
+    "it with what follows, and look at the ratio of your framework.",
 )

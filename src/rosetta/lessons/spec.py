@@ -173,9 +173,12 @@ class Lesson:
 
     def _check(self, comparison: Comparison) -> None:
         """Refuse what no measure can decide."""
-        workloads = {find_workload(side.workload or comparison.workload) for side in comparison.sides}
+        found = [find_workload(side.workload or comparison.workload) for side in comparison.sides]
+        workloads = list({workload.name: workload for workload in found}.values())
         for side in comparison.sides:
             contender = side.parsed()
+            if contender.name != side.contender:
+                raise self._refused(f"{side.contender} is called {contender.name}: it is looked for by that name")
             if bool(side.edits) != bool(side.name):
                 raise self._refused(f"{side.contender} has {'edits' if side.edits else 'a name'} alone, not both")
             if side.edits and not _WORD.fullmatch(side.name):

@@ -18,7 +18,7 @@ _BENCHMARK = Side(
             "trainer.py",
             '        set_precision("tf32" if "tf32" in variants else "ieee")\n',
             '        set_precision("tf32" if "tf32" in variants else "ieee")\n'
-            "        torch.backends.cudnn.benchmark = True  # tries cuDNN's algorithms on a new shape, keeps the fastest\n",
+            "        torch.backends.cudnn.benchmark = True  # tries cuDNN's algorithms on every new shape\n",
         ),
     ),
 )
