@@ -16,7 +16,7 @@ from rosetta.benchmark.observer import Observer
 from rosetta.benchmark.run import conduct
 from rosetta.contenders.contender import Contender, parse_contender
 from rosetta.contenders.manifest import Framework, frameworks
-from rosetta.contenders.placement import present
+from rosetta.contenders.placement import placed, present
 from rosetta.environments.build import build
 from rosetta.environments.variables import HOST
 from rosetta.environments.worker import end_orphans
@@ -241,7 +241,7 @@ class _Teacher:
             measured = race.kind == "run"
             plan = Plan(
                 race.workload,
-                [side.label for side in race.sides],
+                self._names(race.sides),
                 kind=race.kind,
                 launches=LAUNCHES[self._plan.preset] if measured else None,
                 rounds=ROUNDS[self._plan.preset] if measured else None,
@@ -256,6 +256,11 @@ class _Teacher:
             create(plan, folder)
         with self._observer.run(read_plan(folder / PLAN)) as watch:
             conduct(folder, watch)
+
+    def _names(self, sides: Sequence[Side]) -> list[str]:
+        """Return the sides' names, each once: a GPU may be both named and where a side without a device is placed."""
+        known = frameworks(self._folders(sides))
+        return list(dict.fromkeys(placed(side.label, known).name for side in sides))
 
     def _folders(self, sides: Sequence[Side]) -> list[Path]:
         """Return the folders of the sides that have edits; each has one framework below it."""

@@ -206,6 +206,8 @@ class Lesson:
         workloads = list({workload.name: workload for workload in named}.values())
         for side in comparison.sides:
             contender = side.parsed()
+            if contender.name != side.contender:
+                raise self._refused(f"{side.contender} is called {contender.name}: it is looked for by that name")
             if bool(side.edits) != bool(side.name):
                 raise self._refused(f"{side.contender} has {'edits' if side.edits else 'a name'} alone, not both")
             if side.edits and not _WORD.fullmatch(side.name):
