@@ -222,6 +222,10 @@ class MinimalGatedUnit:
         return shape[0] * 2 * 2 * self.units * (self.in_features + self.units)
 
 
+Recurrent = Lstm | Gru | MinimalGatedUnit
+"""What has a state from step to step."""
+
+
 @dataclass(frozen=True)
 class OwnActivation:
     """The activation a·x·σ(b·x), a and b learned for each channel: Swish (Ramachandran, Zoph & Le 2017) with a scale.
