@@ -280,7 +280,7 @@ def test_what_is_given_beside_resume_is_refused(beside: list[str], tmp_path: Pat
     make_plan(["torch"]).write(folder / "plan.json")
     code, _, err = command("run", "--resume", folder, *beside)
     what = beside[0] if beside[0].startswith("--") else "workloads"
-    assert code == 2 and f"With --resume {what} can't be given: the run has its plan." in err
+    assert code == 2 and f"With --resume {what} can't be given: what was begun has its plan." in err
     assert os.listdir(folder) == ["plan.json"]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rosetta.cli.console import err, out
-from rosetta.cli.options import DataAsIsOption, DataOption, OutOption, SeedOption
+from rosetta.cli.options import DataAsIsOption, DataOption, OutOption, SeedOption, check_alone
 from rosetta.errors import RosettaError, unknown
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def list_lessons() -> None:
 
 
 def lesson(
+    context: typer.Context,
     name: Annotated[
         list[str] | None,
         typer.Argument(
@@ -59,9 +60,9 @@ def lesson(
     """
     from rosetta.benchmark.lessons import new_folder, try_lessons
 
-    if resume is not None and (name or all_):
-        raise RosettaError("With --resume no lesson can be named: they are those that were begun.", "Leave them out.")
-    if resume is None and bool(name) == all_:
+    if resume is not None:
+        check_alone(context, ("resume",))
+    elif bool(name) == all_:
         raise RosettaError(
             "Lessons are named and --all is given too." if name else "No lesson is named.",
             "Name some, or give --all; rosetta lessons lists them.",

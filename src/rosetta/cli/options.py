@@ -4,6 +4,7 @@ Nothing here is slow to import: what an option needs to know is read when its he
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,6 +27,22 @@ def show_result(result: "RunResult") -> None:
         out.say(f"page    {result.page}")
     out.say(f"record  {result.folder}")
     out.say(f"again   {result.plan.command}")
+
+
+def check_alone(context: typer.Context, beside: Sequence[str]) -> None:
+    """Raise ``RosettaError`` where more is given beside --resume than what says nothing of the plan."""
+    given = [
+        parameter.opts[0] if parameter.opts[0].startswith("-") else f"{parameter.name}s"
+        for parameter in context.command.params
+        if parameter.name not in beside
+        and (source := context.get_parameter_source(parameter.name or "")) is not None
+        and source.name == "COMMANDLINE"
+    ]
+    if given:
+        raise RosettaError(
+            f"With --resume {', '.join(given)} can't be given: what was begun has its plan.",
+            "Leave them out, or begin anew with them.",
+        )
 
 
 STANDARD_OUTPUT = ("-", "/dev/stdout")

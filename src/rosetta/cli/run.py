@@ -20,6 +20,7 @@ from rosetta.cli.options import (
     SetOption,
     WithOption,
     WorkloadsArgument,
+    check_alone,
     check_outputs,
     complete_contender,
     complete_workload,
@@ -103,7 +104,7 @@ def run(
     if resume is not None:
         from rosetta.record.plan import read_plan
 
-        _check_alone(context)
+        check_alone(context, _BESIDE_RESUME)
         result = _watched(read_plan(resume / "plan.json"), resume, resume=True, data=data)
     else:
         plan = rosetta.Plan(
@@ -210,22 +211,6 @@ def _chosen(names: list[str] | None, all_: bool) -> str | list[str] | None:
     if all_ and names:
         raise RosettaError("Workloads are named and --all is given too.", "Leave out one of the two.")
     return "all" if all_ else names or None
-
-
-def _check_alone(context: typer.Context) -> None:
-    """Raise ``RosettaError`` where more is given beside --resume than what says nothing of the plan."""
-    beside = [
-        parameter.opts[0] if parameter.opts[0].startswith("-") else "workloads"
-        for parameter in context.command.params
-        if parameter.name not in _BESIDE_RESUME
-        and (source := context.get_parameter_source(parameter.name or "")) is not None
-        and source.name == "COMMANDLINE"
-    ]
-    if beside:
-        raise RosettaError(
-            f"With --resume {', '.join(beside)} can't be given: the run has its plan.",
-            "Leave them out, or begin a new run with them.",
-        )
 
 
 def _watched(plan: "Plan", folder: Path | None, resume: bool = False, data: Path | None = None) -> "RunResult":
