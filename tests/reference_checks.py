@@ -102,6 +102,10 @@ def check_a_trainer_takes_its_variants_gradients():
     assert gradient("half_gradient_at_zero", "gradient_to_all_maxima") > gradient("half_gradient_at_zero") > 0
 
 
+def check_gradient_learned_swish():
+    assert_gradients(layers.learned_swish, normal(2, 3, 4, 2), normal(3), normal(3))
+
+
 def check_gradient_conv_padded():
     assert_gradients(
         lambda x, w, b: layers.conv2d(x, w, b, padding=1), normal(2, 3, 4, 5), normal(4, 3, 3, 3), normal(4)
@@ -166,6 +170,10 @@ def check_gradient_gru():
     assert_gradients(recurrent.gru, normal(2, 5, 3), normal(12, 3), normal(12, 4), normal(12), normal(12))
 
 
+def check_gradient_minimal_gated_unit():
+    assert_gradients(recurrent.minimal_gated_unit, normal(2, 5, 3), normal(8, 3), normal(8, 4), normal(8))
+
+
 def check_gradients_of_a_recurrence_by_one_argument():
     """Autograd may ask for some of them only."""
     x, w, u, b = normal(2, 3, 2), normal(12, 2), normal(12, 3), normal(12)
@@ -173,6 +181,7 @@ def check_gradients_of_a_recurrence_by_one_argument():
     assert_gradients(lambda x: recurrent.lstm(x, w, u, b), x)
     assert_gradients(lambda c: recurrent.gru(x, w[:9], u[:9], b[:9], c), normal(9))
     assert_gradients(lambda x, u: recurrent.gru(x, w[:9], u, b[:9], b[3:]), x, u[:9])
+    assert_gradients(lambda u: recurrent.minimal_gated_unit(x, w[:6], u, b[:6]), u[:6])
 
 
 def check_gradient_pool_ties_go_to_the_first():
@@ -279,9 +288,9 @@ def sigmoid(x):
 
 
 def check_sigmoid_by_hand():
-    np.testing.assert_allclose(recurrent.sigmoid(np.array([-3.0, 0.0, 2.0])), [sigmoid(-3), 0.5, sigmoid(2)])
+    np.testing.assert_allclose(layers.sigmoid(np.array([-3.0, 0.0, 2.0])), [sigmoid(-3), 0.5, sigmoid(2)])
     with np.errstate(all="raise"):
-        assert recurrent.sigmoid(np.array([-1e4, 1e4])).tolist() == [0, 1]
+        assert layers.sigmoid(np.array([-1e4, 1e4])).tolist() == [0, 1]
 
 
 def check_lstm_by_hand():
@@ -309,6 +318,27 @@ def check_gru_by_hand():
             n = [math.tanh(a[6 + k] + r[k] * s[6 + k]) for k in range(3)]
             h = [(1 - z[k]) * n[k] + z[k] * h[k] for k in range(3)]
         np.testing.assert_allclose(found, h)
+
+
+def check_minimal_gated_unit_by_hand():
+    x, w, u, b = normal(2, 3, 2), normal(6, 2), normal(6, 3), normal(6)
+    none = [0.0] * 6
+    for sample, found in zip(x, recurrent.minimal_gated_unit(x, w, u, b), strict=True):
+        h = [0.0] * 3
+        for step in sample:
+            a = [affine(w, b, step, row) for row in range(6)]
+            f = [sigmoid(a[k] + affine(u, none, h, k)) for k in range(3)]
+            kept = [f[k] * h[k] for k in range(3)]
+            c = [math.tanh(a[3 + k] + affine(u, none, kept, 3 + k)) for k in range(3)]
+            h = [(1 - f[k]) * h[k] + f[k] * c[k] for k in range(3)]
+        np.testing.assert_allclose(found, h)
+
+
+def check_learned_swish_by_hand():
+    x = np.array([-2.0, 0.0, 3.0, 1.0]).reshape(1, 2, 1, 2)
+    found = layers.learned_swish(x, np.array([2.0, -1.0]), np.array([0.5, 3.0]))
+    expected = [2 * -2 * sigmoid(-1), 0.0, -3 * sigmoid(9), -1 * sigmoid(3)]
+    np.testing.assert_allclose(found.ravel(), expected)
 
 
 def check_flatten_keeps_channels_first():
@@ -552,10 +582,11 @@ def check_adam_by_hand():
 
 
 def random_parameter(spec):
-    """Draw a parameter of which every part matters; the running variances are positive."""
+    """Draw a parameter of which every part matters; the running variances and what multiplies are positive."""
     if len(spec["shape"]) > 1:
         return normal(*spec["shape"]) / math.sqrt(math.prod(spec["shape"][1:]))
-    around = 1.0 if spec["kind"] in ("norm_scale", "norm_variance") else 0.0
+    positive = ("norm_scale", "norm_variance", "activation_scale", "activation_slope")
+    around = 1.0 if spec["kind"] in positive else 0.0
     return around + RANDOM.uniform(-0.2, 0.2, spec["shape"])
 
 
@@ -639,6 +670,14 @@ def check_network_babi_rnn():
 
 def check_network_imdb_gru():
     assert_network("imdb_gru")
+
+
+def check_network_cifar10_own_activation():
+    assert_network("cifar10_own_activation")
+
+
+def check_network_mnist_own_cell():
+    assert_network("mnist_own_cell")
 
 
 def check_network_resnet50_features():

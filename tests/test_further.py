@@ -243,6 +243,7 @@ def test_a_folder_without_the_method_is_not_held_to_it() -> None:
         ("cifar10_cnn", "conv1.weight", "dense2.weight", "conv2.weight"),
         ("cifar10_tpu_cnn", "conv3.weight", "dense2.weight", "conv1.weight"),
         ("mnist_mlp", "dense1.weight", "dense3.weight", "dense3.bias"),
+        ("cifar10_own_activation", "conv1.weight", "dense.weight", "act1.scale"),
     ],
 )
 def test_a_chain_is_stressed_without_changing_its_outputs(name: str, first: str, last: str, unchanged: str) -> None:
@@ -253,7 +254,7 @@ def test_a_chain_is_stressed_without_changing_its_outputs(name: str, first: str,
     assert not saturating(workload, workload.initial_parameters(1))
 
 
-@pytest.mark.parametrize("name", ["imdb_gru", "mnist_hrnn", "babi_rnn"])
+@pytest.mark.parametrize("name", ["imdb_gru", "mnist_hrnn", "babi_rnn", "mnist_own_cell"])
 def test_a_recurrent_network_is_brought_to_saturate(name: str) -> None:
     workload = find_workload(name)
     assert not homogeneous(workload)

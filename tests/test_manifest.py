@@ -1,5 +1,6 @@
-"""Manifests with the names of before: read as today's, with a warning; what is in both or in neither is refused."""
+"""Manifests: what they say is read and checked; names of before are read as today's, with a warning."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -9,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from rosetta.contenders.contender import Contender, parse_contender
-from rosetta.contenders.manifest import Framework, frameworks
+from rosetta.contenders.manifest import Framework, OwnLayer, frameworks
 from rosetta.errors import RosettaError
+from rosetta.workloads import workloads
+from rosetta.workloads.layers import MinimalGatedUnit, OwnActivation
 
 ROSETTA = Path(sys.executable).parent / "rosetta"
 
@@ -260,6 +263,64 @@ def test_what_no_process_or_installer_could_take_is_refused_when_it_is_read(
     assert caught.value.cause.startswith(f"{tmp_path / 'framework.toml'}")
     assert said in caught.value.cause
     assert "\n" not in caught.value.cause
+
+
+OWN_LAYER = f"""{BARE}
+[own_layers.mnist_own_cell]
+means = "a loop"
+gradient = "by the framework"
+definitions = ["Cell"]
+"""
+
+
+def test_what_a_layer_of_ones_own_took_is_read(tmp_path: Path) -> None:
+    framework = read(tmp_path, OWN_LAYER)
+    assert framework.own_layers == {
+        "mnist_own_cell": OwnLayer(means="a loop", gradient="by the framework", compiler="", definitions=["Cell"])
+    }
+    by_hand = read(tmp_path, OWN_LAYER.replace("by the framework", "by hand") + 'compiler = "g++"\n')
+    assert (by_hand.own_layers["mnist_own_cell"].gradient, by_hand.own_layers["mnist_own_cell"].compiler) == (
+        "by hand",
+        "g++",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (OWN_LAYER.replace("by the framework", "nobody"), "own_layers.mnist_own_cell.gradient: Input should be 'by ha"),
+        (OWN_LAYER.replace('["Cell"]', "[]"), "own_layers.mnist_own_cell.definitions: List should have at least 1"),
+        (OWN_LAYER.replace('"a loop"', '""'), "own_layers.mnist_own_cell.means: String should have at least 1"),
+        (OWN_LAYER.replace('means = "a loop"', ""), "own_layers.mnist_own_cell.means: Field required"),
+        (f"{OWN_LAYER}lines = 9\n", "own_layers.mnist_own_cell.lines: Extra inputs"),
+    ],
+)
+def test_what_a_layer_of_ones_own_took_is_said_in_full(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(RosettaError) as caught:
+        read(tmp_path, text)
+    assert said in caught.value.cause
+
+
+def defined(file: Path) -> set[str]:
+    """Name what an implementation defines at its top, or imports from modules in its folder."""
+    names = set()
+    for node in ast.parse(file.read_text("utf-8")).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            names |= {alias.name for alias in node.names}
+    return names
+
+
+OWN = [w.name for w in workloads().values() if any(isinstance(one, OwnActivation | MinimalGatedUnit) for one in w.layers)]
+
+
+@pytest.mark.parametrize("framework", [f for f in frameworks().values() if f.name != "numpy"], ids=lambda f: f.name)
+def test_each_framework_says_what_its_layers_of_ones_own_took(framework: Framework) -> None:
+    assert OWN == ["mnist_own_cell", "cifar10_own_activation"]
+    assert set(framework.own_layers) == {name for name in OWN if (framework.folder / f"{name}.py").exists()}
+    for name, layer in framework.own_layers.items():
+        assert set(layer.definitions) <= defined(framework.folder / f"{name}.py"), name
 
 
 def test_a_manifest_that_is_a_pipe_is_refused_not_waited_for(tmp_path: Path) -> None:

@@ -13,7 +13,20 @@ from hypothesis import strategies as st
 from rosetta.errors import RosettaError
 from rosetta.workloads import find_workload, workloads
 from rosetta.workloads.initialisers import orthogonal, unit_forget_bias
-from rosetta.workloads.layers import FLATTEN, Conv2d, Dense, Layer, Lstm, MaxPool2d, Reshape, Sum, TimeDistributed
+from rosetta.workloads.layers import (
+    FLATTEN,
+    Conv2d,
+    Dense,
+    Gru,
+    Layer,
+    Lstm,
+    MaxPool2d,
+    MinimalGatedUnit,
+    OwnActivation,
+    Reshape,
+    Sum,
+    TimeDistributed,
+)
 from rosetta.workloads.order import batch_order
 from rosetta.workloads.spec import Input, Optimizer, Workload
 from rosetta_worker.batches import augmented
@@ -33,6 +46,8 @@ def test_every_workload_is_found_the_cheapest_step_first() -> None:
         "babi_rnn",
         "imdb_gru",
         "resnet50_features",
+        "cifar10_own_activation",
+        "mnist_own_cell",
     }
     assert all(workload.name == name for name, workload in workloads().items())
     costs = [workload.flops_per_sample * workload.batch_size for workload in workloads().values()]
@@ -82,6 +97,8 @@ _LSTM_128_128 = 4 * 128 * (128 + 128)
         ("mnist_hrnn", 28 * 28 * 4 * 128 * (1 + 128) + 28 * _LSTM_128_128 + 128 * 10),
         ("babi_rnn", (5 + 552) * 4 * 50 * (50 + 50) + 50 * 36),
         ("imdb_gru", 150 * 3 * 100 * (125 + 100) + 100 * 2),
+        ("mnist_own_cell", 28 * 2 * 128 * (28 + 128) + 128 * 10),
+        ("cifar10_own_activation", 32 * 32 * 32 * 3 * 9 + 16 * 16 * 64 * 32 * 9 + 4096 * 10),
         (
             "cifar10_tpu_cnn",
             32 * 32 * 32 * 3 * 9
@@ -142,15 +159,45 @@ def test_the_cnns_parameters() -> None:
     assert flattened == {"dense1.weight": (100, 8, 8)}
 
 
+def test_the_parameters_of_layers_of_ones_own() -> None:
+    swish, cell = find_workload("cifar10_own_activation"), find_workload("mnist_own_cell")
+    assert {p.name: (p.kind, p.shape) for p in swish.parameters} == {
+        "conv1.weight": ("conv2d_weight", (32, 3, 3, 3)),
+        "conv1.bias": ("bias", (32,)),
+        "act1.scale": ("activation_scale", (32,)),
+        "act1.slope": ("activation_slope", (32,)),
+        "conv2.weight": ("conv2d_weight", (64, 32, 3, 3)),
+        "conv2.bias": ("bias", (64,)),
+        "act2.scale": ("activation_scale", (64,)),
+        "act2.slope": ("activation_slope", (64,)),
+        "dense.weight": ("dense_weight", (10, 4096)),
+        "dense.bias": ("bias", (10,)),
+    }
+    assert {p.name: p.flattened_from for p in swish.parameters if p.flattened_from} == {"dense.weight": (64, 8, 8)}
+    assert {p.name: (p.kind, p.shape) for p in cell.parameters} == {
+        "cell.input_weight": ("mgu_weight", (256, 28)),
+        "cell.recurrent_weight": ("mgu_weight", (256, 128)),
+        "cell.bias": ("mgu_bias", (256,)),
+        "dense.weight": ("dense_weight", (10, 128)),
+        "dense.bias": ("bias", (10,)),
+    }
+    first = {**swish.initial_parameters(1), **cell.initial_parameters(1)}
+    for name in ("act1.scale", "act1.slope", "act2.scale", "act2.slope"):
+        assert np.all(first[name] == 1.0)
+    assert not np.any(first["cell.bias"])
+
+
 def check_chain(layers: tuple[Layer, ...], shape: Any) -> None:
     """Assert that every layer takes what the one before it gives."""
     for layer in layers:
         match layer:
+            case OwnActivation():
+                assert shape[0] == layer.channels
             case Conv2d():
                 assert shape[0] == layer.in_channels
             case Dense():
                 assert shape == (layer.in_features,)
-            case Lstm():
+            case Lstm() | Gru() | MinimalGatedUnit():
                 assert shape[1] == layer.in_features
             case TimeDistributed():
                 check_chain(layer.layers, shape[1:])

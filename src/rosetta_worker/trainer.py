@@ -11,6 +11,8 @@ Parameters are canonical under the names that the workload declares, by kind:
     embedding_weight                    (vocabulary, features)
     lstm_weight, lstm_bias              (4·units, in or units), (4·units,); gates i, f, g, o
     gru_weight, gru_bias                (3·units, in or units), (3·units,); gates r, z, n
+    mgu_weight, mgu_bias                (2·units, in or units), (2·units,); gates f, c
+    activation_scale, activation_slope  (channels,), a and b of a·x·σ(b·x)
     norm_scale, norm_shift              (channels,)
     norm_mean, norm_variance            (channels,), the running ones: not trainable
 """

@@ -7,8 +7,8 @@ from pathlib import Path
 from rosetta.contenders.contender import Contender
 from rosetta.workloads.spec import Workload
 
-_KINDS = ("dense_weight", "conv2d_weight", "lstm_weight", "gru_weight")
-_GATES = {"lstm_weight": 4, "gru_weight": 3}
+_GATES = {"lstm_weight": 4, "gru_weight": 3, "mgu_weight": 2}
+_KINDS = ("dense_weight", "conv2d_weight", *_GATES)
 _IDLE = 0.1
 """From which idle share of the unit on a layer is worth a word."""
 _SHOWN = 3

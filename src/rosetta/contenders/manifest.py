@@ -152,6 +152,17 @@ class Importing(_Manifest):
     instead: str = Field(default="", description="a sentence: where it has no form of its own, whose does")
 
 
+class OwnLayer(_Manifest):
+    """What it took to write a layer that the framework doesn't bring."""
+
+    means: str = Field(min_length=1, description="by what it is written, in the framework's terms")
+    gradient: Literal["by hand", "by the framework"]
+    compiler: str = Field(default="", description="which one is needed, by whom and when; empty: none")
+    definitions: list[str] = Field(
+        min_length=1, description="the implementation's top-level names whose lines are the layer's"
+    )
+
+
 LOWER_PRECISIONS = ("bf16", "bfloat16", "tf32", "fp16", "float16", "fp8", "float8", "int8")
 """Precisions below float32's, as a variant may name its own; it may say more beside, "bf16 autocast"."""
 
@@ -182,6 +193,7 @@ class Variant(_Manifest):
     deviations: list[Deviation] = Field(default=[], description="for their workloads instead of the framework's")
     notes: Notes = Field(default=[], description="for their workloads instead of the framework's")
     unsupported: dict[str, str] = Field(default={}, description="by workload, besides the framework's")
+    own_layers: dict[str, OwnLayer] = Field(default={}, description="for their workloads instead of the framework's")
 
     @model_validator(mode="after")
     def _only_a_lower_precision_has_wider_tolerances(self) -> Self:
@@ -218,6 +230,7 @@ class Framework(_Manifest):
     deviations: list[Deviation] = []
     notes: Notes = []
     unsupported: dict[str, str] = Field(default={}, description="by workload: why the framework has no implementation")
+    own_layers: dict[str, OwnLayer] = Field(default={}, description="by workload with a layer of one's own")
     weights: dict[str, list[str]] = Field(
         default={},
         description="by the suffix of a file that its users keep weights in: the lines with which they load it; "

@@ -185,6 +185,8 @@ class Lesson:
     """In the published comparison: "10", "R1"; empty: it is today's."""
     measured: str = field(default="")
     """What is measured, in a few words; default: the measures' names."""
+    own_layers: Sequence[str] = ()
+    """Workloads with a layer of one's own: what that took in each framework stands in the lesson's chapter."""
 
     def __post_init__(self) -> None:
         if not _WORD.fullmatch(self.name):
@@ -197,6 +199,8 @@ class Lesson:
         for preset in PRESETS:
             if not any(preset in comparison.presets for comparison in self.comparisons):
                 raise self._refused(f"the preset {preset} would try nothing of it")
+        for workload in self.own_layers:
+            find_workload(workload)
         for comparison in self.comparisons:
             self._check(comparison)
 

@@ -123,6 +123,41 @@ def _recurrence(
     return graph.add("Squeeze", last, graph.shape(0))
 
 
+def _minimal_gated_unit(graph: _Graph, layer: network.MinimalGatedUnit, x: str, shape: network.Shape) -> str:
+    """Add a loop over the time, unrolled: ONNX has no operator for the unit. Of the first state, 0, nothing comes."""
+
+    def halves(name: str) -> tuple[str, str]:
+        f, c = np.split(graph.parameters[f"{layer.name}.{name}"], 2)
+        return graph.constant(f"{layer.name}.{name}_f", f.T), graph.constant(f"{layer.name}.{name}_c", c.T)
+
+    by_time = graph.add("Transpose", x, perm=[1, 0, 2])
+    inputs_f, inputs_c = (
+        graph.add("Add", graph.add("MatMul", by_time, weight), bias)
+        for weight, bias in zip(halves("input_weight"), halves("bias"), strict=True)
+    )
+    weight_f, weight_c = halves("recurrent_weight")
+    h = ""
+    for t in range(shape[0]):
+        step = graph.constant(f"step_{t}", np.array(t, np.int64))
+        a_f, a_c = (graph.add("Gather", inputs, step, axis=0) for inputs in (inputs_f, inputs_c))
+        if not h:
+            h = graph.add("Mul", graph.add("Sigmoid", a_f), graph.add("Tanh", a_c))
+            continue
+        f = graph.add("Sigmoid", graph.add("Add", a_f, graph.add("MatMul", h, weight_f)))
+        kept = graph.add("Mul", f, h)
+        c = graph.add("Tanh", graph.add("Add", a_c, graph.add("MatMul", kept, weight_c)))
+        h = graph.add("Add", graph.add("Sub", h, kept), graph.add("Mul", f, c))
+    return h
+
+
+def _own_activation(graph: _Graph, layer: network.OwnActivation, x: str, shape: network.Shape) -> str:
+    scale, slope = (
+        graph.constant(f"{layer.name}.{name}", graph.parameters[f"{layer.name}.{name}"][:, None, None])
+        for name in ("scale", "slope")
+    )
+    return graph.add("Mul", graph.add("Mul", scale, x), graph.add("Sigmoid", graph.add("Mul", slope, x)))
+
+
 def _batch_norm(graph: _Graph, layer: network.BatchNorm2d, x: str, shape: network.Shape) -> str:
     names = ("scale", "shift", "running_mean", "running_variance")
     return graph.add(
@@ -168,6 +203,8 @@ _ADD: dict[type, Callable[..., str]] = {
     network.Embedding: _embedding,
     network.Lstm: _lstm,
     network.Gru: _gru,
+    network.MinimalGatedUnit: _minimal_gated_unit,
+    network.OwnActivation: _own_activation,
     network.BatchNorm2d: _batch_norm,
     network.MaxPool2d: _max_pool,
     network.Elementwise: _elementwise,

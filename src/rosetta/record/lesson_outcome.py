@@ -39,6 +39,7 @@ from rosetta.record.lessons import (
     SideText,
     read_lessons_plan,
 )
+from rosetta.record.own_layers import own_layers
 from rosetta.record.plan import Plan
 from rosetta.record.result import ContenderResult, Result
 from rosetta.record.speeds import log_rates
@@ -118,6 +119,7 @@ def _lesson(lesson: Lesson, plan: LessonsPlan, events: Sequence[Event], runs: Ma
         decided={each: verdicts.count(each) for each in dict.fromkeys(verdicts)},
         comparisons=results,
         texts=side_texts([c for c in lesson.comparisons if plan.preset in c.presets]),
+        own_layers=own_layers(lesson.own_layers),
     )
 
 

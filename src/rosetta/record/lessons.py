@@ -122,6 +122,18 @@ class SideText(_Model):
     difference: str = Field(description="a unified difference, or the variant's description")
 
 
+class OwnLayerResult(_Model):
+    """What it took to write a layer of one's own in a framework, or why it can't be."""
+
+    contender: str
+    workload: str
+    means: str = Field(default="", description="by what it is written, in the framework's terms")
+    lines: int = Field(default=0, description="of code: no blank lines, comments and docstrings")
+    gradient: str = Field(default="", description="'by hand' or 'by the framework'")
+    compiler: str = Field(default="", description="which one is needed, by whom and when; empty: none")
+    why_not: str = Field(default="", description="why the framework can't; empty: it can")
+
+
 class LessonResult(_Model):
     """One lesson with its verdict."""
 
@@ -135,6 +147,7 @@ class LessonResult(_Model):
     decided: dict[Verdict, int] = Field(description="comparisons by verdict")
     comparisons: list[ComparisonResult]
     texts: list[SideText] = []
+    own_layers: list[OwnLayerResult] = []
 
 
 class LessonsResult(_Model):

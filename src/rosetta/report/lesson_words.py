@@ -1,6 +1,6 @@
 """Says in words what came of a lesson's comparisons, for every way out."""
 
-from rosetta.record.lessons import ComparisonResult, LessonResult, LessonsResult
+from rosetta.record.lessons import ComparisonResult, LessonResult, LessonsResult, OwnLayerResult
 from rosetta.report.numbers import NOTHING, duration, number
 from rosetta.report.ratios import bare_ratio
 
@@ -134,3 +134,12 @@ METHOD = (
     "there one is seen. Speeds come from paired rounds over launches of fresh processes, accuracies from trainings "
     "with equal seeds, gradients' sizes from the initial parameters of equal seeds."
 )
+
+OWN_LAYER_COLUMNS = ("layer in", "framework", "by what", "lines of code", "gradient", "compiler")
+
+
+def own_layer_cells(row: OwnLayerResult) -> tuple[str, ...]:
+    """Write what a layer of one's own took, a cell for each of ``OWN_LAYER_COLUMNS``."""
+    if row.why_not:
+        return row.workload, row.contender, f"can't: {row.why_not}", "", "", ""
+    return row.workload, row.contender, row.means, str(row.lines), row.gradient, row.compiler or "none"

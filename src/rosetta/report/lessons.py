@@ -95,6 +95,10 @@ def lessons_markdown(result: LessonsResult) -> str:
                 words.remark_words(each),
             ]
             lines.append(f"| {' | '.join(markdown(cell) for cell in cells)} |")
+        if lesson.own_layers:
+            lines += ["", "What a layer of one's own took:", "", *_rows([*words.OWN_LAYER_COLUMNS])]
+            for row in lesson.own_layers:
+                lines.append(f"| {' | '.join(markdown(cell) for cell in words.own_layer_cells(row))} |")
     lines += ["", "## How it was decided", "", words.METHOD, "", "To repeat it:", "", "```"]
     return "\n".join([*lines, printable(result.plan.command).replace("`", ""), "```", ""])
 

@@ -193,6 +193,66 @@ class Gru:
 
 
 @dataclass(frozen=True)
+class MinimalGatedUnit:
+    """A recurrent layer of minimal gated units (Zhou, Wu, Zhang & Zhou 2016) that returns its last output.
+
+    Gates in the order f, c: f = σ(x·Wf + h·Uf + bf), c = tanh(x·Wc + (f·h)·Uc + bc); h ← (1 − f)·h + f·c. One bias.
+    """
+
+    name: str
+    in_features: int
+    units: int
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """(time, in_features) → (units,)."""
+        return (self.units,)
+
+    def parameters(self, shape: Shape, flattened_from: Shape | None) -> tuple[Parameter, ...]:
+        """List the input weight (2·units × in), the recurrent weight (2·units × units) and the bias (2·units)."""
+        gates = 2 * self.units
+        fans = glorot_uniform(self.in_features, gates)
+        return (
+            Parameter(f"{self.name}.input_weight", "mgu_weight", (gates, self.in_features), fans),
+            Parameter(f"{self.name}.recurrent_weight", "mgu_weight", (gates, self.units), orthogonal),
+            Parameter(f"{self.name}.bias", "mgu_bias", (gates,), constant(0.0)),
+        )
+
+    def forward_flops(self, shape: Shape) -> int:
+        """Count the matrix products of every time step."""
+        return shape[0] * 2 * 2 * self.units * (self.in_features + self.units)
+
+
+Recurrent = Lstm | Gru | MinimalGatedUnit
+"""What has a state from step to step."""
+
+
+@dataclass(frozen=True)
+class OwnActivation:
+    """The activation a·x·σ(b·x), a and b learned for each channel: Swish (Ramachandran, Zoph & Le 2017) with a scale.
+
+    No framework brings it, so each writes it as a layer of one's own.
+    """
+
+    name: str
+    channels: int
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Keep the shape."""
+        return shape
+
+    def parameters(self, shape: Shape, flattened_from: Shape | None) -> tuple[Parameter, ...]:
+        """List the scale a and the slope b, each (channels,) and 1 at first."""
+        return (
+            Parameter(f"{self.name}.scale", "activation_scale", (self.channels,), constant(1.0)),
+            Parameter(f"{self.name}.slope", "activation_slope", (self.channels,), constant(1.0)),
+        )
+
+    def forward_flops(self, shape: Shape) -> int:
+        """Elementwise work is not counted."""
+        return 0
+
+
+@dataclass(frozen=True)
 class BatchNorm2d:
     """Batch normalisation over batch, height and width (Ioffe & Szegedy 2015).
 

@@ -95,7 +95,7 @@ def steps_for(probe: Probe, workload: Workload) -> int:
 
 
 def _is_recurrent(workload: Workload) -> bool:
-    return any(parameter.kind in ("lstm_weight", "gru_weight") for parameter in workload.parameters)
+    return any(parameter.kind in ("lstm_weight", "gru_weight", "mgu_weight") for parameter in workload.parameters)
 
 
 def _draws(probe: Probe, place: Place) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from rosetta.environments.client import Arrays
-from rosetta.workloads.layers import Elementwise, Embedding, Gru, Layer, Lstm, MaxPool2d, Sum, TimeDistributed
+from rosetta.workloads.layers import Elementwise, Embedding, Layer, MaxPool2d, Recurrent, Sum, TimeDistributed
 from rosetta.workloads.spec import Workload
 
 STRESS = 1024.0
@@ -24,18 +24,20 @@ def homogeneous(workload: Workload) -> dict[str, float]:
     """Return factors that change no logit and no kink, yet make the last weight's gradient ``STRESS`` times as large.
 
     A chain of layers with kinks is homogeneous: with its first weight and the biases between multiplied and its last
-    weight divided by the same, all activations between are as many times as large, each on the same side of its kink.
+    weight divided by the same, all activations between are as many times as large, each on the same side of its kink;
+    an activation's slope, which multiplies its input, is divided too.
     Batch normalisation would undo that, so the chain begins after the last. Empty where the network is no such chain.
     """
     layers = list(_flattened(workload.layers))
-    if len(layers) > len(workload.layers) or any(isinstance(layer, Embedding | Lstm | Gru | Sum) for layer in layers):
+    if len(layers) > len(workload.layers) or any(isinstance(layer, Embedding | Recurrent | Sum) for layer in layers):
         return {}
     parameters = workload.parameters
     normalised = [index for index, parameter in enumerate(parameters) if parameter.kind.startswith("norm_")]
     chain = parameters[normalised[-1] + 1 :] if normalised else parameters
     first, *others = (p.name for p in chain if p.kind.endswith("_weight"))
     *biases, _ = (p.name for p in chain if p.kind == "bias")
-    return {first: STRESS, others[-1]: 1 / STRESS, **dict.fromkeys(biases, STRESS)} if others else {}
+    smaller = [*others[-1:], *(p.name for p in chain if p.kind == "activation_slope")]
+    return {first: STRESS, **dict.fromkeys(biases, STRESS), **dict.fromkeys(smaller, 1 / STRESS)} if others else {}
 
 
 def saturating(workload: Workload, canonical: Arrays) -> dict[str, float]:
@@ -47,7 +49,7 @@ def saturating(workload: Workload, canonical: Arrays) -> dict[str, float]:
     """
     layers = list(_flattened(workload.layers))
     kinks = any(isinstance(layer, MaxPool2d) or layer == Elementwise("relu") for layer in layers)
-    if kinks or not any(isinstance(layer, Lstm | Gru) for layer in layers):
+    if kinks or not any(isinstance(layer, Recurrent) for layer in layers):
         return {}
     found = {}
     for parameter in workload.parameters:

@@ -36,6 +36,11 @@ CONVERTERS = {
     "lstm_bias": ({"bias": "cell_dense_h_bias"}, same, same),
     "gru_weight": (RECURRENT_WEIGHTS, transposed, transposed),
     "gru_bias": ({"input_bias": "cell_dense_i_bias", "recurrent_bias": "cell_dense_h_bias"}, same, same),
+    # Layers of one's own, in their implementations.
+    "mgu_weight": ({"input_weight": "input_kernel", "recurrent_weight": "recurrent_kernel"}, transposed, transposed),
+    "mgu_bias": ({"bias": "bias"}, same, same),
+    "activation_scale": ({"scale": "scale"}, same, same),
+    "activation_slope": ({"slope": "slope"}, same, same),
     "norm_scale": ({"scale": "scale"}, same, same),
     "norm_shift": ({"shift": "bias"}, same, same),
     "norm_mean": ({"running_mean": "mean"}, same, same),

@@ -11,6 +11,8 @@ LAYER = {
     "conv2d_weight": "kernel",
     "bias": "bias",
     "embedding_weight": "embeddings",
+    "activation_scale": "scale",
+    "activation_slope": "slope",
     "norm_scale": "gamma",
     "norm_shift": "beta",
     "norm_mean": "moving_mean",
@@ -72,8 +74,8 @@ def from_canonical(array, parameter):
         return kernel_to_hwio(array)
     if parameter["kind"] == "dense_weight":
         return dense_to_channels_last(array, parameter["flattened_from"])
-    if parameter["kind"] == "lstm_weight":
-        return array.T  # gates i, f, g, o in both, Keras calls g c
+    if parameter["kind"] in ("lstm_weight", "mgu_weight"):
+        return array.T  # gates in the same orders; an LSTM's g is Keras' c
     if parameter["kind"] == "gru_weight":
         return swap_gates(array).T
     if parameter["kind"] == "gru_bias":
@@ -87,7 +89,7 @@ def to_canonical(array, parameter):
         return kernel_from_hwio(array)
     if parameter["kind"] == "dense_weight":
         return dense_from_channels_last(array, parameter["flattened_from"])
-    if parameter["kind"] == "lstm_weight":
+    if parameter["kind"] in ("lstm_weight", "mgu_weight"):
         return array.T
     if parameter["kind"] == "gru_weight":
         return swap_gates(array.T)

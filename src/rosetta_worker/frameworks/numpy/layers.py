@@ -22,6 +22,43 @@ def relu(x):
     return np.where(x > 0, x, 0.0)
 
 
+def sigmoid(x):
+    """1 / (1 + exp(−x)), in a form that doesn't overflow."""
+    return 0.5 * (1.0 + numpy.tanh(0.5 * x))
+
+
+@primitive
+def learned_swish(x, scale, slope):
+    """scale · x · σ(slope · x) for every channel of (batch, channels, height, width)."""
+    a, b = _by_channel(scale), _by_channel(slope)
+    return a * x * sigmoid(b * x)
+
+
+def _by_channel(values):
+    return values.reshape(1, -1, 1, 1)
+
+
+def _swish_gradient_for_input(output, x, scale, slope):
+    """dy/dx = a·(s + b·x·s·(1 − s)), in which s = σ(b·x)."""
+    a, b = _by_channel(scale), _by_channel(slope)
+    s = sigmoid(b * x)
+    return lambda g: g * a * (s + b * x * s * (1 - s))
+
+
+def _swish_gradient_for_scale(output, x, scale, slope):
+    """dy/da = x·s, summed over the batch and all positions."""
+    return lambda g: numpy.sum(g * x * sigmoid(_by_channel(slope) * x), axis=(0, 2, 3))
+
+
+def _swish_gradient_for_slope(output, x, scale, slope):
+    """dy/db = a·x²·s·(1 − s), summed over the batch and all positions."""
+    s = sigmoid(_by_channel(slope) * x)
+    return lambda g: scale * numpy.sum(g * x**2 * s * (1 - s), axis=(0, 2, 3))
+
+
+defvjp(learned_swish, _swish_gradient_for_input, _swish_gradient_for_scale, _swish_gradient_for_slope)
+
+
 def flatten(x):
     """(batch, channels, height, width) → (batch, channels · height · width)."""
     return np.reshape(x, (x.shape[0], -1))

@@ -1,4 +1,4 @@
-"""LSTM and GRU in plain NumPy, float64; each brings its own gradient, by backpropagation through time.
+"""LSTM, GRU and minimal gated unit in plain NumPy, float64; each brings its own gradient, back through time.
 
 What the input adds to the gates is one matrix product for all time steps, taken by autograd. Only the recurrence is a
 loop; its gradient runs it once more and keeps every step's state. In the gradients' loops ``dh``, ``da`` … are the
@@ -9,7 +9,7 @@ import autograd.numpy as np
 import numpy
 from autograd.extend import defvjp_argnums, primitive
 
-from .layers import dense
+from .layers import dense, sigmoid
 
 
 def lstm(x, input_weight, recurrent_weight, bias):
@@ -30,16 +30,20 @@ def gru(x, input_weight, recurrent_weight, input_bias, recurrent_bias):
     return gru_steps(_input_part(x, input_weight, input_bias), recurrent_weight, recurrent_bias)
 
 
+def minimal_gated_unit(x, input_weight, recurrent_weight, bias):
+    """(batch, time, in) → the last output, (batch, units) (Zhou, Wu, Zhang & Zhou 2016).
+
+    The gates f, c of each step take their parts of a = x·Wᵀ + b; weights are (2·units) × in and × units, U = (Uf, Uc).
+    f = σ(af + h·Ufᵀ);  c = tanh(ac + (f·h)·Ucᵀ);  h ← (1 − f)·h + f·c
+    """
+    return mgu_steps(_input_part(x, input_weight, bias), recurrent_weight)
+
+
 def _input_part(x, weight, bias):
     """What the input adds to the gates: (batch, time, in) → (time, batch, gates · units)."""
     batch, time, features = x.shape
     by_time = np.reshape(np.swapaxes(x, 0, 1), (time * batch, features))
     return np.reshape(dense(by_time, weight, bias), (time, batch, weight.shape[0]))
-
-
-def sigmoid(x):
-    """1 / (1 + exp(−x)), in a form that doesn't overflow."""
-    return 0.5 * (1.0 + numpy.tanh(0.5 * x))
 
 
 @primitive
@@ -151,6 +155,58 @@ def _gru_gradients(places, output, arguments, _):
 
 
 defvjp_argnums(gru_steps, _gru_gradients)
+
+
+@primitive
+def mgu_steps(inputs, weight):
+    """Run the recurrence from h = 0 on (time, batch, 2 · units); return the last h."""
+    _, h = _mgu_states(inputs, weight)
+    return h[-1]
+
+
+def _mgu_states(inputs, weight):
+    """Return f, c as (time, batch, 2, units), and h as (time + 1, batch, units)."""
+    time, batch, _ = inputs.shape
+    units = weight.shape[1]
+    forget, candidate = numpy.split(weight, 2)
+    gates = numpy.empty((time, batch, 2, units))
+    h = numpy.zeros((time + 1, batch, units))
+    for t in range(time):
+        a = inputs[t].reshape(batch, 2, units)
+        f = gates[t, :, 0] = sigmoid(a[:, 0] + h[t] @ forget.T)
+        c = gates[t, :, 1] = numpy.tanh(a[:, 1] + (f * h[t]) @ candidate.T)
+        h[t + 1] = (1 - f) * h[t] + f * c
+    return gates, h
+
+
+def _mgu_gradients(places, output, arguments, _):
+    """Go back through time with dh from the step after, by the chain rule on minimal_gated_unit's formulas.
+
+    dac = dh·f·(1 − c²);  dr = dac·Uc, in which h₋ is the h before and r = f·h₋;
+    daf = (dh·(c − h₋) + dr·h₋)·f·(1 − f);  dh₋ = dh·(1 − f) + dr·f + daf·Uf;  dUf = Σ dafᵀ·h₋;  dUc = Σ dacᵀ·r.
+    """
+    inputs, weight = arguments
+
+    def gradients(last_dh):
+        forget, candidate = numpy.split(weight, 2)
+        gates, h = _mgu_states(inputs, weight)
+        da = numpy.empty_like(gates)
+        dh = last_dh
+        for t in reversed(range(len(inputs))):
+            f, c = gates[t].swapaxes(0, 1)
+            da[t, :, 1] = dh * f * (1 - c**2)
+            dr = da[t, :, 1] @ candidate
+            da[t, :, 0] = (dh * (c - h[t]) + dr * h[t]) * f * (1 - f)
+            dh = dh * (1 - f) + dr * f + da[t, :, 0] @ forget
+        r = gates[:, :, 0] * h[:-1]
+        products = _summed_products(da[:, :, 0], h[:-1]), _summed_products(da[:, :, 1], r)
+        found = (da.reshape(inputs.shape), numpy.concatenate(products))
+        return tuple(found[place] for place in places)
+
+    return gradients
+
+
+defvjp_argnums(mgu_steps, _mgu_gradients)
 
 
 def _summed_products(left, right):

@@ -17,7 +17,7 @@ prediction = Mode()
 
 def initial(kind, shape):
     """Return first values of a parameter: random weights with the variance 2 / (inputs + outputs), zeros, ones."""
-    if kind in ("norm_scale", "norm_variance"):
+    if kind in ("norm_scale", "norm_variance", "activation_scale", "activation_slope"):
         return np.ones(shape)
     if kind.endswith("weight"):
         fan = (shape[0] + shape[1]) * np.prod(shape[2:])

@@ -42,7 +42,7 @@ def tensor(module, name, kind):
         return getattr(module, CELL_NAMES[name] + "_l0")  # of its first layer, the only one
     if isinstance(module, nn.RNNCellBase):
         return getattr(module, CELL_NAMES[name])
-    return getattr(module, NAMES[kind])
+    return getattr(module, NAMES.get(kind, name))  # a layer of one's own has the canonical names
 
 
 def second_biases(network, specifications):
