@@ -2,7 +2,7 @@
 
 import json
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,18 @@ from rosetta.benchmark.lessons import LessonsObserver, try_lessons
 from rosetta.contenders import manifest
 from rosetta.errors import RosettaError
 from rosetta.lessons.edits import edited_copy, edited_texts
-from rosetta.lessons.spec import Accuracy, Comparison, Edit, GradientSize, Installation, Lesson, Proof, Ratio, Side
+from rosetta.lessons.spec import (
+    Accuracy,
+    Comparison,
+    Edit,
+    GradientSize,
+    Installation,
+    Lesson,
+    Proof,
+    Ratio,
+    Side,
+    known_frameworks,
+)
 from rosetta.record.effects import seeds_needed
 from rosetta.record.lessons import QUICK_SEEDS, LessonsPlan, LessonsResult
 from rosetta.report.lessons import lessons_csv, lessons_markdown
@@ -48,10 +59,13 @@ def ratio(base: Side, other: Side, expected: str = "more", **more: object) -> Ra
 
 
 @pytest.fixture(autouse=True)
-def fake_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+def fake_is_known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Offer the fake framework as an installed package does, by its entry point."""
     entry = types.SimpleNamespace(load=lambda: types.SimpleNamespace(__path__=[str(FAKE_FRAMEWORKS)]))
     monkeypatch.setattr(manifest, "entry_points", lambda group: [entry])
+    known_frameworks.cache_clear()
+    yield
+    known_frameworks.cache_clear()
 
 
 Teach = Callable[..., LessonsResult]

@@ -5,10 +5,11 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Literal, get_args
 
 from rosetta.contenders.contender import Contender, parse_contender
-from rosetta.contenders.manifest import frameworks
+from rosetta.contenders.manifest import Framework, frameworks
 from rosetta.errors import RosettaError
 from rosetta.lessons.edits import Edit, edited_name, edited_texts
 from rosetta.workloads import find_workload
@@ -38,6 +39,12 @@ Expected = Literal["more", "less", "same"]
 _WORD = re.compile(r"[a-z0-9_]+")
 
 
+@cache
+def known_frameworks() -> dict[str, Framework]:
+    """Return the frameworks that lessons may name; hundreds of sides do, so that their manifests are read once."""
+    return frameworks()
+
+
 @dataclass(frozen=True)
 class Side:
     """One side of a comparison: a contender, perhaps with lines of its framework's folder changed."""
@@ -62,7 +69,7 @@ class Side:
 
     def parsed(self) -> Contender:
         """Return the contender without the edits; raise ``RosettaError`` if there is none of that name."""
-        return parse_contender(self.contender, frameworks())
+        return parse_contender(self.contender, known_frameworks())
 
 
 @dataclass(frozen=True)
