@@ -32,7 +32,9 @@ class OwnActivation(layers.Layer):
 
     def call(self, x):
         """Keep the shape, (batch, height, width, channels)."""
-        return learned_swish(x, ops.convert_to_tensor(self.scale), ops.convert_to_tensor(self.slope))
+        # As tensors: on TensorFlow custom_gradient takes no variables, and convert_to_tensor returns them as they are.
+        a, b = ops.cast(self.scale, self.compute_dtype), ops.cast(self.slope, self.compute_dtype)
+        return learned_swish(x, a, b)
 
 
 def make_model():
