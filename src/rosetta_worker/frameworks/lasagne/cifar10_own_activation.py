@@ -1,4 +1,4 @@
-"""A convolutional network with an activation of one's own on CIFAR-10 in Lasagne, on Theano."""
+"""The convolutional network with an activation of one's own on CIFAR-10 in Lasagne, on Theano."""
 
 import lasagne
 import numpy as np
@@ -11,38 +11,37 @@ from scipy.special import expit
 
 
 class LearnedSwish(theano.Op):
-    """scale · x · σ(slope · x), with a scale and a slope for each channel: an operation computed by NumPy."""
+    """y = a·x·σ(b·x), a and b one for each channel; NumPy computes it, its derivatives are expressions."""
 
     __props__ = ()
 
-    def make_node(self, x, scale, slope):
+    def make_node(self, x, a, b):
         """Say what goes in and what comes out: something of x's type."""
-        return theano.Apply(self, [x, scale, slope], [x.type()])
+        return theano.Apply(self, [x, a, b], [x.type()])
 
     def perform(self, node, inputs, output_storage):
-        """Compute the output, (batch, channels, height, width)."""
-        x, scale, slope = inputs
-        scale, slope = scale[:, np.newaxis, np.newaxis], slope[:, np.newaxis, np.newaxis]
-        output_storage[0][0] = scale * x * expit(slope * x)
+        """Map (batch, channels, height, width) to the same shape."""
+        x, a, b = inputs
+        a, b = a[:, np.newaxis, np.newaxis], b[:, np.newaxis, np.newaxis]
+        output_storage[0][0] = a * x * expit(b * x)
 
     def infer_shape(self, node, shapes):
+        """Say the output's shape without computing it."""
         return [shapes[0]]
 
     def grad(self, inputs, output_gradients):
-        """Return the gradients for x, the scale and the slope, as expressions, which Theano compiles."""
-        x, scale, slope = inputs
-        (gradient,) = output_gradients
-        scale, slope = scale.dimshuffle(0, "x", "x"), slope.dimshuffle(0, "x", "x")
-        s = T.nnet.sigmoid(slope * x)
-        ds = x * s * (1 - s)  # by the slope
-        by_x = gradient * scale * (s + slope * ds)
-        by_scale = (gradient * x * s).sum(axis=(0, 2, 3))
-        by_slope = (gradient * scale * x * ds).sum(axis=(0, 2, 3))
-        return [by_x, by_scale, by_slope]
+        """Map the loss's derivative with respect to y to those with respect to x, a and b."""
+        x, a, b = inputs
+        (dy,) = output_gradients
+        a, b = a.dimshuffle(0, "x", "x"), b.dimshuffle(0, "x", "x")
+        s = T.nnet.sigmoid(b * x)
+        xs = x * s
+        t = xs * (1 - s)
+        return [dy * a * (s + b * t), (dy * xs).sum(axis=(0, 2, 3)), (dy * a * x * t).sum(axis=(0, 2, 3))]
 
 
-class LearnedSwishLayer(lasagne.layers.Layer):
-    """The activation as a layer with its two parameters."""
+class OwnActivationLayer(lasagne.layers.Layer):
+    """The activation as a layer; with a = b = 1, as at first, it is Swish."""
 
     def __init__(self, incoming, **kwargs):
         super().__init__(incoming, **kwargs)
@@ -59,10 +58,10 @@ def build_network(images):
     network = InputLayer((None, 3, 32, 32), images)
     # pad=1 is "same" here, but that would be a larger convolution, cropped.
     network = Conv2DLayer(network, 32, 3, pad=1, nonlinearity=None, name="conv1")
-    network = LearnedSwishLayer(network, name="act1")
+    network = OwnActivationLayer(network, name="act1")
     network = MaxPool2DLayer(network, 2)
     network = Conv2DLayer(network, 64, 3, pad=1, nonlinearity=None, name="conv2")
-    network = LearnedSwishLayer(network, name="act2")
+    network = OwnActivationLayer(network, name="act2")
     network = MaxPool2DLayer(network, 2)
     return DenseLayer(network, 10, nonlinearity=None, name="dense")
 

@@ -1,4 +1,4 @@
-"""A recurrent network with a cell of one's own, the minimal gated unit, on MNIST in Lasagne, on Theano."""
+"""The recurrent network with a cell of one's own on MNIST in Lasagne, on Theano."""
 
 import lasagne
 import theano
@@ -9,9 +9,9 @@ from lasagne.nonlinearities import sigmoid, softmax, tanh
 
 
 class MinimalGatedUnitLayer(lasagne.layers.Layer):
-    """A recurrent layer with a single gate (Zhou, Wu, Zhang & Zhou 2016): its last output.
+    """A recurrent layer with one gate, f, and one bias (Zhou, Wu, Zhang & Zhou 2016).
 
-    It maps (batch, time, features) to (batch, units).
+    It maps (batch, time, features) to its last output, (batch, units).
     """
 
     def __init__(self, incoming, num_units, **kwargs):
@@ -45,7 +45,7 @@ class MinimalGatedUnitLayer(lasagne.layers.Layer):
 
 
 def build_network(images):
-    """The cell over the rows of an image, its last output and a dense layer.
+    """The unit reads an image row by row; a dense layer takes its last output.
 
     They map images, (batch, 28 rows, 28 pixels), to logits, (batch, 10).
     """

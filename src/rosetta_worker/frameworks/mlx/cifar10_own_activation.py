@@ -1,4 +1,4 @@
-"""A convolutional network with an activation of one's own on CIFAR-10 in MLX."""
+"""The convolutional network with an activation of one's own on CIFAR-10 in MLX."""
 
 from functools import partial
 
@@ -8,25 +8,23 @@ import mlx.optimizers as optim
 
 
 @mx.custom_function
-def learned_swish(x, scale, slope):
-    """Return scale · x · σ(slope · x), with a scale and a slope for each channel; channels come last."""
-    return scale * x * mx.sigmoid(slope * x)
+def learned_swish(x, a, b):
+    """y = a·x·σ(b·x) for (batch, height, width, channels), a and b one for each channel."""
+    return a * x * mx.sigmoid(b * x)
 
 
 @learned_swish.vjp
-def learned_swish_vjp(primals, cotangent, output):
-    """Return the gradients for x, the scale and the slope; MLX asks this function instead of finding its own."""
-    x, scale, slope = primals
-    s = mx.sigmoid(slope * x)
-    ds = x * s * (1 - s)  # by the slope
-    by_x = cotangent * scale * (s + slope * ds)
-    by_scale = (cotangent * x * s).sum((0, 1, 2))
-    by_slope = (cotangent * scale * x * ds).sum((0, 1, 2))
-    return by_x, by_scale, by_slope
+def learned_swish_vjp(arguments, dy, y):
+    """Map the loss's derivative with respect to y to those with respect to x, a and b."""
+    x, a, b = arguments
+    s = mx.sigmoid(b * x)
+    xs = x * s
+    t = xs * (1 - s)
+    return dy * a * (s + b * t), (dy * xs).sum((0, 1, 2)), (dy * a * x * t).sum((0, 1, 2))
 
 
-class LearnedSwish(nn.Module):
-    """The activation as a layer with its two parameters."""
+class OwnActivation(nn.Module):
+    """The activation as a layer; with a = b = 1, as at first, it is Swish."""
 
     def __init__(self, channels):
         super().__init__()
@@ -34,18 +32,19 @@ class LearnedSwish(nn.Module):
         self.slope = mx.ones(channels)
 
     def __call__(self, x):
+        """Keep the shape, (batch, height, width, channels)."""
         return learned_swish(x, self.scale, self.slope)
 
 
 class Network(nn.Module):
-    """Two 3 × 3 convolutions and a dense layer."""
+    """Two 3 × 3 convolutions, each with the activation after it, and a dense layer."""
 
     def __init__(self):
         super().__init__()
         self.conv1 = nn.Conv2d(3, 32, kernel_size=3, padding=1)
-        self.act1 = LearnedSwish(32)
+        self.act1 = OwnActivation(32)
         self.conv2 = nn.Conv2d(32, 64, kernel_size=3, padding=1)
-        self.act2 = LearnedSwish(64)
+        self.act2 = OwnActivation(64)
         self.pool = nn.MaxPool2d(2)
         self.dense = nn.Linear(8 * 8 * 64, 10)
 

@@ -1,4 +1,4 @@
-"""A recurrent network with a cell of one's own, the minimal gated unit, on MNIST in MLX."""
+"""The recurrent network with a cell of one's own on MNIST in MLX."""
 
 from functools import partial
 
@@ -8,7 +8,7 @@ import mlx.optimizers as optim
 
 
 class MinimalGatedUnit(nn.Module):
-    """A recurrent layer with a single gate (Zhou, Wu, Zhang & Zhou 2016), written as ``nn.GRU`` is: a Python loop."""
+    """A recurrent layer with one gate, f, and one bias (Zhou, Wu, Zhang & Zhou 2016)."""
 
     def __init__(self, input_size, hidden_size):
         super().__init__()
@@ -30,7 +30,7 @@ class MinimalGatedUnit(nn.Module):
 
 
 class Network(nn.Module):
-    """The cell over the rows of an image, its last output and a dense layer."""
+    """The unit reads an image row by row; a dense layer takes its last output."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""A convolutional network with an activation of one's own on CIFAR-10 in PaddlePaddle."""
+"""The convolutional network with an activation of one's own on CIFAR-10 in PaddlePaddle."""
 
 import paddle
 from paddle import nn
@@ -6,28 +6,28 @@ from paddle.autograd import PyLayer
 from paddle.nn.functional import max_pool2d, sigmoid
 
 
-class LearnedSwishFunction(PyLayer):
-    """scale · x · σ(slope · x) and its gradient; scale and slope are (channels, 1, 1)."""
+class LearnedSwish(PyLayer):
+    """y = a·x·σ(b·x), a and b one for each channel, with its derivatives written out."""
 
     @staticmethod
-    def forward(ctx, x, scale, slope):
-        ctx.save_for_backward(x, scale, slope)
-        return scale * x * sigmoid(slope * x)
+    def forward(ctx, x, a, b):
+        """Map (batch, channels, height, width) to the same shape."""
+        a, b = a.reshape([-1, 1, 1]), b.reshape([-1, 1, 1])
+        s = sigmoid(b * x)
+        ctx.save_for_backward(x, a, b, s)
+        return a * x * s
 
     @staticmethod
-    def backward(ctx, grad):
-        """Return the gradients for x, the scale and the slope, given the output's."""
-        x, scale, slope = ctx.saved_tensor()
-        s = sigmoid(slope * x)
-        ds = x * s * (1 - s)  # by the slope
-        by_x = grad * scale * (s + slope * ds)
-        by_scale = (grad * x * s).sum([0, 2, 3]).reshape(scale.shape)
-        by_slope = (grad * scale * x * ds).sum([0, 2, 3]).reshape(slope.shape)
-        return by_x, by_scale, by_slope
+    def backward(ctx, dy):
+        """Map the loss's derivative with respect to y to those with respect to x, a and b."""
+        x, a, b, s = ctx.saved_tensor()
+        xs = x * s
+        t = xs * (1 - s)
+        return dy * a * (s + b * t), (dy * xs).sum([0, 2, 3]), (dy * a * x * t).sum([0, 2, 3])
 
 
-class LearnedSwish(nn.Layer):
-    """The activation as a layer with its two parameters."""
+class OwnActivation(nn.Layer):
+    """The activation as a layer; with a = b = 1, as at first, it is Swish."""
 
     def __init__(self, channels):
         super().__init__()
@@ -36,18 +36,19 @@ class LearnedSwish(nn.Layer):
         self.slope = self.create_parameter([channels], default_initializer=one)
 
     def forward(self, x):
-        return LearnedSwishFunction.apply(x, self.scale.reshape([-1, 1, 1]), self.slope.reshape([-1, 1, 1]))
+        """Keep the shape, (batch, channels, height, width)."""
+        return LearnedSwish.apply(x, self.scale, self.slope)
 
 
 class Network(nn.Layer):
-    """Two 3 × 3 convolutions and a dense layer."""
+    """Two 3 × 3 convolutions, each with the activation after it, and a dense layer."""
 
     def __init__(self):
         super().__init__()
         self.conv1 = nn.Conv2D(3, 32, kernel_size=3, padding="SAME")
-        self.act1 = LearnedSwish(32)
+        self.act1 = OwnActivation(32)
         self.conv2 = nn.Conv2D(32, 64, kernel_size=3, padding="SAME")
-        self.act2 = LearnedSwish(64)
+        self.act2 = OwnActivation(64)
         self.dense = nn.Linear(64 * 8 * 8, 10)
 
     def forward(self, x):

@@ -1,4 +1,4 @@
-"""A recurrent network with a cell of one's own, the minimal gated unit, on MNIST in PaddlePaddle."""
+"""The recurrent network with a cell of one's own on MNIST in PaddlePaddle."""
 
 import paddle
 from paddle import nn
@@ -6,7 +6,7 @@ from paddle.nn.functional import sigmoid
 
 
 class MinimalGatedUnit(nn.RNNCellBase):
-    """One time step of a unit with a single gate (Zhou, Wu, Zhang & Zhou 2016), for ``nn.RNN``."""
+    """A step of a recurrent layer with one gate, f, and one bias (Zhou, Wu, Zhang & Zhou 2016); ``nn.RNN`` loops."""
 
     def __init__(self, input_size, hidden_size):
         super().__init__()
@@ -32,7 +32,7 @@ class MinimalGatedUnit(nn.RNNCellBase):
 
 
 class Network(nn.Layer):
-    """The cell over the rows of an image, its last output and a dense layer."""
+    """The unit reads an image row by row; a dense layer takes its last output."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""A convolutional network with an activation of one's own on CIFAR-10 in PyTensor."""
+"""The convolutional network with an activation of one's own on CIFAR-10 in PyTensor."""
 
 import numpy as np
 import pytensor
@@ -9,42 +9,46 @@ from .layers import Conv2D, Dense, max_pool, parameter
 from .optimizers import SGD
 
 
-def swish_gradient(inputs, outputs, output_gradients):
-    """Return the gradients for x, the scale and the slope, given the output's."""
-    x, scale, slope = inputs
-    (gradient,) = output_gradients
-    s = pt.sigmoid(slope * x)
-    ds = x * s * (1 - s)  # by the slope
-    by_x = gradient * scale * (s + slope * ds)
-    by_scale = (gradient * x * s).sum(axis=(0, 1, 2))
-    by_slope = (gradient * scale * x * ds).sum(axis=(0, 1, 2))
-    return [by_x, by_scale, by_slope]
+def swish_gradient(arguments, outputs, output_gradients):
+    """Map the loss's derivative with respect to y to those with respect to x, a and b."""
+    x, a, b = arguments
+    (dy,) = output_gradients
+    s = pt.sigmoid(b * x)
+    xs = x * s
+    t = xs * (1 - s)
+    return [dy * a * (s + b * t), (dy * xs).sum(axis=(0, 1, 2)), (dy * a * x * t).sum(axis=(0, 1, 2))]
 
 
-class LearnedSwish:
-    """scale · x · σ(slope · x), with a scale and a slope for each channel; channels come last."""
+def learned_swish(*arguments):
+    """y = a·x·σ(b·x) for (batch, height, width, channels), a and b one for each channel.
+
+    An expression becomes an operation with a gradient of its own; inline, PyTensor compiles it like any other.
+    """
+    x, a, b = (argument.type() for argument in arguments)
+    y = a * x * pt.sigmoid(b * x)
+    return OpFromGraph([x, a, b], [y], inline=True, pullback=swish_gradient)(*arguments)
+
+
+class OwnActivation:
+    """The activation as a layer; with a = b = 1, as at first, it is Swish."""
 
     def __init__(self, channels):
         self.scale = parameter(np.ones(channels))
         self.slope = parameter(np.ones(channels))
 
     def __call__(self, x):
-        """Make an operation of an expression and a gradient, and apply it; inline, so that its parts are compiled."""
-        arguments = x, self.scale, self.slope
-        x, scale, slope = (argument.type() for argument in arguments)
-        y = scale * x * pt.sigmoid(slope * x)
-        operation = OpFromGraph([x, scale, slope], [y], inline=True, pullback=swish_gradient)
-        return operation(*arguments)
+        """Keep the shape, (batch, height, width, channels)."""
+        return learned_swish(x, self.scale, self.slope)
 
 
 class Network:
-    """Two 3 × 3 convolutions and a dense layer."""
+    """Two 3 × 3 convolutions, each with the activation after it, and a dense layer."""
 
     def __init__(self):
         self.conv1 = Conv2D(3, 32, 3, padding=1)
-        self.act1 = LearnedSwish(32)
+        self.act1 = OwnActivation(32)
         self.conv2 = Conv2D(32, 64, 3, padding=1)
-        self.act2 = LearnedSwish(64)
+        self.act2 = OwnActivation(64)
         self.dense = Dense(8 * 8 * 64, 10)
 
     def __call__(self, x):

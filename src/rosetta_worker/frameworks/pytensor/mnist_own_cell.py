@@ -1,4 +1,4 @@
-"""A recurrent network with a cell of one's own, the minimal gated unit, on MNIST in PyTensor."""
+"""The recurrent network with a cell of one's own on MNIST in PyTensor."""
 
 import numpy as np
 import pytensor
@@ -9,7 +9,7 @@ from .optimizers import SGD
 
 
 class MinimalGatedUnit:
-    """(time, batch, in) → the last output, (batch, units): one gate (Zhou, Wu, Zhang & Zhou 2016), f, before c."""
+    """A recurrent layer with one gate, f, and one bias (Zhou, Wu, Zhang & Zhou 2016)."""
 
     def __init__(self, in_features, units):
         self.units = units
@@ -18,7 +18,7 @@ class MinimalGatedUnit:
         self.bias = parameter(np.zeros(2 * units))
 
     def __call__(self, x):
-        """Loop over the time steps; the inputs of all are multiplied before."""
+        """Map (time, batch, in) to the last output, (batch, units); the inputs of all steps are multiplied before."""
         gates = pt.dot(x, self.input_weight) + self.bias
         hs = pytensor.scan(
             self.step,
@@ -37,7 +37,7 @@ class MinimalGatedUnit:
 
 
 class Network:
-    """The cell over the rows of an image, its last output and a dense layer."""
+    """The unit reads an image row by row; a dense layer takes its last output."""
 
     def __init__(self):
         self.cell = MinimalGatedUnit(28, 128)

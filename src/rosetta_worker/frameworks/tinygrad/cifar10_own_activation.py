@@ -1,47 +1,47 @@
-"""A convolutional network with an activation of one's own on CIFAR-10 in tinygrad."""
+"""The convolutional network with an activation of one's own on CIFAR-10 in tinygrad."""
 
 from tinygrad import Context, Tensor, TinyJit, function, nn
 
 
-def swish_gradient(gradient, call):
-    """Return the gradients for x, the scale and the slope, given the output's and the call that made it.
+def swish_gradient(dy, call):
+    """Map the loss's derivative with respect to y to those with respect to x, a and b, the call's arguments.
 
-    Gradients of one's own are written on UOps, the expressions that Tensors are made of: here by Tensors, and back.
+    tinygrad gives and takes UOps here, the expressions that Tensors are made of.
     """
-    gradient, x, scale, slope = map(Tensor, (gradient, *call.src[1:]))
-    s = (slope * x).sigmoid()
-    ds = x * s * (1 - s)  # by the slope
-    by_x = gradient * scale * (s + slope * ds)
-    by_scale = (gradient * x * s).sum((0, 2, 3)).reshape(scale.shape)
-    by_slope = (gradient * scale * x * ds).sum((0, 2, 3)).reshape(slope.shape)
-    return by_x.uop, by_scale.uop, by_slope.uop
+    dy, x, a, b = map(Tensor, (dy, *call.src[1:]))
+    s = (b * x).sigmoid()
+    xs = x * s
+    t = xs * (1 - s)
+    dx, da, db = dy * a * (s + b * t), (dy * xs).sum((0, 2, 3)), (dy * a * x * t).sum((0, 2, 3))
+    return dx.uop, da.reshape(a.shape).uop, db.reshape(b.shape).uop
 
 
 @function(grad_fxn=swish_gradient)
-def learned_swish(x, scale, slope):
-    """Return scale · x · σ(slope · x); scale and slope are (channels, 1, 1)."""
-    return scale * x * (slope * x).sigmoid()
+def learned_swish(x, a, b):
+    """y = a·x·σ(b·x) for (batch, channels, height, width), a and b (channels, 1, 1)."""
+    return a * x * (b * x).sigmoid()
 
 
-class LearnedSwish:
-    """The activation as a layer with its two parameters."""
+class OwnActivation:
+    """The activation as a layer; with a = b = 1, as at first, it is Swish."""
 
     def __init__(self, channels):
         self.scale = Tensor.ones(channels)
         self.slope = Tensor.ones(channels)
 
     def __call__(self, x):
+        """Keep the shape, (batch, channels, height, width)."""
         return learned_swish(x, self.scale.reshape(-1, 1, 1), self.slope.reshape(-1, 1, 1))
 
 
 class Network:
-    """Two 3 × 3 convolutions and a dense layer."""
+    """Two 3 × 3 convolutions, each with the activation after it, and a dense layer."""
 
     def __init__(self):
         self.conv1 = nn.Conv2d(3, 32, kernel_size=3, padding="same")
-        self.act1 = LearnedSwish(32)
+        self.act1 = OwnActivation(32)
         self.conv2 = nn.Conv2d(32, 64, kernel_size=3, padding="same")
-        self.act2 = LearnedSwish(64)
+        self.act2 = OwnActivation(64)
         self.dense = nn.Linear(64 * 8 * 8, 10)
 
     def __call__(self, x):

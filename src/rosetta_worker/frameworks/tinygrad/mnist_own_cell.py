@@ -1,4 +1,4 @@
-"""A recurrent network with a cell of one's own, the minimal gated unit, on MNIST in tinygrad."""
+"""The recurrent network with a cell of one's own on MNIST in tinygrad."""
 
 from tinygrad import Context, Tensor, TinyJit, function, nn
 
@@ -6,7 +6,7 @@ from .recurrent import tanh
 
 
 class MinimalGatedUnit:
-    """A recurrent layer with a single gate (Zhou, Wu, Zhang & Zhou 2016): (batch, time, in) → its last output.
+    """A recurrent layer with one gate, f, and one bias (Zhou, Wu, Zhang & Zhou 2016).
 
     A step is a ``function`` that is compiled once and called for every time step.
     """
@@ -26,6 +26,7 @@ class MinimalGatedUnit:
         return (1 - f) * h + f * c
 
     def __call__(self, x):
+        """Map (batch, time, in) to the last output, (batch, units)."""
         h = Tensor.zeros(x.shape[0], self.weight_hh.shape[1])
         for t in range(x.shape[1]):
             h = self.step(x[:, t], h)
@@ -33,7 +34,7 @@ class MinimalGatedUnit:
 
 
 class Network:
-    """The cell over the rows of an image, its last output and a dense layer."""
+    """The unit reads an image row by row; a dense layer takes its last output."""
 
     def __init__(self):
         self.cell = MinimalGatedUnit(28, 128)
