@@ -11,7 +11,7 @@ def transposed(array):
     return array.T
 
 
-# Last part of a parameter's name → its name in an LSTM's or GRU's first layer, the only one, and in a cell of one's own.
+# Last part of a parameter's name → its name in an LSTM's or a GRU's only layer, and in a cell of one's own.
 # Gates are i, f, g, o in an LSTM, r, z, n in a GRU, and f, c in a minimal gated unit.
 LAYER = {
     "input_weight": "weight_ih_l0",
