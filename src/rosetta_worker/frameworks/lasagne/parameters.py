@@ -13,11 +13,14 @@ LAYER = {
     "norm_shift": "beta",
     "norm_mean": "mean",
     "norm_variance": "var",
+    "activation_scale": "scale",
+    "activation_slope": "slope",
 }
 # Last part of a recurrent parameter's name → its name in a layer. An LSTM has one variable for each gate.
 LSTM = {"input_weight": "W_in_to_{}", "recurrent_weight": "W_hid_to_{}", "bias": "b_{}"}
 GATES = ("ingate", "forgetgate", "cell", "outgate")  # i, f, g, o
 GRU = {"input_weight": "W_in", "recurrent_weight": "W_hid", "input_bias": "b_in", "recurrent_bias": "b_hid"}
+MGU = {"input_weight": "W_in", "recurrent_weight": "W_hid", "bias": "b"}  # gates f, c
 
 
 def same(array):
@@ -42,10 +45,14 @@ CONVERTERS = {
     "lstm_bias": same,
     "gru_weight": transposed,
     "gru_bias": same,
+    "mgu_weight": transposed,
+    "mgu_bias": same,
     "norm_scale": same,
     "norm_shift": same,
     "norm_mean": same,
     "norm_variance": same,
+    "activation_scale": same,
+    "activation_slope": same,
 }
 
 
@@ -65,6 +72,8 @@ def own_names(name, kind):
         return [LSTM[name].format(gate) for gate in GATES]
     if kind.startswith("gru"):
         return [GRU[name]]
+    if kind.startswith("mgu"):
+        return [MGU[name]]
     return [LAYER[kind]]
 
 

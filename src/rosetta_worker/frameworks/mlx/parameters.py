@@ -32,6 +32,10 @@ CONVERTERS = {
     "lstm_bias": ({"bias": "bias"}, same, same),
     "gru_weight": (RECURRENT_WEIGHTS, same, same),
     "gru_bias": ({"input_bias": "b", "recurrent_bias": "bh"}, same, same),
+    "mgu_weight": (RECURRENT_WEIGHTS, same, same),  # gates f, c in both
+    "mgu_bias": ({"bias": "bias"}, same, same),
+    "activation_scale": ({"scale": "scale"}, same, same),
+    "activation_slope": ({"slope": "slope"}, same, same),
     "norm_scale": ({"scale": "weight"}, same, same),
     "norm_shift": ({"shift": "bias"}, same, same),
     "norm_mean": ({"running_mean": "running_mean"}, same, same),

@@ -1,7 +1,6 @@
 """Canonical parameter ↔ PaddlePaddle's: dense weights are in × out, all others as the canonical ones."""
 
 import numpy as np
-from paddle import nn
 
 
 def same(array):
@@ -12,7 +11,18 @@ def transposed(array):
     return array.T
 
 
-# Kind of parameter → its name in a layer, canonical ↔ PaddlePaddle.
+# Last part of a parameter's name → its name in an LSTM's or a GRU's only layer, and in a cell of one's own.
+# Gates are i, f, g, o in an LSTM, r, z, n in a GRU, and f, c in a minimal gated unit.
+LAYER = {
+    "input_weight": "weight_ih_l0",
+    "recurrent_weight": "weight_hh_l0",
+    "bias": "bias_ih_l0",
+    "input_bias": "bias_ih_l0",
+    "recurrent_bias": "bias_hh_l0",
+}
+CELL = {"input_weight": "weight_ih", "recurrent_weight": "weight_hh", "bias": "bias"}
+
+# Kind of parameter → its name in a layer, or its names where there are several, canonical ↔ PaddlePaddle.
 KINDS = {
     "dense_weight": ("weight", transposed),
     "conv2d_weight": ("weight", same),
@@ -22,19 +32,14 @@ KINDS = {
     "norm_shift": ("bias", same),
     "norm_mean": ("_mean", same),
     "norm_variance": ("_variance", same),
-    # Gates are i, f, g, o in an LSTM and r, z, n in a GRU; the names are below.
-    "lstm_weight": (None, same),
-    "lstm_bias": (None, same),
-    "gru_weight": (None, same),
-    "gru_bias": (None, same),
-}
-# Last part of a recurrent parameter's name → its name in the first layer, the only one.
-RECURRENT_NAMES = {
-    "input_weight": "weight_ih_l0",
-    "recurrent_weight": "weight_hh_l0",
-    "bias": "bias_ih_l0",
-    "input_bias": "bias_ih_l0",
-    "recurrent_bias": "bias_hh_l0",
+    "activation_scale": ("scale", same),
+    "activation_slope": ("slope", same),
+    "lstm_weight": (LAYER, same),
+    "lstm_bias": (LAYER, same),
+    "gru_weight": (LAYER, same),
+    "gru_bias": (LAYER, same),
+    "mgu_weight": (CELL, same),
+    "mgu_bias": (CELL, same),
 }
 
 
@@ -45,12 +50,10 @@ def tensors(network, specifications):
     found = {}
     for specification in specifications:
         path, _, name = specification["name"].rpartition(".")
-        layer = layers[path]
-        if isinstance(layer, (nn.LSTM, nn.GRU)):
-            own_name = RECURRENT_NAMES[name]
-        else:
-            own_name, _ = KINDS[specification["kind"]]
-        found[specification["name"]] = getattr(layer, own_name)
+        own_name, _ = KINDS[specification["kind"]]
+        if isinstance(own_name, dict):
+            own_name = own_name[name]
+        found[specification["name"]] = getattr(layers[path], own_name)
     return found
 
 

@@ -29,10 +29,14 @@ CONVERTERS = {
     "lstm_bias": (unchanged, unchanged),
     "gru_weight": (transposed, transposed),
     "gru_bias": (unchanged, unchanged),
+    "mgu_weight": (transposed, transposed),
+    "mgu_bias": (unchanged, unchanged),
     "norm_scale": (unchanged, unchanged),
     "norm_shift": (unchanged, unchanged),
     "norm_mean": (unchanged, unchanged),
     "norm_variance": (unchanged, unchanged),
+    "activation_scale": (unchanged, unchanged),
+    "activation_slope": (unchanged, unchanged),
 }
 
 

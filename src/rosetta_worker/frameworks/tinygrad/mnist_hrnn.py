@@ -3,15 +3,15 @@
 from tinygrad import Context, TinyJit, nn
 
 from .optimizers import RMSprop
-from .recurrent import ExactLSTM
+from .recurrent import LSTM
 
 
 class Network:
     """An LSTM over the pixels of each row, another one over the rows, and a dense layer."""
 
     def __init__(self):
-        self.row_lstm = ExactLSTM(1, 128)
-        self.image_lstm = ExactLSTM(128, 128)
+        self.row_lstm = LSTM(1, 128)
+        self.image_lstm = LSTM(128, 128)
         self.dense = nn.Linear(128, 10)
 
     def __call__(self, x):

@@ -13,8 +13,10 @@ NAMES = {
     "norm_shift": "bias",
     "norm_mean": "running_mean",
     "norm_variance": "running_var",
+    "activation_scale": "scale",
+    "activation_slope": "slope",
 }
-# Last part of a recurrent parameter's name → its name in a cell. LSTM's gates are i, f, g, o, GRU's r, z, n in both.
+# Last part of a recurrent parameter's name → its name in a cell. Gates are in the canonical order.
 RECURRENT_NAMES = {
     "input_weight": "weight_ih",
     "recurrent_weight": "weight_hh",
