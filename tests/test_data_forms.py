@@ -6,6 +6,7 @@ import io
 import pickle
 import struct
 import tarfile
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -250,6 +251,23 @@ def test_parquet_that_is_not_right_is_refused(monkeypatch: pytest.MonkeyPatch, t
     for cause, content in cases.items():
         store(tmp_path / "data", {"train-0.parquet": content, "test-0.parquet": good})
         assert cause in fault_of("mnist", tmp_path / "data", tmp_path / "cache").cause
+
+
+def test_an_image_that_a_small_file_repeats_is_held_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tiny(monkeypatch, "mnist", MNIST)
+    pyarrow, written = pytest.importorskip("pyarrow"), io.BytesIO()
+    from pyarrow.parquet import write_table
+
+    images = [{"bytes": bytes(16 << 20), "path": None}] * TRAIN
+    write_table(pyarrow.table({"image": images, "label": [0] * TRAIN}), written)
+    assert len(written.getvalue()) < 4 << 20
+    store(tmp_path / "data", {"train-0.parquet": written.getvalue(), "test-0.parquet": parquet([MNIST["test"]])})
+    tracemalloc.start()
+    try:
+        assert "a row holds no image" in fault_of("mnist", tmp_path / "data", tmp_path / "cache").cause
+        assert tracemalloc.get_traced_memory()[1] < 80 << 20
+    finally:
+        tracemalloc.stop()
 
 
 # What Keras keeps is used without being asked for, if it is whole.

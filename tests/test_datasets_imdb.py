@@ -14,17 +14,20 @@ import zipfile
 import zlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from dataset_files import Files, fault_of, link, load, original, put, store, tar_gz
+from imdb_table import table
 
-from rosetta.datasets import available, datasets, prepare
+from rosetta.datasets import available, datasets, imdb_order, prepare
 from rosetta.datasets.archives import members
-from rosetta.datasets.imdb import decode_archive, decode_folder
+from rosetta.datasets.content import seen
+from rosetta.datasets.imdb import archived, decode_archive, decode_folder
 from rosetta.datasets.imdb_ranks import decode_ranks, pickled_lists
 from rosetta.datasets.originals import _md5_of_folder, files_in_folder
-from rosetta.datasets.spec import Edition, Original, OriginalFolder
+from rosetta.datasets.spec import Edition, Original, OriginalFolder, splits
 from rosetta.datasets.synthetic_text import synthetic_reviews
 
 # The real data
@@ -288,6 +291,182 @@ def test_a_folder_that_is_not_right(change, cause: str, monkeypatch: pytest.Monk
     change(data / "aclImdb" / "train" / "pos" / "0_9.txt")
     assert cause in fault_of("imdb", data, tmp_path / "cache").cause
     assert cause in available("imdb", data, tmp_path / "cache")
+
+
+# Hugging Face's parquet, which has no paths
+
+Rows = list[tuple[Any, Any]]
+EACH = 8
+LONG = [f"word{number}" for number in range(200)]
+REVIEWS = texts(EACH) | {
+    # One text twice, one under both sentiments, one of which the networks see the end only.
+    "train/neg/0_2.txt": b"Seen twice.",
+    "train/neg/1_2.txt": b"Seen twice.",
+    "train/pos/0_9.txt": b"Seen once more.",
+    "train/neg/2_2.txt": b"Seen once more.",
+    "test/pos/0_9.txt": " ".join(LONG).encode(),
+}
+
+
+def rows_of(reviews: Files) -> dict[str, Rows]:
+    """As Hugging Face has them: the negative ones first."""
+    found: dict[str, Rows] = {"train": [], "test": []}
+    for name, content in sorted(reviews.items()):
+        found[name.split("/")[0]].append((content.decode(), int("/pos/" in name)))
+    return found
+
+
+def parquet(rows: Rows, text: str = "text", label: str = "label") -> bytes:
+    pyarrow, written = pytest.importorskip("pyarrow"), io.BytesIO()
+    from pyarrow.parquet import write_table
+
+    write_table(pyarrow.table({text: [row[0] for row in rows], label: [row[1] for row in rows]}), written)
+    return written.getvalue()
+
+
+def whole(rows: dict[str, Rows]) -> Files:
+    return {f"{split}-00000-of-00001.parquet": parquet(rows[split]) for split in ("train", "test")}
+
+
+def hugging_face(monkeypatch: pytest.MonkeyPatch, folder: Path) -> str:
+    """Let the name imdb mean parquet files of REVIEWS; return the digest of what their archive holds."""
+    archive = imdb(monkeypatch, folder / "archive", tar_gz(*packed(REVIEWS)), each=EACH)
+    digest = prepare("imdb", archive, folder / "archive-cache").digest
+    edition = Edition("real", 2 * EACH, 2 * EACH, decode_archive, (original("aclImdb_v1.tar.gz", b""),))
+    sums = seen(decode_archive(archive / "imdb", edition)).sums
+    places, sums_of_names = table(REVIEWS.items())
+    np.save(folder / "order.npy", places)
+    monkeypatch.setattr("rosetta.datasets.imdb_order._TABLE", folder / "order.npy")
+    monkeypatch.setattr("rosetta.datasets.imdb_order._SUMS", sums_of_names)
+    known = datasets()["imdb"]
+    (declared,) = (edition for edition in known.editions if edition.kind == "real, from parquet")
+    small = replace(declared, train_size=2 * EACH, test_size=2 * EACH, content=(sums["train"], sums["test"]))
+    put(monkeypatch, replace(known, editions=(small,), downloads=()))
+    return digest
+
+
+@pytest.mark.parametrize("folder", ["", "imdb", "plain_text", "imdb/plain_text"])
+def test_parquet_is_found_and_put_into_the_archives_order(
+    folder: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    digest = hugging_face(monkeypatch, tmp_path)
+    unsupervised = {"unsupervised-00000-of-00001.parquet": parquet([("What a film.", -1)])}
+    data = tmp_path / "data"
+    store(data / folder, whole(rows_of(REVIEWS)) | unsupervised)
+    assert available("imdb", data, tmp_path / "cache") == f"real, from parquet (in {data / folder})"
+    prepared = prepare("imdb", data, tmp_path / "cache")
+    assert (prepared.kind, prepared.digest) == ("real, from parquet", digest)
+    assert prepared.class_names == ("negative", "positive")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_order_of_the_rows_does_not_matter(seed: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    digest = hugging_face(monkeypatch, tmp_path)
+    rows = rows_of(REVIEWS)
+    for part in rows.values():
+        random.Random(seed).shuffle(part)
+    files = {f"train-{number}.parquet": parquet(rows["train"][number::2]) for number in range(2)}
+    store(tmp_path / "data", files | {"test-0.parquet": parquet(rows["test"])})
+    assert prepare("imdb", tmp_path / "data", tmp_path / "cache").digest == digest
+
+
+def exchanged(rows: Rows, first: int, second: int) -> Rows:
+    """Give two reviews each other's sentiment."""
+    changed = list(rows)
+    changed[first], changed[second] = (rows[first][0], rows[second][1]), (rows[second][0], rows[first][1])
+    return changed
+
+
+def without_order(rows: Rows) -> Rows:
+    """Exchange two words that no network sees."""
+    return [(text.replace("word0 word1 ", "word1 word0 "), label) for text, label in rows]
+
+
+@pytest.mark.parametrize(
+    ("split", "change"),
+    [
+        ("train", lambda rows: exchanged(rows, 3, -1)),
+        ("test", lambda rows: exchanged(rows, 3, -1)),
+        ("train", lambda rows: [rows[4], *rows[1:]]),
+        ("test", without_order),
+    ],
+)
+def test_other_reviews_are_refused_and_taken_only_by_the_switch(
+    split: str, change: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    digest = hugging_face(monkeypatch, tmp_path)
+    rows = rows_of(REVIEWS)
+    other = rows | {split: change(rows[split])}
+    assert sorted(other[split]) != sorted(rows[split])
+    store(tmp_path / "data", whole(other))
+    fault = fault_of("imdb", tmp_path / "data", tmp_path / "cache")
+    assert fault.cause == f"{tmp_path / 'data' / 'train-00000-of-00001.parquet'} is something else, not IMDB."
+    assert "--data-as-is" in fault.remedy
+    taken = prepare("imdb", tmp_path / "data", tmp_path / "cache", as_is=True)
+    assert (taken.kind, taken.class_names) == ("not IMDB, taken as it is", ("0", "1"))
+    assert np.bincount(load(taken)[1]).tolist() == [sum(label == k for _, label in other["train"]) for k in (0, 1)]
+    random.Random(0).shuffle(other[split])
+    store(tmp_path / "data", whole(other))
+    assert prepare("imdb", tmp_path / "data", tmp_path / "cache", as_is=True).digest == taken.digest
+    store(tmp_path / "data", whole(rows))
+    genuine = prepare("imdb", tmp_path / "data", tmp_path / "cache", as_is=True)
+    assert (genuine.kind, genuine.digest) == ("real, from parquet", digest)
+
+
+def test_parquet_that_is_not_right_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    hugging_face(monkeypatch, tmp_path)
+    rows = rows_of(REVIEWS)["train"]
+    cases = [
+        ("a row has no label", parquet([("What a film.", -1), *rows[1:]])),
+        ("sample 2 has label 2, expected 0 to 1", parquet([*rows[:2], (rows[2][0], 2), *rows[3:]])),
+        ("a row holds no text", parquet([(None, 0), *rows[1:]])),
+        ("its columns are review, label, not a text and a label", parquet(rows, "review")),
+        ("its columns are text, sentiment, not a text and a label", parquet(rows, label="sentiment")),
+        ("it holds 1 samples more than there are", parquet([*rows, rows[0]])),
+        ("15 train samples, expected 16", parquet(rows[1:])),
+        ("a text has 65,537 bytes", parquet([("a" * 65_537, 0), *rows[1:]])),
+        ("is damaged", parquet(rows)[:-20]),
+        ("a row holds no text", parquet([(1, label) for _, label in rows])),
+    ]
+    for cause, content in cases:
+        store(tmp_path / "data", whole(rows_of(REVIEWS)) | {"train-00000-of-00001.parquet": content})
+        found = fault_of("imdb", tmp_path / "data", tmp_path / "cache").cause
+        assert cause in found
+        assert str(tmp_path / "data" / "train-00000-of-00001.parquet") in found
+
+
+def test_a_text_that_a_small_file_repeats_is_held_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    hugging_face(monkeypatch, tmp_path)
+    repeated = parquet([("a" * (16 << 20), 0)] * 2 * EACH)
+    assert len(repeated) < 4 << 20
+    store(tmp_path / "data", whole(rows_of(REVIEWS)) | {"train-00000-of-00001.parquet": repeated})
+    tracemalloc.start()
+    try:
+        assert "a text has 16,777,216 bytes" in fault_of("imdb", tmp_path / "data", tmp_path / "cache").cause
+        assert tracemalloc.get_traced_memory()[1] < 80 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.long
+def test_the_real_reviews_in_parquet_have_the_archives_digest(real_data: Path, tmp_path: Path) -> None:
+    wanted = prepare("imdb", real_data, tmp_path / "cache")
+    reviews = dict(archived(real_data / "aclImdb_labelled.tar.gz"))
+    places, sums = table(reviews.items())
+    assert np.array_equal(places, np.load(imdb_order._TABLE))
+    assert sums == imdb_order._SUMS
+    rows = rows_of(reviews)
+    # What Hugging Face says of its splits, "num_bytes": texts, an offset of 4 bytes and a label of 8 each.
+    for split, size in splits(33_432_823, 32_650_685):
+        assert sum(len(text.encode()) + 12 for text, _ in rows[split]) == size
+        random.Random(0).shuffle(rows[split])
+    store(tmp_path / "data" / "imdb" / "plain_text", whole(rows))
+    prepared = prepare("imdb", tmp_path / "data", tmp_path / "cache")
+    assert (prepared.kind, prepared.digest) == ("real, from parquet", wanted.digest)
+    assert prepared.vocabulary == wanted.vocabulary
+    other = next(number for number, (_, label) in enumerate(rows["test"]) if label != rows["test"][0][1])
+    store(tmp_path / "data" / "imdb" / "plain_text", whole(rows | {"test": exchanged(rows["test"], 0, other)}))
+    assert "is something else, not IMDB" in fault_of("imdb", tmp_path / "data", tmp_path / "cache").cause
 
 
 # Keras' own file

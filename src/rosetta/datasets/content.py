@@ -67,12 +67,13 @@ def _passing(batches: Iterator[Batch], found: Seen, summed: bool = True) -> Iter
     for split, inputs, labels in batches:
         found.sizes[split] += len(labels)
         if summed:
-            pixels = inputs[0].reshape(len(labels), -1)
-            sums[split].update(np.concatenate([labels[:, None].astype(np.uint8), pixels], axis=1).tobytes())
+            values = np.ascontiguousarray(inputs[0].reshape(len(labels), -1))
+            records = np.concatenate([labels[:, None].astype(np.uint8), values.view(np.uint8)], axis=1)
+            sums[split].update(records.tobytes())
             for label, count in zip(*np.unique(labels, return_counts=True), strict=True):
                 found.labels[split][int(label)] = found.labels[split].get(int(label), 0) + int(count)
             if split == "train":
-                total += int(pixels.sum(dtype=np.int64))
-                found.mean = total / (found.sizes["train"] * pixels.shape[1])
+                total += int(values.sum(dtype=np.int64))
+                found.mean = total / (found.sizes["train"] * values.shape[1])
         yield split, inputs, labels
     found.sums = {"train": sums["train"].hexdigest(), "test": sums["test"].hexdigest()}

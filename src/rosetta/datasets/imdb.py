@@ -9,15 +9,17 @@ are kept, and a shorter review has zeros before it.
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rosetta.datasets.archives import damaged, members
+from rosetta.datasets.imdb_order import SENTIMENTS, in_archives_order, named_by_content
 from rosetta.datasets.imdb_ranks import decode_ranks
-from rosetta.datasets.originals import files_in_folder
+from rosetta.datasets.originals import check_labels, files_in_folder
+from rosetta.datasets.parquet import read_texts
 from rosetta.datasets.spec import (
     Batch,
     Dataset,
@@ -28,6 +30,7 @@ from rosetta.datasets.spec import (
     OriginalFolder,
     Reading,
     Samples,
+    Split,
     generated,
     splits,
 )
@@ -35,7 +38,6 @@ from rosetta.datasets.synthetic_text import synthetic_reviews
 from rosetta.datasets.tokens import FIRST_WORD, START, UNKNOWN, left_padded, mixed
 
 _CLASSES = ("negative", "positive")
-_SENTIMENTS = ("neg", "pos")
 _VOCABULARY = 30_000
 _LENGTH = 150
 _BATCH = 1000
@@ -44,6 +46,9 @@ _LONGEST_REVIEW = 1 << 16
 _REVIEW = re.compile(r"aclImdb/((?:train|test)/(?:neg|pos)/\d+_\d+\.txt)")
 _SPACES = str.maketrans(dict.fromkeys('!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~', " "))
 
+Order = Callable[[Split, Collection[str]], list[str]]
+"""Sorts the names of a split's reviews."""
+
 
 def decode_archive(folder: Path, edition: Edition) -> Samples:
     """Read reviews (n, 150) int32 and labels (n,); raise ``RosettaError`` naming what isn't right.
@@ -51,7 +56,7 @@ def decode_archive(folder: Path, edition: Edition) -> Samples:
     The archive is read once, as a stream; nothing is unpacked onto the disk, and no text outlives its turn.
     """
     path = folder / edition.files[0].name
-    return _samples(_archived(path), path, edition)
+    return _samples(archived(path), path, edition, _by_paths(path, edition))
 
 
 def decode_folder(folder: Path, edition: Edition) -> Samples:
@@ -60,7 +65,13 @@ def decode_folder(folder: Path, edition: Edition) -> Samples:
     assert isinstance(original, OriginalFolder)
     path = folder / original.name
     texts = ((name, file.read_bytes()) for name, file in files_in_folder(path, original).items())
-    return _samples(texts, path, edition)
+    return _samples(texts, path, edition, _by_paths(path, edition))
+
+
+def decode_parquet(folder: Path, edition: Edition) -> Samples:
+    """Read the same from Hugging Face's parquet files; whatever order their rows are in, it is the archive's here."""
+    path = folder / edition.files[0].name
+    return _samples(named_by_content(_rows(folder, edition)), path, edition, in_archives_order)
 
 
 def read_text(text: str, vocabulary: Sequence[str]) -> Reading:
@@ -72,8 +83,8 @@ def read_text(text: str, vocabulary: Sequence[str]) -> Reading:
     return Reading((left_padded([review], _LENGTH)[0],), cut)
 
 
-def _archived(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield the reviews' paths and texts; refuse what has no place in the original archive."""
+def archived(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield the reviews' paths in the archive, like "train/pos/0_9.txt", and texts; refuse what has no place there."""
     for member, content in members(path):
         if member.name.startswith("/") or ".." in member.name.split("/"):
             raise damaged(path, f"its member {member.name!r} leads out of the folder")
@@ -86,7 +97,33 @@ def _archived(path: Path) -> Iterator[tuple[str, bytes]]:
             yield review[1], content.read()
 
 
-def _samples(texts: Iterator[tuple[str, bytes]], path: Path, edition: Edition) -> Samples:
+def _rows(folder: Path, edition: Edition) -> Iterator[tuple[Split, int, bytes]]:
+    """Yield split, label and text of each review."""
+    train, test = (edition.train_files, edition.train_size), (edition.test_files, edition.test_size)
+    for split, (files, size) in splits(train, test):
+        before: Counter[Path] = Counter()
+        for texts, labels, path in read_texts([folder / file.name for file in files], size, _LONGEST_REVIEW):
+            check_labels(labels.astype(np.uint64), len(_CLASSES), before[path], path)
+            before[path] += len(texts)
+            yield from ((split, label, text) for label, text in zip(labels.tolist(), texts, strict=True))
+
+
+def _by_paths(path: Path, edition: Edition) -> Order:
+    """Return what mixes reviews, by their paths' MD5 sums: a short run looks at the first test samples only."""
+    sizes = dict(splits(edition.train_size, edition.test_size))
+
+    def order(split: Split, names: Collection[str]) -> list[str]:
+        for kind in SENTIMENTS:
+            found = sum(name.startswith(f"{split}/{kind}/") for name in names)
+            if found != sizes[split] // 2:
+                raise damaged(path, f"{found:,} reviews in {split}/{kind}, expected {sizes[split] // 2:,}")
+        return mixed(names)
+
+    return order
+
+
+def _samples(texts: Iterator[tuple[str, bytes]], path: Path, edition: Edition, order: Order) -> Samples:
+    """Make samples of names and texts; a name begins with split and sentiment, and ``order`` sorts each split's."""
     counts: Counter[str] = Counter()
     # Words are numbered as they appear, because their frequencies are known only at the end; no word is empty.
     numbers = _Numbers({"": 0})
@@ -105,19 +142,14 @@ def _samples(texts: Iterator[tuple[str, bytes]], path: Path, edition: Edition) -
     for index, word in enumerate(ranked, start=FIRST_WORD):
         if word in numbers:
             indices[numbers[word]] = index
-    batches = _batches({name: indices[review] for name, review in reviews.items()}, path, edition)
+    batches = _batches({name: indices[review] for name, review in reviews.items()}, edition, order)
     return Samples(_CLASSES, batches, ("",) * FIRST_WORD + tuple(ranked))
 
 
-def _batches(reviews: Mapping[str, NDArray[np.int32]], path: Path, edition: Edition) -> Iterator[Batch]:
-    for split, size in splits(edition.train_size, edition.test_size):
-        parts = [[name for name in reviews if name.startswith(f"{split}/{kind}/")] for kind in _SENTIMENTS]
-        for kind, names in zip(_SENTIMENTS, parts, strict=True):
-            if len(names) != size // 2:
-                raise damaged(path, f"{len(names):,} reviews in {split}/{kind}, expected {size // 2:,}")
-        # Mixed, because a short run looks at the first test samples only.
-        names = mixed([name for part in parts for name in part])
-        for start in range(0, size, _BATCH):
+def _batches(reviews: Mapping[str, NDArray[np.int32]], edition: Edition, order: Order) -> Iterator[Batch]:
+    for split, _ in splits(edition.train_size, edition.test_size):
+        names = order(split, [name for name in reviews if name.startswith(f"{split}/")])
+        for start in range(0, len(names), _BATCH):
             batch = names[start : start + _BATCH]
             inputs = left_padded([reviews[name] for name in batch], _LENGTH)
             yield split, (inputs,), np.array(["/pos/" in name for name in batch], np.int64)
@@ -154,6 +186,7 @@ _FOLDER = OriginalFolder(
     md5="3e231e9277255ae2abf5188455046377",
 )
 _RANKS = OriginalFile("imdb.npz", 17_464_789, "599dadb1135973df5b59232a0e9a887c")
+_CONTENT = ("a80020517ea870dc063388d4e6fe7f58", "6f2d1c4fa897440e3cbfec2543e97cfb")
 
 DATASET = Dataset(
     name="imdb",
@@ -167,6 +200,13 @@ DATASET = Dataset(
         # The labelled reviews alone, their texts untouched.
         Edition("real", 25_000, 25_000, decode_archive, (_REPACKED,)),
         Edition("real", 25_000, 25_000, decode_folder, (_FOLDER,)),
+        Edition(
+            *("real, from parquet", 25_000, 25_000, decode_parquet),
+            train_files=(OriginalFile("train-*.parquet", 0, ""),),
+            test_files=(OriginalFile("test-*.parquet", 0, ""),),
+            content=_CONTENT,
+            folders=("imdb/plain_text", "plain_text"),
+        ),
         Edition("real, words as ranked by Keras", 25_000, 25_000, decode_ranks, (_RANKS,), folders=("datasets",)),
     ),
     downloads=(Download(_ARCHIVE, ("https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz",)),),
