@@ -8,7 +8,7 @@ import pytest
 from proof_bench import Bench, Fault, open_bench
 
 from rosetta.contenders.manifest import Tolerances, frameworks
-from rosetta.proof.further.late import LateState
+from rosetta.proof.further.late import STEPS_DONE, LateState, _stood_still
 from rosetta.proof.further.precision import TimedPrecision
 from rosetta.proof.further.stress import SATURATING, STRESS, homogeneous, saturating
 from rosetta.record.result import Check, Equivalence
@@ -67,6 +67,11 @@ CLIPPED_LSTM = """class ClippedLSTM(nn.LSTM):
 
 class Network"""
 
+STEPPED_ON_THE_SPOT = """        done = scheduler.last_epoch
+        scheduler.step()
+        scheduler.last_epoch = done
+"""
+
 ANOTHER_EPSILON = """class Norm(nn.BatchNorm2d):
     def forward(self, x):
         self.eps = 1e-5 if self.training and x.dtype == torch.float32 else 1e-3
@@ -100,6 +105,8 @@ GRU_FAULTS = [
 HRNN_FAULTS = [clipped(HRNN, 5), clipped(HRNN, 100), late_fault("lstm-clipped", HRNN, "class Network", CLIPPED_LSTM)]
 KERAS_FAULTS = [
     late_fault("rate-does-not-decay", KERAS, "1 / (1 + 1e-6 * step)", "1.0"),
+    late_fault("schedule-not-stepped", KERAS, "        scheduler.step()\n", ""),
+    Fault("steps-not-counted", KERAS, "        scheduler.step()\n", STEPPED_ON_THE_SPOT, "late count"),
     clipped(KERAS, 5),
     clipped(KERAS, 100),
 ]
@@ -213,8 +220,12 @@ def test_every_framework_can_be_told_how_many_steps_are_done() -> None:
 
 
 def observed(**changed: float) -> dict[str, np.ndarray]:
-    values = {"change": 1.0, "rounding": 0.0} | changed
-    return {"change/weight": np.full(4, values["change"]), "rounding/weight": np.asarray(values["rounding"])}
+    values = {"change": 1.0, "rounding": 0.0, "still": 0.0} | changed
+    return {
+        "change/weight": np.full(4, values["change"]),
+        "rounding/weight": np.asarray(values["rounding"]),
+        "counts that stood still": np.asarray(values["still"]),
+    }
 
 
 @pytest.mark.parametrize(
@@ -228,9 +239,23 @@ def observed(**changed: float) -> dict[str, np.ndarray]:
     ],
 )
 def test_a_change_may_be_off_by_what_its_parameter_cannot_hold(found: dict[str, np.ndarray], error: float) -> None:
-    (check,) = LateState().compare(found, observed(), find_workload("mnist_mlp"), Tolerances())
+    check, count = LateState().compare(found, observed(), find_workload("mnist_mlp"), Tolerances())
     assert check.error == (None if error is None else pytest.approx(error))
     assert check.tolerance == Tolerances().update and check.detail == "weight"
+    assert count.holds
+
+
+def test_a_count_that_stands_still_fails() -> None:
+    check, count = LateState().compare(observed(still=1.0), observed(), find_workload("mnist_mlp"), Tolerances())
+    assert check.holds and not count.holds
+
+
+def test_a_count_is_what_held_the_number_of_steps_and_must_go_on() -> None:
+    """Neither a count of another kind nor a rate that stays as it is counts."""
+    told = {"steps": np.full(3, STEPS_DONE - 1.0, np.float32), "last": np.array(STEPS_DONE - 2), "rate": np.ones(2)}
+    assert _stood_still(told, told) == 1
+    assert _stood_still(told, told | {"steps": told["steps"] + 1}) == 0
+    assert _stood_still({"steps": np.zeros(0)}, {}) == 0
 
 
 def test_a_folder_without_the_method_is_not_held_to_it() -> None:

@@ -1,46 +1,20 @@
 """Dropout's masks are seen, and faults in them caught that mean distances don't show."""
 
 import math
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-from proof_bench import SEED, open_bench, start_worker
+from dropout_bench import CUT_OFF, NAIVE, TORCH, Fault, Watched
+from proof_bench import SEED, open_bench
 
-from rosetta import datasets
-from rosetta.contenders.contender import Contender
-from rosetta.contenders.manifest import Tolerances, frameworks
-from rosetta.environments.build import build
-from rosetta.environments.client import Client
-from rosetta.paths import cache_folder
 from rosetta.proof.further import chance
 from rosetta.proof.further.masks import Masks, steps_for
 from rosetta.proof.further.revealing import DROPPED, KEPT, UNSEEN, make_probe, places
-from rosetta.proof.observer import Observer
-from rosetta.record.result import Check
 from rosetta.workloads import find_workload
-from rosetta.workloads.prepared import PreparedWorkload, prepare_workload
-
-TORCH = frameworks()["torch"]
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A dropout put in another's place, or in that of all, and the check that must catch it."""
-
-    workload: str
-    name: str
-    old: str
-    new: str
-    caught_by: str
-    custom: str = ""
-    """What the class Custom returns of x, a dropout of the rate self.p."""
-    loss: str = "nn.CrossEntropyLoss()"
 
 
 def masked(shape: str, seed: str = "") -> str:
@@ -52,8 +26,6 @@ def masked(shape: str, seed: str = "") -> str:
 PAIRS = "x * (torch.rand(len(x), x.shape[1] // 2) >= self.p).float().repeat_interleave(2, 1) / (1 - self.p)"
 GAUSSIAN = "x * (1 + (self.p / (1 - self.p)) ** 0.5 * torch.randn(x.shape))"
 ONE, TWO = ("dropout1 = nn.Dropout(", "dropout1 = Custom("), ("dropout2 = nn.Dropout(", "dropout2 = Custom(")
-CUT_OFF = "lambda z, y: nn.functional.nll_loss(z.softmax(1).clamp(1e-7, 1 - 1e-7).log(), y)"
-NAIVE = "lambda z, y: nn.functional.nll_loss((z.exp() / z.exp().sum(1, keepdim=True)).log(), y)"
 MLP, CNN, RNN = "mnist_mlp", "cifar10_cnn", "babi_rnn"
 
 CHANNELS = ("dropout1 = nn.Dropout(", "dropout1 = nn.Dropout2d(")
@@ -87,61 +59,10 @@ OTHER_FAULTS = [
 ]
 
 
-class Watched:
-    """A worker per workload, of which copies of the PyTorch folder show their masks."""
-
-    def __init__(self, stack: ExitStack, folder: Path):
-        self._stack, self._folder = stack, folder
-        self._open: dict[str, tuple[PreparedWorkload, Client]] = {}
-
-    def checks(self, workload: str, framework: Path) -> dict[str, Check]:
-        """Return the checks by name."""
-        prepared, client = self._open.get(workload) or self._start(workload)
-        client.import_framework(Contender(TORCH.model_copy(update={"folder": framework})))
-        with Observer(client, prepared) as observer:
-            observer.open(dropout=True)
-            found = Masks().observe(observer)
-        return {check.name: check for check in Masks().compare(found, {}, prepared.workload, Tolerances())}
-
-    def with_fault(self, fault: Fault) -> dict[str, Check]:
-        """Return the checks of a copy with the fault."""
-        folder = self._folder / f"{fault.workload}-{fault.name}"
-        shutil.copytree(TORCH.folder, folder, ignore=shutil.ignore_patterns("__pycache__"))
-        file = folder / f"{fault.workload}.py"
-        text = file.read_text("utf-8")
-        assert fault.old in text, "the text to replace isn't there any more"
-        text = text.replace(fault.old, fault.new).replace("nn.CrossEntropyLoss()", fault.loss)
-        custom = [
-            *("class Custom(nn.Dropout):", "    calls = 0", "", "    def forward(self, x):"),
-            *("        if not (self.training and self.p):", "            return x"),
-            *(
-                f"        found = {fault.custom}",
-                "        Custom.calls += 1",
-                "        return found",
-                "",
-                "",
-                "class Net",
-            ),
-        ]
-        if fault.custom:
-            text = text.replace("class Net", "\n".join(custom), 1)
-        file.write_text(text, "utf-8")
-        return self.checks(fault.workload, folder)
-
-    def _start(self, name: str) -> tuple[PreparedWorkload, Client]:
-        workload = find_workload(name)
-        dataset = datasets.prepare(workload.dataset, None, cache_folder() / "data", download=False)
-        prepared = prepare_workload(workload, dataset, self._folder, SEED)
-        torch = Contender(TORCH)
-        client = start_worker(torch, build(torch), self._folder)
-        self._stack.callback(client.worker.close)
-        return self._open.setdefault(name, (prepared, client))
-
-
 @pytest.fixture(scope="module")
 def watched() -> Iterator[Watched]:
     with ExitStack() as stack:
-        yield Watched(stack, Path(stack.enter_context(tempfile.TemporaryDirectory())))
+        yield Watched(Masks(), stack, Path(stack.enter_context(tempfile.TemporaryDirectory())))
 
 
 def assert_caught(watched: Watched, fault: Fault) -> None:

@@ -25,6 +25,13 @@ FAULTS = [
     mlp("first-batch-only", "in batches:", "in batches[:1] * len(batches):", "always the same batch"),
     mlp("dropout-0.3", "self.dropout1 = Dropout(0.2)", "self.dropout1 = Dropout(0.3)", "another rate"),
     mlp(
+        "dropout-not-scaled",
+        DROPOUT,
+        "return tf.nn.dropout(x, self.rate) * (1 - self.rate) if training else x",
+        "doesn't scale what is kept",
+        "layers.py",
+    ),
+    mlp(
         "dropout-gaussian",
         DROPOUT,
         "return x * tf.random.normal(tf.shape(x), 1.0, (self.rate / (1 - self.rate)) ** 0.5) if training else x",
@@ -104,6 +111,15 @@ FAULTS = [
         "RMSprop(variables, learning_rate,",
         "RMSprop(variables, 1e-4,",
         "forgets the schedule",
+    ),
+    Fault(
+        "tensorflow",
+        "cifar10_keras_cnn",
+        "steps-not-counted",
+        "optimizers.py",
+        "            self.step.assign_add(1.0)\n",
+        "            pass\n",
+        "forgets to count the steps, so that the rate stays",
     ),
     Fault(
         "tensorflow",

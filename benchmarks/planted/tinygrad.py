@@ -82,4 +82,13 @@ FAULTS = [
         ")",
         "forgets the schedule",
     ),
+    Fault(
+        "tinygrad",
+        "cifar10_keras_cnn",
+        "steps-not-counted",
+        "optimizers.py",
+        "        self.t += 1\n",
+        "",
+        "forgets to count the steps, so that the rate stays",
+    ),
 ]

@@ -13,6 +13,12 @@ UNSCALED = """class Unscaled(nn.Dropout):
 
         self.dropout2 = Unscaled(0.2)"""
 
+UNSCALED_BEFORE_NORM = """class Unscaled(nn.Dropout):
+            def forward(self, x):
+                return super().forward(x) * (1 - self.p if self.training else 1)
+
+        self.dropout1 = Unscaled(0.25)"""
+
 GAUSSIAN = """class Gaussian(nn.Dropout):
             def forward(self, x):
                 noise = (self.p / (1 - self.p)) ** 0.5
@@ -291,6 +297,15 @@ OTHERS = [
         "(32, eps=1e-3, momentum=0.01",
         "(32, eps=1e-3, momentum=0.99",
         "takes the framework's momentum for the workload's",
+    ),
+    Fault(
+        "torch",
+        "cifar10_tpu_cnn",
+        "dropout-before-norm-not-scaled",
+        "cifar10_tpu_cnn.py",
+        "self.dropout1 = nn.Dropout(0.25)",
+        UNSCALED_BEFORE_NORM,
+        "doesn't scale what is kept, which the normalisation undoes but in its running mean",
     ),
     Fault(
         "torch",

@@ -117,8 +117,9 @@ class Trainer:
     def set_steps_done(self, steps: int) -> None:
         """Have the optimiser think that it has done so many steps; what it has accumulated stays.
 
-        All that follows from the count follows: bias corrections, a scheduled rate. Where the optimiser counts nothing
-        this does nothing.
+        All that follows from the count follows: bias corrections, a rate that the optimiser computes from it. A rate
+        that the training loop sets, as by a scheduler's step, isn't set here: that is for the loop, in the step that
+        comes next, and the proof looks at the one after it. Where the optimiser counts nothing this does nothing.
         """
         raise NotImplementedError
 

@@ -3,10 +3,10 @@
 import math
 
 ERROR_RATE = 1e-6
-"""How often, at most, all tests of a contender together find something in a correct one."""
+"""How often, at most, all tests of a check together find something in a correct contender."""
 
 
-def surprise(found: int, draws: int, probability: float) -> float:
+def surprise(found: float, draws: int, probability: float) -> float:
     """Return n · KL(found/n ‖ probability) in nats; 0 where nothing was drawn.
 
     By Chernoff's bound, P(surprise ≥ s) ≤ 2·exp(−s) for independent draws, whatever n and the probability are

@@ -13,31 +13,36 @@ from rosetta.workloads.spec import Workload
 STEPS_DONE = 100_000
 """Bias corrections are over by then, and a rate that decays by a millionth each step has lost a tenth."""
 _NEEDED = {"optimizer_state", "load_optimizer_state", "set_steps_done"}
+_STOOD_STILL = "counts that stood still"
+_NO_COUNT = 0.5
+"""Counts of the optimiser's that may stand still: none."""
 
 
 class LateState:
-    """Does a step from the canonical parameters, puts the network under stress and the optimiser far out; and one more.
+    """Does a step from the canonical parameters, puts the network under stress and the optimiser far out; and two more.
 
-    What comes of that step hangs on all that ten steps from nothing hardly show: constants that work through a long
-    past or a count, and what acts on large gradients, large weights or saturated cells only. A folder written before
-    trainers had ``set_steps_done`` shows nothing, and isn't held to anything.
+    What comes of the last hangs on all that ten steps from nothing hardly show: constants that work through a long
+    past or a count, and what acts on large gradients, large weights or saturated cells only. Of the two, the first is
+    for the training loop to arrive there by itself: whoever sets the rate, or counts, must do so in that step. A folder
+    written before trainers had ``set_steps_done`` shows nothing, and isn't held to anything.
     """
 
     name = "late state"
     moment: Moment = "plain"
     unseen = "its trainer has no set_steps_done"
-    version = 1
+    version = 2
 
     def applies(self, workload: Workload) -> bool:
         """Every network that is trained."""
         return workload.trains
 
     def observe(self, observer: Observer) -> Arrays:
-        """Return each parameter's change in that step, and how much of it may be its rounding, ‖·‖₂.
+        """Return each parameter's change in the last step, and how much of it may be its rounding, ‖·‖₂.
 
         All but those of which rounding would be compared, since an optimiser's ε no longer damps what is small: the
         weight of a chain whose gradient was multiplied, where sums over the batch all but cancel, and embeddings, where
-        the gradients of tokens long past are many orders smaller than those of the last.
+        the gradients of tokens long past are many orders smaller than those of the last. And how many of the
+        optimiser's counts the step before it left as they were.
         """
         client, prepared = observer.client, observer.prepared
         if not client.abilities() >= _NEEDED:
@@ -46,16 +51,20 @@ class LateState:
         client.load_parameters(scaled(canonical, saturating(workload, canonical)))
         client.train(observer.first_step, 1)
         before = client.parameters()
+        # The count is set for one step less. A loop that sets the rate itself does so at that step's end: what rate it
+        # had isn't known, so the parameters are put back, and what the step left in the optimiser stays.
+        client.set_steps_done(STEPS_DONE - 1)
+        told = client.optimizer_state()
+        client.train(observer.first_step + 1, 1)
+        state = client.optimizer_state()
         factors = homogeneous(workload)
-        if factors:
-            state, before = client.optimizer_state(), scaled(before, factors)
-            client.load_parameters(before)
-            client.load_optimizer_state(state)
-        client.set_steps_done(STEPS_DONE)
+        before = scaled(before, factors)
+        client.load_parameters(before)
+        client.load_optimizer_state(state)
         client.train(observer.first_step + 1, 1)
         after = client.parameters()
         embeddings = {parameter.name for parameter in workload.parameters if parameter.kind == "embedding_weight"}
-        found = {}
+        found = {_STOOD_STILL: np.asarray(_stood_still(told, state))}
         for name, value in before.items():
             if name in embeddings or factors.get(name, 1) < 1:
                 continue
@@ -71,7 +80,19 @@ class LateState:
         errors = {name: _error(name, found, expected) for name in _changes(expected)}
         worst = max(errors, key=errors.__getitem__)
         error = errors[worst] if np.isfinite(errors[worst]) else None
-        return [Check(name=self.name, error=error, tolerance=tolerances.update, detail=worst)]
+        still = float(found[_STOOD_STILL])
+        return [
+            Check(name=self.name, error=error, tolerance=tolerances.update, detail=worst),
+            Check(name="late count", error=still, tolerance=_NO_COUNT, detail=_STOOD_STILL),
+        ]
+
+
+def _stood_still(told: Arrays, state: Arrays) -> int:
+    """Count what held the number of steps that the optimiser was told, and still did so after a step."""
+    return sum(
+        bool(value.size and np.all(value == STEPS_DONE - 1) and name in state and np.array_equal(state[name], value))
+        for name, value in told.items()
+    )
 
 
 def _changes(arrays: Arrays) -> set[str]:

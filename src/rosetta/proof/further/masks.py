@@ -89,9 +89,13 @@ def steps_for(probe: Probe, workload: Workload) -> int:
     needed = max(
         DRAWS_FOR_FIVE_PERCENT * (1 - place.rate) / place.rate / _draws(probe, place) for place in probe.places
     )
+    return 2 * max(1, min(math.ceil(needed / 2), affordable_steps(workload) // 2))
+
+
+def affordable_steps(workload: Workload) -> int:
+    """Return how many training steps may be watched for what they cost."""
     affordable = MOST_GFLOP * 1e9 / (workload.flops_per_sample * workload.batch_size)
-    most = MOST_STEPS_IN_TIME if _is_recurrent(workload) else MOST_STEPS
-    return 2 * max(1, min(math.ceil(needed / 2), int(min(affordable, most) / 2)))
+    return int(min(affordable, MOST_STEPS_IN_TIME if _is_recurrent(workload) else MOST_STEPS))
 
 
 def _is_recurrent(workload: Workload) -> bool:

@@ -109,7 +109,7 @@ class Trainer:
                     tensor.set_value(np.full_like(tensor.numpy(), getattr(optimizer, "_" + beta) ** (steps + 1)))
         if isinstance(self.optimizer, tuple):
             _, scheduler = self.optimizer
-            scheduler.step(steps)
+            scheduler.last_epoch = steps  # the rate is the loop's to set, by its next scheduler.step()
 
     def plain_optimizer(self):
         """Return the optimiser, whose state has its schedule too: an implementation that has one returns both."""

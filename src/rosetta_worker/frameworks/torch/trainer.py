@@ -127,8 +127,7 @@ class Trainer:
             if "step" in state:
                 state["step"].fill_(steps)
         for scheduler in schedulers:
-            scheduler.last_epoch = steps - 1
-            scheduler.step()
+            scheduler.last_epoch = steps  # the rate is the loop's to set, by its next scheduler.step()
 
     def optimizer_and_schedulers(self):
         """An implementation that has schedules of the learning rate returns them after the optimiser."""
