@@ -2,7 +2,7 @@
 
 import json
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,8 +12,20 @@ from rosetta.benchmark.lessons import LessonsObserver, try_lessons
 from rosetta.contenders import manifest
 from rosetta.errors import RosettaError
 from rosetta.lessons.edits import edited_copy, edited_texts
-from rosetta.lessons.spec import Accuracy, Comparison, Edit, Installation, Lesson, Proof, Ratio, Side
-from rosetta.record.lessons import LessonsPlan, LessonsResult
+from rosetta.lessons.spec import (
+    Accuracy,
+    Comparison,
+    Edit,
+    GradientSize,
+    Installation,
+    Lesson,
+    Proof,
+    Ratio,
+    Side,
+    known_frameworks,
+)
+from rosetta.record.effects import seeds_needed
+from rosetta.record.lessons import QUICK_SEEDS, LessonsPlan, LessonsResult
 from rosetta.report.lessons import lessons_csv, lessons_markdown
 
 FAKE_FRAMEWORKS = Path(__file__).parent / "frameworks"
@@ -23,10 +35,12 @@ SLOWER = Side("fake", "slower", (Edit("trainer.py", LOSS, LOSS + "            ti
 RENAMED = Side("fake", "renamed", (Edit("trainer.py", '"""The parameters are', '"""All parameters are'),))
 ALLOCATES = Side("fake", "allocates", (Edit("trainer.py", "RATE = 0.2\n", "RATE = 0.2\nKEPT = np.ones(2**25)\n"),))
 STOPPED = Side("fake", "stopped", (Edit("mnist_mlp.py", "np.float32(0.001)", "np.float32(0)"),), another_network=True)
+HALF = "probabilities / (2 * len(labels)), {}"
+HALVED = Side("fake", "halved", (Edit("mnist_mlp.py", "probabilities / len(labels), {}", HALF),))
 MISSING = Side("fake", "missing", (Edit("framework.toml", "[packages]\n", 'programs = ["no-such-one"]\n[packages]\n'),))
 ON_GPU = Side("fake@cuda", "gpu", (Edit("framework.toml", "cpu = [", 'cuda = ["numpy==2.4.6"]\ncpu = ['),))
-SURE = 0.9999
-"""The confidence at which verdicts are tested: an effect that isn't there is seen once in ten thousand tries."""
+SURE = 0.997
+"""The confidence at which verdicts are tested: an effect that isn't there is seen in three of a thousand tries."""
 
 
 def lesson(*comparisons: Comparison, name: str = "planted") -> Lesson:
@@ -45,10 +59,13 @@ def ratio(base: Side, other: Side, expected: str = "more", **more: object) -> Ra
 
 
 @pytest.fixture(autouse=True)
-def fake_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+def fake_is_known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Offer the fake framework as an installed package does, by its entry point."""
     entry = types.SimpleNamespace(load=lambda: types.SimpleNamespace(__path__=[str(FAKE_FRAMEWORKS)]))
     monkeypatch.setattr(manifest, "entry_points", lambda group: [entry])
+    known_frameworks.cache_clear()
+    yield
+    known_frameworks.cache_clear()
 
 
 Teach = Callable[..., LessonsResult]
@@ -59,7 +76,7 @@ def teach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data_folder: Path | N
     """Try lessons that are declared here, with fewer launches than the presets have."""
     from rosetta.benchmark import lessons as room
 
-    monkeypatch.setattr(room, "LAUNCHES", {"quick": 3, "full": 3})
+    monkeypatch.setattr(room, "LAUNCHES", {"quick": 6, "full": 6})
     monkeypatch.setattr(room, "ROUNDS", {"quick": 2, "full": 2})
 
     def carry_out(
@@ -126,7 +143,24 @@ def test_accuracies_are_compared_by_seed(teach: Teach) -> None:
     assert [each.verdict for each in found.comparisons] == ["holds here", "no longer holds", "holds here"]
     less, more, same = found.comparisons
     assert less.value is not None and more.value == pytest.approx(-less.value) and less.value < -40
-    assert same.value == 0.0 and less.count == 3 and less.power == pytest.approx(1.0, abs=0.2)
+    assert same.value == 0.0 and less.count == 4 and less.power == pytest.approx(1.0, abs=0.2)
+
+
+def test_gradients_are_compared_by_seed(teach: Teach) -> None:
+    declared = lesson(
+        GradientSize("mnist_mlp", PLAIN, HALVED, "less"),
+        GradientSize("mnist_mlp", PLAIN, HALVED, "more"),
+        GradientSize("mnist_mlp", PLAIN, RENAMED, "less"),
+        GradientSize("mnist_mlp", PLAIN, MISSING, "less"),
+        name="gradients",
+    )
+    (found,) = teach(declared).lessons
+    verdicts = [each.verdict for each in found.comparisons]
+    assert verdicts == ["holds here", "no longer holds", "too small to see here", "couldn't be tried"]
+    less, _, same, missing = found.comparisons
+    assert less.value == pytest.approx(0.5, rel=1e-6) and less.count == 5 and same.value == 1.0
+    assert less.base_value == pytest.approx(2 * (less.other_value or 0), rel=1e-6)
+    assert "no-such-one" in missing.reason
 
 
 class Impatient(LessonsObserver):
@@ -159,9 +193,10 @@ def test_what_is_done_is_not_done_again(teach: Teach, tmp_path: Path) -> None:
     events = [json.loads(line) for line in (tmp_path / "lessons" / "events.jsonl").read_text().splitlines()]
     assert [e["event"] for e in events] == ["session", "trained", "interrupted"]
     assert not json.loads((tmp_path / "lessons" / "result.json").read_text())["complete"]
+    trainings = 2 * min(seeds_needed(60, 5, SURE), QUICK_SEEDS)
     listener = Listener()
     result = teach(declared, observer=listener)
-    assert result.complete and sum("training" in sentence for sentence in listener.said) == 5
+    assert result.complete and sum("training" in sentence for sentence in listener.said) == trainings - 1
     again = Listener()
     assert teach(declared, observer=again).lessons == result.lessons
     assert not [sentence for sentence in again.said if "training" in sentence]

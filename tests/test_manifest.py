@@ -312,7 +312,9 @@ def defined(file: Path) -> set[str]:
     return names
 
 
-OWN = [w.name for w in workloads().values() if any(isinstance(one, OwnActivation | MinimalGatedUnit) for one in w.layers)]
+OWN = [
+    w.name for w in workloads().values() if any(isinstance(one, OwnActivation | MinimalGatedUnit) for one in w.layers)
+]
 
 
 @pytest.mark.parametrize("framework", [f for f in frameworks().values() if f.name != "numpy"], ids=lambda f: f.name)

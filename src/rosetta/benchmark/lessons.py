@@ -1,4 +1,4 @@
-"""Tries lessons: each one's runs, trainings and installations, in one directory; what is there isn't done again."""
+"""Tries lessons: each one's runs, trainings, installations, gradients, in one directory; nothing is done twice."""
 
 import contextlib
 import math
@@ -9,19 +9,21 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+
 from rosetta import datasets
 from rosetta.benchmark.observer import Observer
 from rosetta.benchmark.run import conduct
 from rosetta.contenders.contender import Contender, parse_contender
 from rosetta.contenders.manifest import Framework, frameworks
-from rosetta.contenders.placement import present
+from rosetta.contenders.placement import placed, present
 from rosetta.environments.build import build
 from rosetta.environments.variables import HOST
 from rosetta.environments.worker import end_orphans
 from rosetta.errors import RosettaError, storage_error
 from rosetta.lessons import find_lesson, lessons
 from rosetta.lessons.edits import edited_copy
-from rosetta.lessons.parts import Installing, Part, Race, Training, parts, wanted
+from rosetta.lessons.parts import Differentiating, Installing, Part, Race, Training, parts, wanted
 from rosetta.lessons.spec import Accuracy, Comparison, Lesson, Preset, Side
 from rosetta.models.session import temporary_folder, worker_session
 from rosetta.models.train import TrainingObserver, train
@@ -30,6 +32,7 @@ from rosetta.record.directory import EVENTS, PLAN, create, working_in
 from rosetta.record.effects import seeds_needed
 from rosetta.record.events import RunLog
 from rosetta.record.lessons import (
+    GRADIENTS,
     INSTALLATIONS,
     LAUNCHES,
     QUICK_SEEDS,
@@ -43,6 +46,7 @@ from rosetta.record.plan import Plan, read_plan
 from rosetta.report.lessons import write_lessons
 from rosetta.workloads import find_workload
 from rosetta.workloads.order import training_data
+from rosetta.workloads.spec import Workload
 
 
 class LessonsObserver:
@@ -212,6 +216,11 @@ class _Teacher:
                     and (e["label"], e["workload"], e["repetition"]) == part.key
                     for e in self._log.events
                 )
+            case Differentiating():
+                return any(
+                    e["event"] == "gradients" and e["lesson"] == part.lesson and (e["label"], e["workload"]) == part.key
+                    for e in self._log.events
+                )
             case Race():
                 return False  # a run that is over says so by itself, and at once
 
@@ -223,6 +232,8 @@ class _Teacher:
                 self._train(part)
             case Installing():
                 self._install(part)
+            case Differentiating():
+                self._differentiate(part)
 
     def _race(self, race: Race) -> None:
         folder = self._folder / race.folder
@@ -230,7 +241,7 @@ class _Teacher:
             measured = race.kind == "run"
             plan = Plan(
                 race.workload,
-                [side.label for side in race.sides],
+                self._names(race.sides),
                 kind=race.kind,
                 launches=LAUNCHES[self._plan.preset] if measured else None,
                 rounds=ROUNDS[self._plan.preset] if measured else None,
@@ -246,6 +257,11 @@ class _Teacher:
             create(plan, folder)
         with self._observer.run(read_plan(folder / PLAN)) as watch:
             conduct(folder, watch)
+
+    def _names(self, sides: Sequence[Side]) -> list[str]:
+        """Return the sides' names, each once: a GPU may be both named and where a side without a device is placed."""
+        known = frameworks(self._folders(sides))
+        return list(dict.fromkeys(placed(side.label, known).name for side in sides))
 
     def _folders(self, sides: Sequence[Side]) -> list[Path]:
         """Return the folders of the sides that have edits; each has one framework below it."""
@@ -287,10 +303,7 @@ class _Teacher:
         contender, workload = self._contender(part.side), find_workload(part.workload)
         if not any(e["event"] == "installed" and e["label"] == part.side.label for e in self._log.events):
             build(contender, self._observer.say)  # downloads what isn't there yet, outside the clock
-        given = Path(self._plan.data) if self._plan.data else None
-        prepared = datasets.prepare(
-            workload.dataset, given, cache_folder() / "data", as_is=self._plan.data_as_is, say=self._observer.say
-        )
+        prepared = self._prepared(workload)
         with temporary_folder() as scratch:
             arrays, _ = training_data(workload, prepared, scratch / "order.npy", self._plan.seed)
             start = time.perf_counter()
@@ -302,6 +315,28 @@ class _Teacher:
         label, name, repetition = part.key
         self._log.append(
             "installed", lesson=part.lesson, label=label, workload=name, repetition=repetition, seconds=seconds
+        )
+
+    def _differentiate(self, part: Differentiating) -> None:
+        """Take the gradient's size at each seed's initial parameters, on a batch of its own, in one worker."""
+        contender, workload = self._contender(part.side), find_workload(part.workload)
+        prepared, sizes = self._prepared(workload), []
+        with temporary_folder() as scratch:
+            arrays, _ = training_data(workload, prepared, scratch / "order.npy", self._plan.seed)
+            with worker_session(contender, workload, arrays, seed=self._plan.seed) as client:
+                for number in range(GRADIENTS[self._plan.preset]):
+                    client.load_parameters(workload.initial_parameters(self._plan.seed + number))
+                    _, gradients = client.loss_and_gradients(number)
+                    sizes.append(math.hypot(*(float(np.linalg.norm(array)) for array in gradients.values())))
+        if not all(0 < size < math.inf for size in sizes):
+            raise RosettaError(f"The gradients of {contender.name} on {workload.name} are zero, or not finite.")
+        label, name = part.key
+        self._log.append("gradients", lesson=part.lesson, label=label, workload=name, sizes=sizes)
+
+    def _prepared(self, workload: Workload) -> datasets.PreparedDataset:
+        given = Path(self._plan.data) if self._plan.data else None
+        return datasets.prepare(
+            workload.dataset, given, cache_folder() / "data", as_is=self._plan.data_as_is, say=self._observer.say
         )
 
 
@@ -319,6 +354,8 @@ def _words(part: Part) -> str:
             return f"training {part.side.label} on {part.workload.name}, seed {part.seed}"
         case Installing():
             return f"installing {part.side.label} from nothing, time {part.repetition + 1}"
+        case Differentiating():
+            return f"differentiating {part.side.label} on {part.workload}"
 
 
 def _labels(part: Part) -> Iterator[str]:

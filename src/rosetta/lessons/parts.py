@@ -1,10 +1,21 @@
-"""What there is to do for a lesson: runs of several sides, trainings with several seeds, installations."""
+"""What there is to do for a lesson: runs of several sides, trainings with several seeds, installations, gradients."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rosetta.lessons.spec import Accuracy, Comparison, Installation, Lesson, Preset, Proof, Ratio, Side, workload_of
+from rosetta.lessons.spec import (
+    Accuracy,
+    Comparison,
+    GradientSize,
+    Installation,
+    Lesson,
+    Preset,
+    Proof,
+    Ratio,
+    Side,
+    workload_of,
+)
 from rosetta.workloads.spec import Workload
 
 
@@ -54,7 +65,21 @@ class Installing:
         return self.side.label, self.workload, self.repetition
 
 
-Part = Race | Training | Installing
+@dataclass(frozen=True)
+class Differentiating:
+    """The gradients of one side at the initial parameters of several seeds."""
+
+    lesson: str
+    side: Side
+    workload: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What it is told by in the record: side, workload."""
+        return self.side.label, self.workload
+
+
+Part = Race | Training | Installing | Differentiating
 
 
 def wanted(lesson: Lesson, preset: Preset, there_is_a_gpu: bool) -> list[Comparison]:
@@ -89,6 +114,9 @@ def parts(lesson: Lesson, comparisons: Sequence[Comparison], seeds: dict[Compari
                     for side in comparison.sides
                 )
                 single.update({part.key: part for part in installations})
+            case GradientSize():
+                sides = (Differentiating(lesson.name, side, comparison.workload) for side in comparison.sides)
+                single.update({part.key: part for part in sides})
     found = [Race(lesson.name, kind, workload, tuple(sides.values())) for (kind, workload), sides in races.items()]
     return [*found, *single.values()]
 

@@ -5,16 +5,28 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Literal, get_args
 
 from rosetta.contenders.contender import Contender, parse_contender
-from rosetta.contenders.manifest import frameworks
+from rosetta.contenders.manifest import Framework, frameworks
 from rosetta.errors import RosettaError
 from rosetta.lessons.edits import Edit, edited_name, edited_texts
 from rosetta.workloads import find_workload
 from rosetta.workloads.spec import Workload
 
-__all__ = ["Accuracy", "Comparison", "Edit", "Installation", "Lesson", "Preset", "Proof", "Ratio", "Side"]
+__all__ = [
+    "Accuracy",
+    "Comparison",
+    "Edit",
+    "GradientSize",
+    "Installation",
+    "Lesson",
+    "Preset",
+    "Proof",
+    "Ratio",
+    "Side",
+]
 
 Quantity = Literal["speed", "first step", "peak memory"]
 """Samples a second in steady state; seconds of the first step; bytes that the worker held at most."""
@@ -25,6 +37,12 @@ Expected = Literal["more", "less", "same"]
 """What of the second side, compared with the first, is claimed."""
 
 _WORD = re.compile(r"[a-z0-9_]+")
+
+
+@cache
+def known_frameworks() -> dict[str, Framework]:
+    """Return the frameworks that lessons may name; hundreds of sides do, so that their manifests are read once."""
+    return frameworks()
 
 
 @dataclass(frozen=True)
@@ -51,7 +69,7 @@ class Side:
 
     def parsed(self) -> Contender:
         """Return the contender without the edits; raise ``RosettaError`` if there is none of that name."""
-        return parse_contender(self.contender, frameworks())
+        return parse_contender(self.contender, known_frameworks())
 
 
 @dataclass(frozen=True)
@@ -134,7 +152,25 @@ class Installation:
         return (self.base, self.other)
 
 
-Comparison = Ratio | Accuracy | Proof | Installation
+@dataclass(frozen=True)
+class GradientSize:
+    """How many times as large the second side's gradient is: its L2 norm over all parameters, dropout off, at the
+    initial ones of several seeds, each on a batch of its own."""
+
+    workload: str
+    base: Side
+    other: Side
+    expected: Literal["more", "less"]
+    published: str = ""
+    presets: Sequence[Preset] = PRESETS
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """What is compared, the base first."""
+        return (self.base, self.other)
+
+
+Comparison = Ratio | Accuracy | Proof | Installation | GradientSize
 
 
 @dataclass(frozen=True)
@@ -177,9 +213,12 @@ class Lesson:
 
     def _check(self, comparison: Comparison) -> None:
         """Refuse what no measure can decide."""
-        workloads = {find_workload(side.workload or comparison.workload) for side in comparison.sides}
+        named = [workload_of(comparison, side) for side in comparison.sides]
+        workloads = list({workload.name: workload for workload in named}.values())
         for side in comparison.sides:
             contender = side.parsed()
+            if contender.name != side.contender:
+                raise self._refused(f"{side.contender} is called {contender.name}: it is looked for by that name")
             if bool(side.edits) != bool(side.name):
                 raise self._refused(f"{side.contender} has {'edits' if side.edits else 'a name'} alone, not both")
             if side.edits and not _WORD.fullmatch(side.name):
@@ -187,9 +226,9 @@ class Lesson:
             if side.edits:
                 edited_texts(contender.framework, side.name, side.edits)
         match comparison:
-            case Ratio() | Installation() | Accuracy() if _same(*comparison.sides):
+            case Ratio() | Installation() | Accuracy() | GradientSize() if _same(*comparison.sides):
                 raise self._refused(f"both sides of a comparison are {comparison.base.label}")
-            case Ratio() | Installation() if len(workloads) > 1:
+            case Ratio() | Installation() | GradientSize() if len(workloads) > 1:
                 raise self._refused("a ratio is of one workload, and its sides name two")
             case Ratio(expected="same") if not 0 < comparison.margin < math.inf:
                 raise self._refused("how far from 1 still is the same isn't said: nothing could decide it")
@@ -203,6 +242,8 @@ class Lesson:
                 raise self._refused("a proof is to refuse a side of which no fault is named")
             case Ratio(quantity="first step") if not all(workload.trains for workload in workloads):
                 raise self._refused("a first step is compared of a workload that isn't trained")
+            case GradientSize() if not all(workload.trains for workload in workloads):
+                raise self._refused("a gradient is compared of a workload that isn't trained")
 
     def _refused(self, why: str) -> RosettaError:
         return RosettaError(f"The lesson {self.name or '(without a name)'} can't be tried: {why}.")
@@ -220,7 +261,12 @@ class Lesson:
 
 def needs_gpu(comparison: Comparison) -> bool:
     """Whether one of the sides is computed on a GPU."""
-    return any(side.parsed().device == "cuda" for side in comparison.sides)
+    return any(map(needs_gpu_of, comparison.sides))
+
+
+def needs_gpu_of(side: Side) -> bool:
+    """Whether a side is computed on a GPU."""
+    return side.parsed().device == "cuda"
 
 
 def measure_name(comparison: Comparison) -> str:
@@ -234,6 +280,8 @@ def measure_name(comparison: Comparison) -> str:
             return "the proof"
         case Installation():
             return "seconds from nothing to the first step"
+        case GradientSize():
+            return "gradient size"
 
 
 def workload_of(comparison: Comparison, side: Side) -> Workload:

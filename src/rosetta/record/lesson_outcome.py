@@ -5,7 +5,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rosetta.contenders.contender import Contender
 from rosetta.errors import RosettaError
@@ -15,6 +15,7 @@ from rosetta.lessons.parts import Race
 from rosetta.lessons.spec import (
     Accuracy,
     Comparison,
+    GradientSize,
     Installation,
     Lesson,
     Proof,
@@ -22,6 +23,7 @@ from rosetta.lessons.spec import (
     Side,
     measure_name,
     needs_gpu,
+    needs_gpu_of,
     workload_of,
 )
 from rosetta.record.directory import EVENTS, PLAN, read_run
@@ -125,6 +127,7 @@ def _comparison(
     lesson: Lesson, comparison: Comparison, plan: LessonsPlan, events: Sequence[Event], runs: Mapping[str, _Run]
 ) -> ComparisonResult:
     sides = comparison.sides
+    found: dict[str, Any]
     base: dict[str, Any] = {
         "measure": measure_name(comparison),
         "workload": comparison.workload,
@@ -133,9 +136,11 @@ def _comparison(
         "expected": comparison.expected,
         "published": comparison.published,
     }
-    kind = "verify" if isinstance(comparison, Proof) else "run"
+    kind: Literal["run", "verify"] = "verify" if isinstance(comparison, Proof) else "run"
     run = runs.get(Race(lesson.name, kind, comparison.workload, ()).folder)
     match comparison:
+        case _ if needs_gpu(comparison) and not _begun(comparison, run, events):
+            found = {"verdict": "needs a GPU"}
         case Ratio() | Proof() if run is None:
             found = {"reason": _reason(events, sides) or _NOTHING}
         case Ratio() | Proof() if run is not None and (why := _why_not(run, comparison)):
@@ -150,11 +155,16 @@ def _comparison(
             found = _accuracy(comparison, events, plan.confidence)
         case Installation():
             found = _installation(comparison, events, plan.confidence)
-    if "verdict" not in found:
-        gpu = needs_gpu(comparison) and found["reason"] == _NOTHING
-        found["verdict"] = "needs a GPU" if gpu else "couldn't be tried"
-        found["reason"] = "" if gpu else found["reason"]
-    return ComparisonResult(**base, **found)
+        case GradientSize():
+            found = _gradient_size(comparison, events, plan.confidence)
+    return ComparisonResult(**base, **{"verdict": "couldn't be tried", **found})
+
+
+def _begun(comparison: Comparison, run: _Run | None, events: Sequence[Event]) -> bool:
+    """Whether the record has anything of one of the sides."""
+    labels = {side.label for side in comparison.sides if needs_gpu_of(side)}
+    planned = set(run.plan.contenders) if run else set()
+    return bool(labels & (planned | {event["label"] for event in events if "label" in event}))
 
 
 def _why_not(run: _Run, comparison: Ratio | Proof) -> str:
@@ -285,6 +295,26 @@ def _installation(comparison: Installation, events: Sequence[Event], confidence:
         return {"reason": _reason(events, comparison.sides) or _NOTHING}
     effect = paired([math.log(found[1][each] / found[0][each]) for each in both])
     means = [math.exp(sum(math.log(side[each]) for each in both) / len(both)) for side in found]
+    return {
+        **_of_effect(effect, "ratio", confidence),
+        "base_value": means[0],
+        "other_value": means[1],
+        "verdict": verdict(effect, comparison.expected, confidence),
+    }
+
+
+def _gradient_size(comparison: GradientSize, events: Sequence[Event], confidence: float) -> dict[str, Any]:
+    """Compare the gradients' sizes, paired by seed."""
+    sizes = {
+        event["label"]: event["sizes"]
+        for event in events
+        if event["event"] == "gradients" and event["workload"] == comparison.workload
+    }
+    found = [sizes.get(side.label, []) for side in comparison.sides]
+    if not all(found):
+        return {"reason": _reason(events, comparison.sides) or _NOTHING}
+    effect = paired([math.log(other / base) for base, other in zip(*found, strict=False)])
+    means = [math.exp(sum(map(math.log, side)) / len(side)) for side in found]
     return {
         **_of_effect(effect, "ratio", confidence),
         "base_value": means[0],

@@ -17,6 +17,8 @@ LESSONS = "lessons.json"
 LAUNCHES: dict[Preset, int] = {"quick": 4, "full": 6}
 ROUNDS: dict[Preset, int] = {"quick": 4, "full": 12}
 INSTALLATIONS: dict[Preset, int] = {"quick": 2, "full": 4}
+GRADIENTS: dict[Preset, int] = {"quick": 5, "full": 10}
+"""Seeds, for each of which the gradient's size is taken."""
 QUICK_SEEDS = 5
 """At most, however many the claimed effect needs; the power is said."""
 

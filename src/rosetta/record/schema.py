@@ -318,6 +318,13 @@ class _Installed(_Model):
     seconds: Clock
 
 
+class _Gradients(_Model):
+    lesson: Name
+    label: Name
+    workload: Name
+    sizes: Annotated[list[Annotated[float, Field(gt=0, allow_inf_nan=False)]], Field(min_length=1)]
+
+
 class _NotTried(_Model):
     lesson: Name
     label: Name
@@ -351,6 +358,7 @@ EVENTS: dict[str, type[_Model]] = {
     "launch": _Launched,
     "trained": _Trained,
     "installed": _Installed,
+    "gradients": _Gradients,
     "not_tried": _NotTried,
     "interrupted": _Interrupted,
     "end": _Timed,

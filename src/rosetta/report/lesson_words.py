@@ -132,7 +132,7 @@ METHOD = (
     "on the other; while none is in it, it is too small to see here. The same is claimed: it holds if the interval "
     "lies within what is stated to be the same. Each interval is at 95 % by itself: of twenty effects that aren't "
     "there one is seen. Speeds come from paired rounds over launches of fresh processes, accuracies from trainings "
-    "with equal seeds."
+    "with equal seeds, gradients' sizes from the initial parameters of equal seeds."
 )
 
 OWN_LAYER_COLUMNS = ("layer in", "framework", "by what", "lines of code", "gradient", "compiler")

@@ -76,8 +76,8 @@ def lessons_markdown(result: LessonsResult) -> str:
     for lesson in result.lessons:
         published = "; ".join(dict.fromkeys(each.published for each in lesson.comparisons if each.published))
         link = f"[{lesson.name}](#{lesson.name})"
-        cells = [lesson.number, None, lesson.claim, published, words.verdict_words(lesson)]
-        lines.append(f"| {' | '.join(link if cell is None else markdown(cell) for cell in cells)} |")
+        more = (lesson.claim, published, words.verdict_words(lesson))
+        lines.append(f"| {' | '.join([markdown(lesson.number), link, *map(markdown, more)])} |")
     for lesson in result.lessons:
         lines += ["", f"## {lesson.name}", "", markdown(lesson.claim), ""]
         lines += [f"*{markdown(words.source_words(lesson))}.* **{markdown(words.verdict_words(lesson))}.** "]

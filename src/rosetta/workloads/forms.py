@@ -9,6 +9,7 @@ from rosetta.workloads.schemes import SCHEMES
 from rosetta.workloads.spec import Order, Workload
 
 SETTINGS = ("init", "order", "samples")
+_ORDERS: Mapping[str, Order] = {order: order for order in get_args(Order)}
 _MOST_SAMPLES = 10**9
 
 
@@ -24,9 +25,9 @@ def trained_as(workload: Workload, settings: Mapping[str, str]) -> Workload:
             raise unknown("setting of a workload", name, SETTINGS)
     if not workload.trains:
         raise RosettaError(f"{workload.name} isn't trained, so that {' and '.join(settings)} mean nothing.")
-    order, scheme, samples = settings.get("order"), settings.get("init"), settings.get("samples")
-    if order is not None and order not in get_args(Order):
-        raise unknown("order of samples", order, get_args(Order))
+    scheme, samples = settings.get("init"), settings.get("samples")
+    if (order := settings.get("order", workload.order)) not in _ORDERS:
+        raise unknown("order of samples", order, _ORDERS)
     if scheme is not None and scheme not in SCHEMES:
         raise unknown("scheme of initial parameters", scheme, SCHEMES)
     if samples is not None and not (samples.isdecimal() and workload.batch_size <= int(samples) <= _MOST_SAMPLES):
@@ -40,7 +41,7 @@ def trained_as(workload: Workload, settings: Mapping[str, str]) -> Workload:
         workload,
         name=f"{workload.name.partition('[')[0]}[{','.join(written)}]",
         implementation=workload.module,
-        order=order or workload.order,
+        order=_ORDERS[order],
         scheme=scheme or workload.scheme,
         samples=int(samples or workload.samples),
         reached="",

@@ -1,0 +1,85 @@
+"""Lesson 4: dropout must know that it doesn't train."""
+
+from rosetta.lessons.spec import Accuracy, Edit, Lesson, Preset, Proof, Side
+
+_FILE = "cifar10_cnn.py"
+_ALWAYS_ON = Side(
+    "torch",
+    name="dropout_on",
+    edits=(
+        Edit(_FILE, "        self.dropout1 = nn.Dropout(0.25)\n", ""),
+        Edit(_FILE, "        self.dropout2 = nn.Dropout(0.25)\n", ""),
+        Edit(_FILE, "        self.dropout3 = nn.Dropout(0.5)\n", ""),
+        Edit(_FILE, "x = self.dropout1(x)\n", "x = F.dropout(x, 0.25)  # training=True unless told otherwise\n"),
+        Edit(_FILE, "x = self.dropout2(x)\n", "x = F.dropout(x, 0.25)\n"),
+        Edit(_FILE, "x = self.dropout3(x)\n", "x = F.dropout(x, 0.5)\n"),
+    ),
+)
+
+
+def _less_accurate(workload: str, epochs: int, effect: float, sd: float, preset: Preset) -> Accuracy:
+    return Accuracy(
+        workload,
+        Side("torch"),
+        _ALWAYS_ON,
+        "less",
+        effect=effect,
+        sd=sd,
+        epochs=epochs,
+        published="72 instead of 77 % after 10 epochs",
+        presets=(preset,),
+    )
+
+
+def _refused(side: Side, preset: tuple[Preset, ...] = ("quick", "full")) -> Proof:
+    return Proof("cifar10_cnn", side, "refused", fault="dropout left on where nothing is trained", presets=preset)
+
+
+LESSON = Lesson(
+    name="dropout_at_test",
+    number="4",
+    claim="Dropout that isn't told that it doesn't train costs five points of test accuracy.",
+    source="Rosetta Stone, ilkarman/DeepLearningFrameworks",
+    year=2018,
+    comparisons=(
+        _less_accurate("cifar10_cnn[samples=6400]", epochs=1, effect=2.0, sd=0.8, preset="quick"),
+        _less_accurate("cifar10_cnn", epochs=10, effect=5.0, sd=1.0, preset="full"),
+        _refused(_ALWAYS_ON),
+        _refused(
+            Side(
+                "tensorflow",
+                name="dropout_on",
+                edits=(Edit(_FILE, "def __call__(self, x, training=False):", "def __call__(self, x, training=True):"),),
+            )
+        ),
+        _refused(
+            Side(
+                "jax",
+                name="dropout_on",
+                edits=tuple(
+                    Edit(_FILE, f"x = self.dropout{n}(x)\n", f"x = self.dropout{n}(x, deterministic=False)\n")
+                    for n in (1, 2, 3)
+                ),
+            )
+        ),
+        _refused(
+            Side(
+                "lasagne",
+                name="dropout_on",
+                edits=(
+                    Edit(
+                        "trainer.py",
+                        "return theano.function(self.inputs, get_output(self.network, deterministic=True))",
+                        "return theano.function(self.inputs, get_output(self.network))",
+                    ),
+                ),
+            ),
+            preset=("full",),
+        ),
+    ),
+    meaning=(
+        "Nothing warns of it: the loss falls as it should, and only what is asked of the trained network is worse. "
+        "In PyTorch prefer nn.Dropout with model.eval() to F.dropout, and ask any network twice for the same input: "
+        "two answers mean that dropout is on."
+    ),
+)

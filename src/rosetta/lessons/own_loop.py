@@ -1,0 +1,123 @@
+"""Lesson 1: a loop of one's own, or the framework's training function."""
+
+from rosetta.lessons.spec import Edit, Lesson, Ratio, Side
+
+_FIT = """\
+    history = model.fit(images, labels, batch_size=batch_size, epochs=1, shuffle=False, verbose=0)
+    return history.history["loss"]
+"""
+_TRAIN_ON_BATCH = """\
+    model.reset_metrics()
+    for start in range(0, len(images), batch_size):
+        batch = slice(start, start + batch_size)
+        loss = model.train_on_batch(images[batch], labels[batch])
+    return [loss]  # Keras' metric: the mean of all batches since it was reset
+"""
+_BY_HAND = tuple(Edit(file, _FIT, _TRAIN_ON_BATCH) for file in ("mnist_mlp.py", "cifar10_cnn.py"))
+
+_MODULE_LOOP = '''\
+def train(module, batches):
+    """Train on batches of images and labels and return the mean loss."""
+    loss = mx.metric.CrossEntropy()
+    for batch in batches:
+        module.forward_backward(batch)
+        module.update()
+        module.update_metric(loss, batch.label)
+    return loss.get()[1]
+'''
+_MODULE_FIT = '''\
+class Batches:
+    """What ``fit`` asks of a ``DataIter``, for batches that lie in memory."""
+
+    def __init__(self, module, batches):
+        self.provide_data, self.provide_label = module.data_shapes, module.label_shapes
+        self.batches = batches
+
+    def __iter__(self):
+        return iter(self.batches)
+
+    def reset(self):
+        """Begin anew with the next epoch, of which there is none."""
+
+
+def train(module, batches):
+    """Train on batches of images and labels and return the mean loss."""
+    loss = mx.metric.CrossEntropy()
+    module.fit(Batches(module, batches), eval_metric=loss, num_epoch=1)
+    return loss.get()[1]
+'''
+
+_MINIBATCH_LOOP = '''\
+    """Train on batches of (images, one-hot labels) and return the losses."""
+    losses = []
+    for images, labels in batches:
+        trainer.train_minibatch({network["image"]: images, network["label"]: labels})
+        losses.append(trainer.previous_minibatch_loss_average)
+    return losses
+'''
+_SESSION = '''\
+    """Train on batches of (images, one-hot labels) and return the mean loss; ``train`` runs a training session."""
+    size = len(batches[0][0])
+    images, labels = map(np.concatenate, zip(*batches))
+    learners = trainer.parameter_learners
+    summary = network["loss"].train((images, labels), minibatch_size=size, parameter_learners=learners)
+    return [summary.epoch_summaries[-1].loss]
+'''
+
+
+def _keras(back_end: str, workload: str = "mnist_mlp", *, full: bool = False) -> Ratio:
+    by_hand = Side(f"keras[{back_end}]", name="train_on_batch", edits=_BY_HAND)
+    return _hardly_faster(workload, by_hand, Side(f"keras[{back_end}]"), full=full)
+
+
+def _hardly_faster(workload: str, loop: Side, fit: Side, *, full: bool = False) -> Ratio:
+    return Ratio(
+        workload,
+        loop,
+        fit,
+        "same",
+        margin=0.05,
+        published="negligible, without a figure; MXNet, TensorFlow and CNTK, 2018",
+        presets=("full",) if full else ("quick", "full"),
+    )
+
+
+LESSON = Lesson(
+    name="own_loop",
+    number="1",
+    claim="The framework's own training function is hardly faster than a loop by hand, if all data is in memory.",
+    source="Rosetta Stone, ilkarman/DeepLearningFrameworks",
+    year=2018,
+    comparisons=(
+        _keras("tensorflow"),
+        _keras("jax"),
+        _keras("torch"),
+        _hardly_faster(
+            "mnist_mlp",
+            Side("mxnet[module]"),
+            Side(
+                "mxnet[module]",
+                name="fit",
+                edits=(Edit("mnist_mlp_module.py", _MODULE_LOOP, _MODULE_FIT),),
+            ),
+        ),
+        _hardly_faster(
+            "mnist_mlp",
+            Side("cntk"),
+            Side(
+                "cntk",
+                name="session",
+                edits=(
+                    Edit("mnist_mlp.py", "import cntk as C\n", "import cntk as C\nimport numpy as np\n"),
+                    Edit("mnist_mlp.py", _MINIBATCH_LOOP, _SESSION),
+                ),
+            ),
+        ),
+        *(_keras(back_end, "cifar10_cnn", full=True) for back_end in ("tensorflow", "jax", "torch")),
+    ),
+    meaning=(
+        "A loop by hand costs what the framework does anew for every call, which counts beside a step of milliseconds "
+        "and vanishes beside a long one. Look at the ratio of the framework that you write in, on the workload whose "
+        "step is about as long as yours."
+    ),
+)
