@@ -16,9 +16,9 @@ LESSON = Lesson(
         Ratio("cifar10_cnn", Side("torch"), Side("torch[bf16]"), "more", published=_FASTER),
         Ratio("cifar10_cnn", Side("tensorflow"), Side("tensorflow[bf16]"), "more"),
         Ratio("mnist_mlp", Side("jax"), Side("jax[bf16]"), "more"),
-        Ratio("cifar10_cnn", Side("keras[torch]"), Side("keras[torch,bf16]"), "more", presets=_FULL),
-        Ratio("cifar10_cnn", Side("keras[tensorflow]"), Side("keras[tensorflow,bf16]"), "more", presets=_FULL),
-        Ratio("mnist_mlp", Side("keras[jax]"), Side("keras[jax,bf16]"), "more", presets=_FULL),
+        Ratio("cifar10_cnn", Side("keras[torch]"), Side("keras[bf16,torch]"), "more", presets=_FULL),
+        Ratio("cifar10_cnn", Side("keras[tensorflow]"), Side("keras[bf16,tensorflow]"), "more", presets=_FULL),
+        Ratio("mnist_mlp", Side("keras[jax]"), Side("keras[bf16,jax]"), "more", presets=_FULL),
         Ratio("cifar10_cnn", Side("torch@cuda"), Side("torch[bf16]@cuda"), "more", published=_FASTER, presets=_FULL),
         Accuracy(
             "mnist_cnn",
