@@ -246,6 +246,7 @@ class _Teacher:
                 launches=LAUNCHES[self._plan.preset] if measured else None,
                 rounds=ROUNDS[self._plan.preset] if measured else None,
                 test_samples=0,
+                device="cpu",  # of the sides that name none, also where there is a GPU
                 data=self._plan.data,
                 data_as_is=self._plan.data_as_is,
                 frameworks=self._folders(race.sides),
