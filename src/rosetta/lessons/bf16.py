@@ -1,8 +1,8 @@
 """A lesson of today: bfloat16, its speed and the digits that it costs."""
 
-from rosetta.lessons.spec import Accuracy, Lesson, Ratio, Side
+from rosetta.lessons.spec import Accuracy, Lesson, Preset, Ratio, Side
 
-_FULL = ("full",)
+_FULL: tuple[Preset, ...] = ("full",)
 _FASTER = "linear layers and convolutions much faster; without a figure"
 _AS_GOOD = "the same accuracy as in float32: Kalamkar et al., A Study of BFLOAT16 for Deep Learning Training, 2019"
 

@@ -1,8 +1,8 @@
 """A lesson of today: a compiled step in JAX is given the buffers of the state that it replaces."""
 
-from rosetta.lessons.spec import Edit, Lesson, Ratio, Side
+from rosetta.lessons.spec import Edit, Lesson, Preset, Ratio, Side
 
-_FULL = ("full",)
+_FULL: tuple[Preset, ...] = ("full",)
 _NO_FIGURE = "none: the documentation speaks of memory alone"
 _SIZE = "less by the size of the donated buffers"
 

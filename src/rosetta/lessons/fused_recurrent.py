@@ -1,9 +1,9 @@
 """Lesson R1: a recurrent layer's fused kernel instead of one cell after the other."""
 
-from rosetta.lessons.spec import Edit, Lesson, Ratio, Side
+from rosetta.lessons.spec import Edit, Lesson, Preset, Ratio, Side
 
 _BABI, _IMDB = "babi_rnn[qa1]", "imdb_gru"
-_FULL = ("full",)
+_FULL: tuple[Preset, ...] = ("full",)
 _PUBLISHED = "cuDNN's level is the fastest, K80, 2018; without a figure"
 
 

@@ -1,11 +1,11 @@
 """Lesson 12: installing old frameworks by hand."""
 
-from rosetta.lessons.spec import Installation, Lesson, Side
+from rosetta.lessons.spec import PRESETS, Installation, Lesson, Preset, Side
 
 _CAFFE2 = "built by hand for Python 3.5, which proved a bit difficult; without a figure"
 
 
-def _beside_torch(old: str, *presets: str, published: str = "") -> Installation:
+def _beside_torch(old: str, *presets: Preset, published: str = "") -> Installation:
     """Compare the seconds from nothing to the first step with those of a framework that is still released."""
     return Installation(
         "mnist_mlp",
@@ -13,7 +13,7 @@ def _beside_torch(old: str, *presets: str, published: str = "") -> Installation:
         Side(old),
         "more",
         published=published,
-        presets=presets or ("quick", "full"),  # type: ignore[arg-type]
+        presets=presets or PRESETS,
     )
 
 

@@ -1,8 +1,8 @@
 """A lesson of today: an optimiser's step as one kernel, as few kernels for all parameters, or as a plain loop."""
 
-from rosetta.lessons.spec import Edit, Lesson, Ratio, Side
+from rosetta.lessons.spec import Edit, Lesson, Preset, Ratio, Side
 
-_FULL = ("full",)
+_FULL: tuple[Preset, ...] = ("full",)
 
 
 def _optimizer(option: str, name: str, file: str, last: str, place: str = "") -> Side:

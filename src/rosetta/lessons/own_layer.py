@@ -1,8 +1,8 @@
 """A layer of one's own: what it takes in each framework, and what it costs beside one that the framework has."""
 
-from rosetta.lessons.spec import Edit, Lesson, Ratio, Side
+from rosetta.lessons.spec import Edit, Lesson, Preset, Ratio, Side
 
-_FULL = ("full",)
+_FULL: tuple[Preset, ...] = ("full",)
 _ACTIVATION, _GRU = "cifar10_own_activation", "imdb_gru"
 _PUBLISHED = "left out of the published tables, which say so"
 

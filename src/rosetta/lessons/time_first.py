@@ -1,8 +1,8 @@
 """Lesson R2: time before the batch in a recurrent layer's data."""
 
-from rosetta.lessons.spec import Edit, Lesson, Ratio, Side
+from rosetta.lessons.spec import Edit, Lesson, Preset, Ratio, Side
 
-_FULL = ("full",)
+_FULL: tuple[Preset, ...] = ("full",)
 _EMBEDDED = "        x = self.embedding({})\n"
 _PUBLISHED = "0.5 s less in MXNet, 2018, on which GPU isn't said"
 
