@@ -59,7 +59,7 @@ def test_one_launch_decides_nothing() -> None:
     single = paired([3.0])
     assert single.error is None and single.interval(CONFIDENCE) == (-math.inf, math.inf)
     for expected in ("more", "less", "same"):
-        assert verdict(single, expected, CONFIDENCE, 1.0) == "too small to see here"  # type: ignore[arg-type]
+        assert verdict(single, expected, CONFIDENCE, 1.0) == "too small to see here"
     with pytest.raises(ValueError, match="no differences"):
         paired([])
 
@@ -73,8 +73,6 @@ def test_the_interval_is_students() -> None:
 
 def test_the_smallest_effect_that_is_seen_is_seen_in_four_of_five_tries() -> None:
     rng = np.random.default_rng(1)
-    detectable = paired(rng.normal(0, 1, 6) / np.std(rng.normal(0, 1, 6), ddof=1)).degrees
-    assert detectable == 5
     error = 1 / math.sqrt(6)
     size = Effect(0.0, error, 5, 6).detectable(CONFIDENCE)
     seen = sum(paired(list(rng.normal(size, 1, 6))).interval(CONFIDENCE)[0] > 0 for _ in range(4000)) / 4000
