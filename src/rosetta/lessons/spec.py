@@ -28,6 +28,8 @@ __all__ = [
     "Side",
 ]
 
+PROOF = "the proof"
+"""What a comparison measures that only proves or refuses."""
 Quantity = Literal["speed", "first step", "peak memory"]
 """Samples a second in steady state; seconds of the first step; bytes that the worker held at most."""
 Preset = Literal["quick", "full"]
@@ -277,7 +279,7 @@ def measure_name(comparison: Comparison) -> str:
         case Accuracy():
             return "test accuracy"
         case Proof():
-            return "the proof"
+            return PROOF
         case Installation():
             return "seconds from nothing to the first step"
         case GradientSize():

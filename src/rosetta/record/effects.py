@@ -16,7 +16,11 @@ from scipy.special import nctdtr, stdtrit
 
 from rosetta.record.twoway import Difference
 
-Verdict = Literal["holds here", "no longer holds", "too small to see here", "needs a GPU", "couldn't be tried"]
+Verdict = Literal[
+    "holds here", "no longer holds", "too small to see here", "needs a GPU", "couldn't be tried", "not tried yet"
+]
+SEEN: tuple[Verdict, ...] = ("holds here", "no longer holds", "too small to see here")
+"""Verdicts of what was tried."""
 _POWER = 0.8
 """With which an effect counts as one that would have been seen."""
 SEEDS_POWER = 0.9
@@ -113,10 +117,10 @@ def overall(verdicts: Sequence[Verdict]) -> Verdict:
     """Return a lesson's verdict out of those of its comparisons.
 
     What is seen outweighs what isn't: it holds if it holds in more comparisons than in which it no longer does. What
-    was decided nowhere is too small to see, if that was tried; else it needs a GPU, or couldn't be tried.
+    was decided nowhere is too small to see, if that was tried; else it couldn't be tried, or needs a GPU.
     """
     holds, reversed_ = verdicts.count("holds here"), verdicts.count("no longer holds")
     if holds or reversed_:
         return "holds here" if holds > reversed_ else "no longer holds"
-    order: tuple[Verdict, ...] = ("too small to see here", "couldn't be tried", "needs a GPU")
+    order: tuple[Verdict, ...] = ("too small to see here", "not tried yet", "couldn't be tried", "needs a GPU")
     return next(each for each in order if each in verdicts)

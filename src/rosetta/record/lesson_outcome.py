@@ -13,6 +13,7 @@ from rosetta.lessons import find_lesson
 from rosetta.lessons.edits import edited_texts
 from rosetta.lessons.parts import Race
 from rosetta.lessons.spec import (
+    PROOF,
     Accuracy,
     Comparison,
     GradientSize,
@@ -27,7 +28,7 @@ from rosetta.lessons.spec import (
     workload_of,
 )
 from rosetta.record.directory import EVENTS, PLAN, read_run
-from rosetta.record.effects import Effect, of_arms, overall, paired, verdict
+from rosetta.record.effects import SEEN, Effect, of_arms, overall, paired, verdict
 from rosetta.record.events import Event, read_log
 from rosetta.record.failures import has_ended
 from rosetta.record.index import Index
@@ -107,7 +108,9 @@ def _lesson(lesson: Lesson, plan: LessonsPlan, events: Sequence[Event], runs: Ma
         for comparison in lesson.comparisons
         if plan.preset in comparison.presets
     ]
-    verdicts = [result.verdict for result in results]
+    # What was measured decides; what the proof says of the sides, where nothing was measured.
+    measured = [result.verdict for result in results if result.measure != PROOF]
+    verdicts = measured if any(each in SEEN for each in measured) else [result.verdict for result in results]
     return LessonResult(
         name=lesson.name,
         number=lesson.number,
@@ -157,7 +160,8 @@ def _comparison(
             found = _installation(comparison, events, plan.confidence)
         case GradientSize():
             found = _gradient_size(comparison, events, plan.confidence)
-    return ComparisonResult(**base, **{"verdict": "couldn't be tried", **found})
+    untried = "not tried yet" if found.get("reason") == _NOTHING else "couldn't be tried"
+    return ComparisonResult(**base, **{"verdict": untried, **found})
 
 
 def _begun(comparison: Comparison, run: _Run | None, events: Sequence[Event]) -> bool:
@@ -172,7 +176,8 @@ def _why_not(run: _Run, comparison: Ratio | Proof) -> str:
         found = run.contenders.get(_name(comparison.side, run.plan))
         return "" if found and found.equivalence else (found.reason if found else "") or _NOTHING
     whys = {side.label: why for side in comparison.sides if (why := run.why_not(side))}
-    return "; ".join(f"{label}: {why}" for label, why in whys.items())
+    known = {label: why for label, why in whys.items() if why != _NOTHING}
+    return "; ".join(f"{label}: {why}" for label, why in known.items()) or (_NOTHING if whys else "")
 
 
 def _ratio(comparison: Ratio, run: _Run, confidence: float) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Says in words what came of a lesson's comparisons, for every way out."""
 
+from rosetta.lessons.spec import PROOF
+from rosetta.record.effects import SEEN
 from rosetta.record.lessons import ComparisonResult, LessonResult, LessonsResult, OwnLayerResult
 from rosetta.report.numbers import NOTHING, duration, number
 from rosetta.report.ratios import bare_ratio
@@ -23,8 +25,7 @@ _LARGE = 10.0
 
 def verdict_words(lesson: LessonResult) -> str:
     """Write a lesson's verdict, and in how many of the comparisons that could be decided it is so."""
-    decided = sum(count for verdict, count in lesson.decided.items() if verdict in ("holds here", "no longer holds"))
-    tried = decided + lesson.decided.get("too small to see here", 0)
+    tried = sum(lesson.decided.get(verdict, 0) for verdict in SEEN)
     if lesson.verdict not in ("holds here", "no longer holds") or tried < 2:
         return lesson.verdict
     return f"{lesson.verdict}, in {lesson.decided[lesson.verdict]} of {tried}"
@@ -43,7 +44,7 @@ def value_words(comparison: ComparisonResult, which: str) -> str:
 
 def effect_words(comparison: ComparisonResult) -> str:
     """Write the measured effect with its interval, or what the proof found."""
-    if comparison.measure == "the proof":
+    if comparison.measure == PROOF:
         return _proof_words(comparison)
     if comparison.value is None:
         return NOTHING
@@ -63,7 +64,7 @@ def _ratio(value: float) -> str:
 
 
 def _proof_words(comparison: ComparisonResult) -> str:
-    if comparison.verdict not in ("holds here", "no longer holds"):
+    if comparison.verdict not in SEEN:
         return NOTHING
     if not comparison.checks:
         return "no check refuses it"
@@ -110,7 +111,7 @@ def break_even_words(comparison: ComparisonResult) -> str:
 
 def remark_words(comparison: ComparisonResult) -> str:
     """Put together all else that is known of a comparison."""
-    reason = comparison.reason if comparison.measure == "the proof" or comparison.value is None else ""
+    reason = comparison.reason if comparison.measure == PROOF or comparison.value is None else ""
     found = (reason, detectable_words(comparison), digits_words(comparison), break_even_words(comparison))
     return "; ".join(words for words in found if words)
 

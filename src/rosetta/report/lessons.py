@@ -15,6 +15,7 @@ from rich.text import Text
 from rosetta.errors import storage_error
 from rosetta.escapes import csv_cell, markdown, printable
 from rosetta.files import replace_file
+from rosetta.lessons.spec import PROOF
 from rosetta.record.directory import PAGE, RESULT
 from rosetta.record.lesson_outcome import derive_lessons
 from rosetta.record.lessons import ComparisonResult, LessonResult, LessonsResult
@@ -56,7 +57,7 @@ def _comparisons(lesson: LessonResult) -> Table:
     headers = ("what", "before", "after", "effect", "verdict")
     table = Table(*(Column(header, overflow="fold") for header in headers), box=None)
     for each in lesson.comparisons:
-        before = "" if each.measure == "the proof" else f"{each.base} {words.value_words(each, 'base')}"
+        before = "" if each.measure == PROOF else f"{each.base} {words.value_words(each, 'base')}"
         after = f"{each.other} {'' if each.measure == 'the proof' else words.value_words(each, 'other')}".strip()
         table.add_row(each.measure, before, after, words.effect_words(each), each.verdict)
         if remark := words.remark_words(each):
@@ -87,7 +88,7 @@ def lessons_markdown(result: LessonsResult) -> str:
             cells = [
                 each.measure,
                 each.workload,
-                each.base if each.measure != "the proof" else "",
+                each.base if each.measure != PROOF else "",
                 each.other,
                 words.effect_words(each),
                 each.published,
@@ -136,7 +137,9 @@ def _template() -> jinja2.Template:
 def render_lessons(result: LessonsResult) -> str:
     """Render the page: one self-contained HTML file without scripts; all text is escaped."""
     style = (resources.files("rosetta.report") / "page.css").read_text(encoding="utf-8")
-    return _template().render(result=result, words=words, signs=_SIGNS, style=Markup(style), kind=_line_kind)
+    return _template().render(
+        result=result, words=words, signs=_SIGNS, proof=PROOF, style=Markup(style), kind=_line_kind
+    )
 
 
 def _line_kind(line: str) -> str:
