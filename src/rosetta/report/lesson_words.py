@@ -128,13 +128,17 @@ def machine_line(result: LessonsResult) -> str:
     return f"{result.cpu}, {cores}; {result.started}, {duration(result.seconds)}, preset {result.plan.preset}"
 
 
-METHOD = (
-    "More or less is claimed: it holds if the interval of the effect lies on that side of none, no longer if it lies "
-    "on the other; while none is in it, it is too small to see here. The same is claimed: it holds if the interval "
-    "lies within what is stated to be the same. Each interval is at 95 % by itself: of twenty effects that aren't "
-    "there one is seen. Speeds come from paired rounds over launches of fresh processes, accuracies from trainings "
-    "with equal seeds, gradients' sizes from the initial parameters of equal seeds."
-)
+def method_words(confidence: float) -> str:
+    """Say how verdicts come about, with intervals of that confidence."""
+    return (
+        "More or less is claimed: it holds if the interval of the effect lies on that side of none, no longer if it "
+        "lies on the other; while none is in it, it is too small to see here. The same is claimed: it holds if the "
+        f"interval lies within what is stated to be the same. Each interval is at {100 * confidence:g} % by itself: of "
+        f"a hundred effects that aren't there {100 * (1 - confidence):.2g} are seen. Speeds come from paired rounds over "
+        "launches of fresh processes, accuracies from trainings with equal seeds, gradients' sizes from the initial "
+        "parameters of equal seeds."
+    )
+
 
 OWN_LAYER_COLUMNS = ("layer in", "framework", "by what", "lines of code", "gradient", "compiler")
 

@@ -100,7 +100,16 @@ def lessons_markdown(result: LessonsResult) -> str:
             lines += ["", "What a layer of one's own took:", "", *_rows([*words.OWN_LAYER_COLUMNS])]
             for row in lesson.own_layers:
                 lines.append(f"| {' | '.join(markdown(cell) for cell in words.own_layer_cells(row))} |")
-    lines += ["", "## How it was decided", "", words.METHOD, "", "To repeat it:", "", "```"]
+    lines += [
+        "",
+        "## How it was decided",
+        "",
+        words.method_words(result.plan.confidence),
+        "",
+        "To repeat it:",
+        "",
+        "```",
+    ]
     return "\n".join([*lines, printable(result.plan.command).replace("`", ""), "```", ""])
 
 
