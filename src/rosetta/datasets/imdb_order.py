@@ -5,8 +5,8 @@ those names, are in an order that depends on no file; ``imdb_order.npy`` leads f
 place, in that order, of the review that is the i-th sample of split s (0 training, 1 test). uint16, (2, 25000), made
 by ``benchmarks/imdb_table.py``.
 
-Some texts occur several times in a split, some under both sentiments. The same text with the same sentiment is the same
-sample, so their names are numbered, and which of them is which doesn't matter.
+Of the 25,000 texts 24,904 and 24,801 are distinct, and none is under both sentiments. The same text is the same sample,
+so their names are numbered, and which of them is which doesn't matter.
 """
 
 import hashlib
