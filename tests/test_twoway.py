@@ -167,7 +167,8 @@ def test_what_hits_all_alike_cancels(seed: int, other: int) -> None:
     values, drift = draw(seed), np.random.default_rng(other).normal(0, 3, (1, 5, 3))
     before, after = (TwoWay(complete(v)).difference("a", "c") for v in (values, values + drift))
     assert after.log_ratio == pytest.approx(before.log_ratio, abs=1e-9)
-    assert after.errors[0] == pytest.approx(before.errors[0], rel=1e-6)
+    # Variances are sought until they change by less than 1e-4; where rounding ends that a step apart, so do these.
+    assert after.errors[0] == pytest.approx(before.errors[0], rel=1e-4)
 
 
 def test_the_fastest_is_the_fastest_of_those_that_can_be_compared() -> None:
