@@ -41,7 +41,7 @@ LESSON = Lesson(
         Accuracy(
             "mnist_mlp[samples=6400]",
             _momentum("momentum", unit_gain=False),
-            _momentum("unit_gain", unit_gain=True),
+            _momentum("momentum_unit_gain", unit_gain=True),
             "less",
             effect=5.0,
             sd=2.0,
