@@ -91,7 +91,7 @@ LESSON = Lesson(
     comparisons=(
         _keras("tensorflow"),
         _keras("jax"),
-        _keras("torch"),
+        _keras("torch", full=True),
         _hardly_faster(
             "mnist_mlp",
             Side("mxnet[module]"),
