@@ -259,6 +259,8 @@ def test_an_edit_is_made_once_or_refused(tmp_path: Path) -> None:
         ((Accuracy("resnet50_features", PLAIN, STOPPED, "less", effect=1, sd=1),), "isn't trained"),
         ((Ratio("resnet50_features", PLAIN, SLOWER, "less", "first step"),), "isn't trained"),
         ((Proof("mnist_mlp", STOPPED, "refused"),), "no fault is named"),
+        ((GradientSize("resnet50_features", PLAIN, HALVED, "less"),), "isn't trained"),
+        ((ratio(PLAIN, SLOWER), ratio(PLAIN, Side("fake", "slower", HALVED.edits))), "both called fake-slower"),
         ((Ratio("mnist_mpl", PLAIN, SLOWER, "less"),), "mnist_mpl"),
     ],
 )

@@ -7,12 +7,14 @@ _NO_FIGURE = "none: the documentation speaks of memory alone"
 _SIZE = "less by the size of the donated buffers"
 
 
-def _kept(file: str) -> Side:
-    """The step writes new parameters and moments beside the old ones, which nobody reads any more."""
-    return Side("jax", name="kept", edits=(Edit(file, "graph=False, donate_argnums=0)", "graph=False)"),))
-
-
-_REVIEWS, _DIGITS = _kept("imdb_gru.py"), _kept("mnist_mlp.py")
+# The step writes new parameters and moments beside the old ones, which nobody reads any more.
+_KEPT = Side(
+    "jax",
+    name="kept",
+    edits=tuple(
+        Edit(file, "graph=False, donate_argnums=0)", "graph=False)") for file in ("imdb_gru.py", "mnist_mlp.py")
+    ),
+)
 
 LESSON = Lesson(
     name="buffer_donation",
@@ -20,10 +22,10 @@ LESSON = Lesson(
     source="JAX documentation, Buffer donation",
     year=2020,
     comparisons=(
-        Ratio("imdb_gru", _REVIEWS, Side("jax"), "less", quantity="peak memory", published=_SIZE),
-        Ratio("imdb_gru", _REVIEWS, Side("jax"), "more", published=_NO_FIGURE),
-        Ratio("mnist_mlp", _DIGITS, Side("jax"), "less", quantity="peak memory", published=_SIZE, presets=_FULL),
-        Ratio("mnist_mlp", _DIGITS, Side("jax"), "more", published=_NO_FIGURE, presets=_FULL),
+        Ratio("imdb_gru", _KEPT, Side("jax"), "less", quantity="peak memory", published=_SIZE),
+        Ratio("imdb_gru", _KEPT, Side("jax"), "more", published=_NO_FIGURE),
+        Ratio("mnist_mlp", _KEPT, Side("jax"), "less", quantity="peak memory", published=_SIZE, presets=_FULL),
+        Ratio("mnist_mlp", _KEPT, Side("jax"), "more", published=_NO_FIGURE, presets=_FULL),
     ),
     meaning="Donate what a step replaces: the state of training is never read again. What that saves is at most the "
     "parameters and the optimiser's moments, so look at how large these are beside your activations.",

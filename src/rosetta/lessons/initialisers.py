@@ -25,7 +25,7 @@ LESSON = Lesson(
     year=2018,
     comparisons=(
         *(
-            _within_a_point("mnist_cnn", "samples=6400", scheme, epochs=1, sd=0.6, preset="quick")
+            _within_a_point("mnist_cnn", "samples=3200", scheme, epochs=1, sd=0.6, preset="quick")
             for scheme in ("torch", "mxnet")
         ),
         *(

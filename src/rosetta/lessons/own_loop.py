@@ -59,7 +59,7 @@ _SESSION = '''\
     """Train on batches of (images, one-hot labels) and return the mean loss; ``train`` runs a training session."""
     size = len(batches[0][0])
     images, labels = map(np.concatenate, zip(*batches))
-    learners = trainer.parameter_learners
+    learners = list(trainer.parameter_learners)
     summary = network["loss"].train((images, labels), minibatch_size=size, parameter_learners=learners)
     return [summary.epoch_summaries[-1].loss]
 '''
@@ -91,7 +91,7 @@ LESSON = Lesson(
     comparisons=(
         _keras("tensorflow"),
         _keras("jax"),
-        _keras("torch"),
+        _keras("torch", full=True),
         _hardly_faster(
             "mnist_mlp",
             Side("mxnet[module]"),

@@ -23,7 +23,7 @@ def _less_accurate(workload: str, epochs: int, preset: Preset) -> Accuracy:
         _KERAS_RATE,
         "less",
         effect=15.0,
-        sd=4.0,
+        sd=3.0,
         epochs=epochs,
         published=_ADADELTA,
         presets=(preset,),

@@ -212,6 +212,11 @@ class Lesson:
             find_workload(workload)
         for comparison in self.comparisons:
             self._check(comparison)
+        edits: dict[str, tuple[Edit, ...]] = {}
+        for side in (side for comparison in self.comparisons for side in comparison.sides if side.edits):
+            name = edited_name(side.parsed().framework.name, side.name)
+            if edits.setdefault(name, side.edits) != side.edits:
+                raise self._refused(f"two sides with other edits are both called {name}")
 
     def _check(self, comparison: Comparison) -> None:
         """Refuse what no measure can decide."""

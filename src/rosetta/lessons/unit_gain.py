@@ -41,10 +41,10 @@ LESSON = Lesson(
         Accuracy(
             "mnist_mlp[samples=6400]",
             _momentum("momentum", unit_gain=False),
-            _momentum("unit_gain", unit_gain=True),
+            _momentum("momentum_unit_gain", unit_gain=True),
             "less",
             effect=5.0,
-            sd=2.0,
+            sd=1.0,
             published="turned off to match the others, without a figure",
         ),
         Accuracy(
@@ -53,7 +53,7 @@ LESSON = Lesson(
             _UNIT_GAIN,
             "less",
             effect=5.0,
-            sd=2.0,
+            sd=1.0,
             epochs=2,
             published="turned off to match the others, without a figure",
             presets=("full",),
