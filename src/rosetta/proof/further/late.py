@@ -26,7 +26,7 @@ class LateState:
     name = "late state"
     moment: Moment = "plain"
     unseen = "its trainer has no set_steps_done"
-    version = 1
+    version = 2
 
     def applies(self, workload: Workload) -> bool:
         """Every network that is trained."""
