@@ -11,7 +11,7 @@ WORKLOAD = Workload(
     dataset="cifar10",
     inputs=(Input("image", (3, 32, 32)),),
     layers=(
-        # He's initialiser, as for ReLU: by Glorot's the slopes moved so little in ten steps that float32 rounded it off.
+        # He's initialiser, as for ReLU: by Glorot's the slopes moved so little in ten steps that float32 lost it.
         Conv2d("conv1", 3, 32, 3, "same", initialiser=he_normal(3 * 9)),
         OwnActivation("act1", 32),
         MaxPool2d(2),
