@@ -10,7 +10,7 @@ from proof_bench import Bench, Fault, open_bench
 from rosetta.contenders.manifest import Tolerances, frameworks
 from rosetta.proof.further.late import STEPS_DONE, LateState, _stood_still
 from rosetta.proof.further.precision import TimedPrecision
-from rosetta.proof.further.stress import SATURATING, STRESS, homogeneous, saturating
+from rosetta.proof.further.stress import SATURATING, SGD_STRESS, STRESS, homogeneous, saturating
 from rosetta.record.result import Check, Equivalence
 from rosetta.workloads import find_workload
 
@@ -277,6 +277,8 @@ def test_a_chain_is_stressed_without_changing_its_outputs(name: str, first: str,
     assert (factors[first], factors[last]) == (STRESS, 1 / STRESS)
     assert unchanged not in factors
     assert not saturating(workload, workload.initial_parameters(1))
+    slopes = [p.name for p in workload.parameters if p.kind == "activation_slope"]
+    assert all(factors[slope] == 1 / STRESS for slope in slopes)
 
 
 @pytest.mark.parametrize("name", ["imdb_gru", "mnist_hrnn", "babi_rnn", "mnist_own_cell"])
@@ -286,6 +288,7 @@ def test_a_recurrent_network_is_brought_to_saturate(name: str) -> None:
     canonical = workload.initial_parameters(1)
     factors = saturating(workload, canonical)
     assert not any("recurrent" in parameter for parameter in factors)
+    assert factors["dense.weight"] == (SGD_STRESS if name == "mnist_own_cell" else STRESS)
     for parameter, factor in factors.items():
         value = canonical[parameter] * factor
         if parameter.endswith("input_weight"):

@@ -185,6 +185,7 @@ def test_the_parameters_of_layers_of_ones_own() -> None:
     for name in ("act1.scale", "act1.slope", "act2.scale", "act2.slope"):
         assert np.all(first[name] == 1.0)
     assert not np.any(first["cell.bias"])
+    assert first["conv2.weight"].std() == pytest.approx(math.sqrt(2 / 288), rel=0.05), "He's"
 
 
 def check_chain(layers: tuple[Layer, ...], shape: Any) -> None:

@@ -135,8 +135,8 @@ def method_words(confidence: float) -> str:
         "lies on the other; while none is in it, it is too small to see here. The same is claimed: it holds if the "
         f"interval lies within what is stated to be the same. Each interval is at {100 * confidence:g} % by itself: "
         f"of a hundred effects that aren't there {100 * (1 - confidence):.2g} are seen. Speeds come from paired rounds "
-        "over launches of fresh processes, accuracies from trainings with equal seeds, gradients' sizes from the initial "
-        "parameters of equal seeds."
+        "over launches of fresh processes, accuracies from trainings with equal seeds, gradients' sizes from the "
+        "initial parameters of equal seeds."
     )
 
 

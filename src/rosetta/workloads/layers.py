@@ -52,7 +52,10 @@ class Layer(Protocol):
 
 @dataclass(frozen=True)
 class Conv2d:
-    """A 2-D convolution; ``padding`` is "same", "valid", or the pixels added on every side."""
+    """A 2-D convolution; ``padding`` is "same", "valid", or the pixels added on every side.
+
+    Its initialiser is Glorot's where it has a bias; without one a ReLU network's normalisation follows, and it is He's.
+    """
 
     name: str
     in_channels: int
@@ -61,6 +64,8 @@ class Conv2d:
     padding: str | int
     stride: int = 1
     bias: bool = True
+    initialiser: Initialiser | None = None
+    """Another one for the kernel."""
 
     def output_shape(self, shape: Shape) -> Shape:
         """(channels, height, width) → (out_channels, …)."""
@@ -69,12 +74,12 @@ class Conv2d:
         return (self.out_channels, height, width)
 
     def parameters(self, shape: Shape, flattened_from: Shape | None) -> tuple[Parameter, ...]:
-        """List the kernel and the bias. Without a bias a ReLU network's normalisation follows: He's initialiser."""
+        """List the kernel and the bias."""
         area = self.kernel * self.kernel
         kernel = (self.out_channels, self.in_channels, self.kernel, self.kernel)
         fan_in, fan_out = self.in_channels * area, self.out_channels * area
-        initialiser = glorot_uniform(fan_in, fan_out) if self.bias else he_normal(fan_in)
-        weight = Parameter(f"{self.name}.weight", "conv2d_weight", kernel, initialiser)
+        usual = glorot_uniform(fan_in, fan_out) if self.bias else he_normal(fan_in)
+        weight = Parameter(f"{self.name}.weight", "conv2d_weight", kernel, self.initialiser or usual)
         return (weight, _bias(f"{self.name}.bias", self.out_channels)) if self.bias else (weight,)
 
     def forward_flops(self, shape: Shape) -> int:
