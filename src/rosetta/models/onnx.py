@@ -138,8 +138,7 @@ def _minimal_gated_unit(graph: _Graph, layer: network.MinimalGatedUnit, x: str, 
     weight_f, weight_c = halves("recurrent_weight")
     h = ""
     for t in range(shape[0]):
-        step = graph.constant(f"step_{t}", np.array(t, np.int64))
-        a_f, a_c = (graph.add("Gather", inputs, step, axis=0) for inputs in (inputs_f, inputs_c))
+        a_f, a_c = (graph.add("Gather", inputs, graph.shape(t), axis=0) for inputs in (inputs_f, inputs_c))
         if not h:
             h = graph.add("Mul", graph.add("Sigmoid", a_f), graph.add("Tanh", a_c))
             continue
@@ -147,7 +146,7 @@ def _minimal_gated_unit(graph: _Graph, layer: network.MinimalGatedUnit, x: str, 
         kept = graph.add("Mul", f, h)
         c = graph.add("Tanh", graph.add("Add", a_c, graph.add("MatMul", kept, weight_c)))
         h = graph.add("Add", graph.add("Sub", h, kept), graph.add("Mul", f, c))
-    return h
+    return graph.add("Squeeze", h, graph.shape(0))  # the axis of time
 
 
 def _own_activation(graph: _Graph, layer: network.OwnActivation, x: str, shape: network.Shape) -> str:
