@@ -193,6 +193,7 @@ class Variant(_Manifest):
     deviations: list[Deviation] = Field(default=[], description="for their workloads instead of the framework's")
     notes: Notes = Field(default=[], description="for their workloads instead of the framework's")
     unsupported: dict[str, str] = Field(default={}, description="by workload, besides the framework's")
+    own_layers: dict[str, OwnLayer] = Field(default={}, description="for their workloads instead of the framework's")
 
     @model_validator(mode="after")
     def _only_a_lower_precision_has_wider_tolerances(self) -> Self:
