@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rosetta.contenders.contender import Contender, parse_contender
-from rosetta.contenders.manifest import Framework, OwnLayer, frameworks
+from rosetta.contenders.manifest import Framework, OwnLayer, Variant, frameworks
 from rosetta.errors import RosettaError
 from rosetta.workloads import workloads
 from rosetta.workloads.layers import MinimalGatedUnit, OwnActivation
@@ -323,6 +323,31 @@ def test_each_framework_says_what_its_layers_of_ones_own_took(framework: Framewo
     assert set(framework.own_layers) == {name for name in OWN if (framework.folder / f"{name}.py").exists()}
     for name, layer in framework.own_layers.items():
         assert set(layer.definitions) <= defined(framework.folder / f"{name}.py"), name
+
+
+VARIANTS = [
+    (framework, variant)
+    for framework in frameworks().values()
+    for variant in framework.variants.values()
+    if variant.implementation_suffix or variant.own_layers
+]
+
+
+@pytest.mark.parametrize(("framework", "variant"), VARIANTS)
+def test_a_variant_says_what_those_of_its_own_implementations_took(framework: Framework, variant: Variant) -> None:
+    suffix = variant.implementation_suffix
+    if suffix:
+        assert set(variant.own_layers) == {name for name in OWN if (framework.folder / f"{name}{suffix}.py").exists()}
+    for name, layer in variant.own_layers.items():
+        assert set(layer.definitions) <= defined(framework.folder / f"{name}{suffix}.py"), name
+
+
+def test_what_a_variant_says_of_its_layer_stands_in_place_of_what_the_framework_says() -> None:
+    theano, mxnet = (parse_contender(f"keras2[{name}]", frameworks()) for name in ("theano", "mxnet"))
+    found, of_the_framework = theano.own_layer("mnist_own_cell"), mxnet.own_layer("mnist_own_cell")
+    assert found and of_the_framework and of_the_framework == theano.framework.own_layers["mnist_own_cell"]
+    assert found.compiler.startswith("g++") and not of_the_framework.compiler
+    assert theano.own_layer("mnist_mlp") is None
 
 
 def test_a_manifest_that_is_a_pipe_is_refused_not_waited_for(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from rosetta.contenders.manifest import (
     ForeignWheel,
     Framework,
     Install,
+    OwnLayer,
     Replication,
     Tolerances,
     Variant,
@@ -163,6 +164,11 @@ class Contender:
                     without_ties=any(deviation.without_ties for deviation in found),
                 )
         return None
+
+    def own_layer(self, workload: str) -> OwnLayer | None:
+        """What its layer of one's own took in a workload that has one; a variant's in place of the framework's."""
+        parts: list[Variant | Framework] = [*reversed(self._chosen()), self.framework]
+        return next((part.own_layers[workload] for part in parts if workload in part.own_layers), None)
 
     def note(self, workload: str) -> str:
         """What a reader should know of its implementation of a workload."""

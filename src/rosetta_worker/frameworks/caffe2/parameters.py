@@ -3,7 +3,7 @@
 import numpy as np
 from caffe2.python import workspace
 
-# Kind of parameter → how its blobs are called, by its own name. A GRU's recurrence has a blob for each of its gates.
+# Kind of parameter → how its blobs are called, by its own name. Some have a blob for each of their gates.
 ENDINGS = {
     "dense_weight": {"weight": ["_w"]},
     "conv2d_weight": {"weight": ["_w"]},
@@ -19,10 +19,14 @@ ENDINGS = {
         "input_bias": ["/i2h_b"],
         "recurrent_bias": ["/reset_gate_t_b", "/update_gate_t_b", "/output_gate_t_b"],
     },
+    "mgu_weight": {"input_weight": ["/i2h_w"], "recurrent_weight": ["/forget_t_w", "/candidate_t_w"]},
+    "mgu_bias": {"bias": ["/forget_t_b", "/candidate_t_b"]},
     "norm_scale": {"scale": ["_s"]},
     "norm_shift": {"shift": ["_b"]},
     "norm_mean": {"running_mean": ["_rm"]},
     "norm_variance": {"running_variance": ["_riv"]},  # it isn't inverse, whatever its name says
+    "activation_scale": {"scale": ["_scale"]},
+    "activation_slope": {"slope": ["_slope"]},
 }
 
 

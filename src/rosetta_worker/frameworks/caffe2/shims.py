@@ -29,3 +29,13 @@ def _missing(name):
 
 
 binding.__getattr__ = _missing
+
+from caffe2.python import core  # noqa: E402
+
+
+@core.GradientRegistry.RegisterGradient("Python")
+def gradient_of_python_operator(op, output_gradients):
+    """Return the operator of the gradient function, as the wheel's own binding would, and the names of its outputs."""
+    input_gradients = [name + "_grad" for name in op.input]
+    inputs = [*op.input, *op.output, *map(str, output_gradients)]
+    return core.CreateOperator("PythonGradient", inputs, input_gradients, arg=op.arg), input_gradients

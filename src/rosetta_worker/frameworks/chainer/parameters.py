@@ -1,4 +1,4 @@
-"""Canonical parameter ↔ Chainer's: the same layouts, but an LSTM's gates alternate and a GRU's are apart."""
+"""Canonical parameter ↔ Chainer's: the same layouts, but an LSTM's gates alternate; others' gates are apart."""
 
 import numpy as np
 from chainer import links as L
@@ -13,12 +13,20 @@ NAMES = {
     "norm_shift": "beta",
     "norm_mean": "avg_mean",
     "norm_variance": "avg_var",
+    "activation_scale": "scale",
+    "activation_slope": "slope",
 }
 # Last part of an LSTM parameter's name → where it is in the link.
 LSTM_NAMES = {
     "input_weight": ("upward", "W"),
     "recurrent_weight": ("lateral", "W"),
     "bias": ("upward", "b"),
+}
+# Last part of a minimal gated unit's parameter's name → where it is in the chain, f's part and c's where it is two.
+MGU_NAMES = {
+    "input_weight": [("upward", "W")],
+    "recurrent_weight": [("lateral_f", "W"), ("lateral_c", "W")],
+    "bias": [("upward", "b")],
 }
 # Last part of a GRU parameter's name → the names of its gates r, z, n in the link's only layer.
 GRU_NAMES = {
@@ -40,6 +48,8 @@ def variables(network, specification):
         return [getattr(link[inner], own)]
     if isinstance(link, L.NStepGRU):
         return [getattr(link[0], gate) for gate in GRU_NAMES[own]]
+    if specification["kind"] in ("mgu_weight", "mgu_bias"):
+        return [getattr(link[inner], name) for inner, name in MGU_NAMES[own]]
     return [getattr(link, NAMES[specification["kind"]])]
 
 

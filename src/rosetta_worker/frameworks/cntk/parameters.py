@@ -34,10 +34,14 @@ CONVERTERS = {
     "lstm_bias": ({"bias": "b"}, swap_middle_gates, swap_middle_gates),
     "gru_weight": ({"input_weight": "W", "recurrent_weight": "H"}, transposed, transposed),
     "gru_bias": ({"input_bias": "b", "recurrent_bias": "c"}, unchanged, unchanged),
+    "mgu_weight": ({"input_weight": "W", "recurrent_weight": "H"}, transposed, transposed),
+    "mgu_bias": ({"bias": "b"}, unchanged, unchanged),
     "norm_scale": ({"scale": "scale"}, unchanged, unchanged),
     "norm_shift": ({"shift": "bias"}, unchanged, unchanged),
     "norm_mean": ({"running_mean": "aggregate_mean"}, unchanged, unchanged),
     "norm_variance": ({"running_variance": "aggregate_variance"}, unchanged, unchanged),
+    "activation_scale": ({"scale": "scale"}, unchanged, unchanged),  # in CNTK channels × 1 × 1
+    "activation_slope": ({"slope": "slope"}, unchanged, unchanged),
 }
 
 

@@ -16,6 +16,8 @@ LAYER = {
     "norm_shift": "beta",
     "norm_mean": "moving_mean",
     "norm_variance": "moving_variance",
+    "activation_scale": "scale",
+    "activation_slope": "slope",
 }
 # Last part of a recurrent layer's parameter → its name in the layer's cell.
 CELL = {
@@ -60,8 +62,8 @@ def from_canonical(array, parameter):
         return kernel_from_canonical(array)
     if parameter["kind"] == "dense_weight":
         return dense_to_channels_last(array, parameter["flattened_from"])  # Flatten puts the channels last
-    if parameter["kind"] == "lstm_weight":
-        return array.T  # gates i, f, g, o in both, Keras calls g c
+    if parameter["kind"] in ("lstm_weight", "mgu_weight"):
+        return array.T  # gates i, f, g, o in both, Keras calls g c; f, c in both
     if parameter["kind"] == "gru_weight":
         return swap_gates(array).T
     if parameter["kind"] == "gru_bias":
@@ -75,7 +77,7 @@ def to_canonical(array, parameter):
         return kernel_to_canonical(array)
     if parameter["kind"] == "dense_weight":
         return dense_from_channels_last(array, parameter["flattened_from"])
-    if parameter["kind"] == "lstm_weight":
+    if parameter["kind"] in ("lstm_weight", "mgu_weight"):
         return array.T
     if parameter["kind"] == "gru_weight":
         return swap_gates(array.T)

@@ -8,6 +8,7 @@ from . import shims  # noqa: F401
 # isort: split
 import numpy as np
 from keras import backend as K
+from keras.layers import Dropout
 from keras.utils import to_categorical
 
 from . import parameters as layout
@@ -32,7 +33,7 @@ class Trainer:
         self.specifications = workload["parameters"]
         self.trainable = [p for p in self.specifications if p["trainable"]]
         self.model = implementation.make_model(**sizes(implementation.make_model, workload))
-        if not dropout:
+        if not dropout and any(isinstance(layer, Dropout) for layer in self.model.layers):
             self.model = without_dropout(self.model)
         backend.seed(seed)
         self.variables = {p["name"]: layout.variable(self.model, p) for p in self.specifications}

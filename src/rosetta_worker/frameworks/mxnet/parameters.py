@@ -5,6 +5,7 @@ A block of Gluon has its parameters as attributes, ``dense1.weight``; a symbol's
 """
 
 import numpy as np
+from mxnet.gluon.rnn import RecurrentCell
 
 # Kind of parameter → its name in a block.
 NAMES = {
@@ -16,16 +17,18 @@ NAMES = {
     "norm_shift": "beta",
     "norm_mean": "running_mean",
     "norm_variance": "running_var",
+    "activation_scale": "scale",
+    "activation_slope": "slope",
 }
-# Last part of a recurrent parameter's name → its name in a cell. LSTM's gates are i, f, g, o, GRU's r, z, n in both.
+# Last part of a recurrent parameter's name → its name in a cell. Gates are canonical: i, f, g, o; r, z, n; f, c.
 CELL_NAMES = {
     "input_weight": "i2h_weight",
     "recurrent_weight": "h2h_weight",
-    "bias": "i2h_bias",  # an LSTM's; its h2h_bias stays zero
+    "bias": "i2h_bias",  # the only one; an LSTM of MXNet's has a h2h_bias too, which stays zero
     "input_bias": "i2h_bias",
     "recurrent_bias": "h2h_bias",
 }
-CELL_KINDS = ("lstm_weight", "lstm_bias", "gru_weight", "gru_bias")
+CELL_KINDS = ("lstm_weight", "lstm_bias", "gru_weight", "gru_bias", "mgu_weight", "mgu_bias")
 
 
 def block_parameters(network, specifications):
@@ -36,7 +39,8 @@ def block_parameters(network, specifications):
     for specification in specifications:
         layer, _, name = specification["name"].rpartition(".")
         if specification["kind"] in CELL_KINDS:
-            found[specification["name"]] = getattr(blocks[layer], "l0_" + CELL_NAMES[name])  # layer 0, the only one
+            prefix = "" if isinstance(blocks[layer], RecurrentCell) else "l0_"  # a layer's number 0, the only one
+            found[specification["name"]] = getattr(blocks[layer], prefix + CELL_NAMES[name])
         else:
             found[specification["name"]] = getattr(blocks[layer], NAMES[specification["kind"]])
     return found

@@ -1,4 +1,5 @@
-// Binds to Python what is used of Caffe2: its workspace, its nets, and the gradients of its operators.
+// Binds to Python what is used of Caffe2: its workspace, its nets, the gradients of its operators, and the operator whose
+// work Python does.
 //
 // The module stands in for the wheel's own caffe2_pybind11_state, which is compiled for another Python. It has that
 // module's name, and its functions' names and arguments, so that the wheel's caffe2.python imports and calls it as its
@@ -24,6 +25,7 @@
 #include <caffe2/utils/proto_utils.h>
 
 #include <cstring>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -55,22 +57,27 @@ const Blob& existing_blob(const std::string& name) {
 }
 
 template <class T>
-bool feed(Blob* blob, const py::array& array) {
+bool feed(Tensor* tensor, const py::array& array) {
   if (!array.dtype().equal(py::dtype::of<T>())) {
     return false;
   }
-  Tensor* tensor = BlobGetMutableTensor(blob, CPU);
   tensor->Resize(std::vector<int64_t>(array.shape(), array.shape() + array.ndim()));
   std::memcpy(tensor->mutable_data<T>(), array.data(), array.nbytes());
   return true;
 }
 
-// Copies an array into a blob.
-bool feed_blob(Blob* blob, const py::array& given, const py::object& /*device_option*/) {
+// Copies an array into a tensor.
+void feed_tensor(Tensor* tensor, const py::array& given) {
   const py::array array = py::array::ensure(given, py::array::c_style);
   CAFFE_ENFORCE(
-      feed<float>(blob, array) || feed<double>(blob, array) || feed<int32_t>(blob, array) || feed<int64_t>(blob, array),
+      feed<float>(tensor, array) || feed<double>(tensor, array) || feed<int32_t>(tensor, array) ||
+          feed<int64_t>(tensor, array),
       "Can't feed an array of type ", std::string(py::str(array.dtype())));
+}
+
+// Copies an array into a blob.
+bool feed_blob(Blob* blob, const py::array& array, const py::object& /*device_option*/) {
+  feed_tensor(BlobGetMutableTensor(blob, CPU), array);
   return true;
 }
 
@@ -87,6 +94,12 @@ py::array fetch_blob(const std::string& name) {
   if (tensor.IsType<int32_t>()) return copy_of<int32_t>(tensor);
   if (tensor.IsType<int64_t>()) return copy_of<int64_t>(tensor);
   CAFFE_THROW("Can't fetch blob ", name, " of type ", tensor.dtype().name());
+}
+
+// Shows a tensor of floats as an array, without copying.
+py::array tensor_data(Tensor& tensor) {
+  const std::vector<py::ssize_t> shape(tensor.sizes().begin(), tensor.sizes().end());
+  return py::array_t<float>(shape, tensor.data<float>(), py::cast(&tensor, py::return_value_policy::reference));
 }
 
 // Reads command-line flags, such as --caffe2_omp_num_threads; the first argument is the program's name.
@@ -123,7 +136,66 @@ std::pair<std::vector<py::bytes>, std::vector<GradientWrapper>> get_gradient_def
   return {operators, found.g_input_};
 }
 
+// Python's functions that operators call, by the tokens in the operators' definitions. They outlive the interpreter,
+// without which they can't be released.
+std::map<std::string, py::object>& python_functions() {
+  static auto* functions = new std::map<std::string, py::object>();
+  return *functions;
+}
+
+// Returns the token of a function that has none yet.
+std::string register_python_op(const py::object& function, bool /*pass_workspace*/, const std::string& name) {
+  const std::string token = name + "python_op_" + std::to_string(python_functions().size());
+  python_functions()[token] = function;
+  return token;
+}
+
+std::string gradient_token(const std::string& token) { return token + "_gradient"; }
+
+void register_python_gradient_op(const std::string& token, const py::object& function) {
+  python_functions()[gradient_token(token)] = function;
+}
+
+// Leaves its work to a function of Python's, which is given two lists of tensors: inputs and outputs.
+class PythonOp : public OperatorBase {
+ public:
+  PythonOp(const OperatorDef& definition, Workspace* workspace) : OperatorBase(definition, workspace) {
+    token_ = GetSingleArgument<std::string>("token", "");
+  }
+
+  bool Run(int /*stream*/) override {
+    py::gil_scoped_acquire acquire;
+    py::list inputs, outputs;
+    for (int i = 0; i < InputSize(); ++i) {
+      inputs.append(py::cast(&Input<Tensor>(i, CPU), py::return_value_policy::reference));
+    }
+    for (int i = 0; i < OutputSize(); ++i) {
+      outputs.append(py::cast(Output<Tensor>(i, CPU), py::return_value_policy::reference));
+    }
+    python_functions().at(token_)(inputs, outputs);
+    return true;
+  }
+
+ protected:
+  std::string token_;
+};
+
+// Its inputs are those of the operator, that one's outputs, and the gradients of these.
+class PythonGradientOp : public PythonOp {
+ public:
+  PythonGradientOp(const OperatorDef& definition, Workspace* workspace) : PythonOp(definition, workspace) {
+    token_ = gradient_token(token_);
+  }
+};
+
 } // namespace
+
+namespace caffe2 {
+OPERATOR_SCHEMA(Python);
+OPERATOR_SCHEMA(PythonGradient);
+REGISTER_CPU_OPERATOR(Python, PythonOp);
+REGISTER_CPU_OPERATOR(PythonGradient, PythonGradientOp);
+} // namespace caffe2
 
 PYBIND11_MODULE(caffe2_pybind11_state, m) {
   m.attr("is_asan") = false;
@@ -145,9 +217,11 @@ PYBIND11_MODULE(caffe2_pybind11_state, m) {
       .def("is_sparse", &GradientWrapper::IsSparse)
       .def("is_empty", &GradientWrapper::IsEmpty);
   m.def("get_gradient_defs", &get_gradient_defs);
+  m.def("register_python_op", &register_python_op);
+  m.def("register_python_gradient_op", &register_python_gradient_op);
 
   // The workspace and its blobs. caffe2.python hangs methods of its own onto the classes.
-  py::class_<Tensor>(m, "TensorCPU");
+  py::class_<Tensor>(m, "TensorCPU").def_property_readonly("data", &tensor_data).def("feed", &feed_tensor);
   py::class_<Blob>(m, "Blob").def("_feed", &feed_blob);
   py::class_<Workspace>(m, "Workspace")
       .def_property_readonly_static(
