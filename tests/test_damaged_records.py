@@ -32,6 +32,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:old names")  # the samples' fram
 
 RECORDS = Path(__file__).parent / "samples" / "records"
 SAMPLES = ("finished", "calibrated", "epochs", "interrupted", "replicas", "verified")
+OF_LESSONS = {"trained", "installed", "gradients", "not_tried"}
+"""Kinds of event that no run has: tests/test_damaged_lessons.py."""
 MISSING = object()
 VALUES: dict[str, Any] = {
     "missing": MISSING,
@@ -285,7 +287,7 @@ def test_there_are_as_many_damages_as_were_tried_by_hand() -> None:
     assert len(ALL) >= 550
     assert len({words for _, words, _ in ALL}) == len(ALL)
     kinds = {words.partition("events.jsonl ")[2].partition(".")[0] for _, words, _ in ALL}
-    assert kinds >= set(EVENTS), "each kind of event is damaged"
+    assert kinds >= set(EVENTS) - OF_LESSONS, "each kind of event is damaged"
 
 
 @pytest.mark.usefixtures("at_work")

@@ -131,6 +131,7 @@ def test_verdicts_are_right_where_the_truth_is_known(teach: Teach, tmp_path: Pat
     assert "+            time.sleep(0.05)" in texts["fake-slower"] and "fake" not in texts
 
 
+@pytest.mark.long
 def test_accuracies_are_compared_by_seed(teach: Teach) -> None:
     form = "mnist_mlp[samples=6400]"
     declared = lesson(
@@ -202,6 +203,7 @@ def test_what_is_done_is_not_done_again(teach: Teach, tmp_path: Path) -> None:
     assert not [sentence for sentence in again.said if "training" in sentence]
 
 
+@pytest.mark.long
 def test_what_cannot_be_tried_says_why_and_costs_no_other(teach: Teach) -> None:
     declared = lesson(
         ratio(PLAIN, MISSING),
@@ -220,6 +222,7 @@ def test_what_cannot_be_tried_says_why_and_costs_no_other(teach: Teach) -> None:
     assert gpu.verdict == "needs a GPU" and not gpu.reason
 
 
+@pytest.mark.long
 def test_installations_are_timed_from_nothing(teach: Teach, tmp_path: Path) -> None:
     declared = lesson(Installation("mnist_mlp", PLAIN, SLOWER, "same"), name="installed")
     (found,) = teach(declared).lessons

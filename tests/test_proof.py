@@ -281,6 +281,7 @@ def prove_with(bench: Bench, fault: Fault) -> Equivalence:
 def broken(proof: Equivalence) -> set[str]:
     """Name the checks that fail."""
     found = {kind for kind, check in checks(proof).items() if check.error is None or check.error > check.tolerance}
+    found |= {check.name for check in proof.further if not check.holds}
     return found | ({"dropout"} if proof.dropout and not proof.dropout.passed else set())
 
 

@@ -210,7 +210,7 @@ def _ratio(comparison: Ratio, run: _Run, confidence: float) -> dict[str, Any]:
         both = [launch for launch in by_launch[0] if by_launch[0][launch] and by_launch[1].get(launch)]
         if not both:
             return {"reason": _NOTHING}
-        effect = paired([math.log(by_launch[1][launch] / by_launch[0][launch]) for launch in both])
+        effect = paired([math.log(by_launch[1][launch]) - math.log(by_launch[0][launch]) for launch in both])
         values = [math.exp(sum(math.log(side[launch]) for launch in both) / len(both)) for side in by_launch]
     found = {
         **_of_effect(effect, "ratio", confidence),
@@ -298,7 +298,7 @@ def _installation(comparison: Installation, events: Sequence[Event], confidence:
     both = sorted(found[0].keys() & found[1].keys())
     if not both:
         return {"reason": _reason(events, comparison.sides) or _NOTHING}
-    effect = paired([math.log(found[1][each] / found[0][each]) for each in both])
+    effect = paired([math.log(found[1][each]) - math.log(found[0][each]) for each in both])
     means = [math.exp(sum(math.log(side[each]) for each in both) / len(both)) for side in found]
     return {
         **_of_effect(effect, "ratio", confidence),
@@ -318,7 +318,7 @@ def _gradient_size(comparison: GradientSize, events: Sequence[Event], confidence
     found = [sizes.get(side.label, []) for side in comparison.sides]
     if not all(found):
         return {"reason": _reason(events, comparison.sides) or _NOTHING}
-    effect = paired([math.log(other / base) for base, other in zip(*found, strict=False)])
+    effect = paired([math.log(other) - math.log(base) for base, other in zip(*found, strict=False)])
     means = [math.exp(sum(map(math.log, side)) / len(side)) for side in found]
     return {
         **_of_effect(effect, "ratio", confidence),

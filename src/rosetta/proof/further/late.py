@@ -30,7 +30,7 @@ class LateState:
     name = "late state"
     moment: Moment = "plain"
     unseen = "its trainer has no set_steps_done"
-    version = 2
+    version = 3
 
     def applies(self, workload: Workload) -> bool:
         """Every network that is trained."""
