@@ -17,7 +17,7 @@ from rosetta.workloads.spec import Workload
 DROPOUT_DRAWS = 8
 CANDIDATES = 5
 """Times as many samples as the proof trains on are offered to the reference, which takes the best conditioned."""
-CANDIDATE_BATCHES = 40
+CANDIDATE_BATCHES = 80
 """Likewise where whole batches are compared."""
 _TINY = 1e-30
 

@@ -10,7 +10,7 @@ STRETCH = 1e-5
 """How much longer and shorter the twins' steps are: about what constants make of them that went through float32."""
 WELL_CONDITIONED = 5
 """A batch is well-conditioned if the twins end no farther from the exact run than this many times their stretch."""
-FINALISTS = 30
+FINALISTS = 80
 """How many batches are tried, from the largest margin on, until a well-conditioned one is found."""
 
 
