@@ -231,6 +231,22 @@ def test_installations_are_timed_from_nothing(teach: Teach, tmp_path: Path) -> N
     assert not list(tmp_path.rglob("pyvenv.cfg"))
 
 
+@pytest.mark.long
+def test_a_side_of_two_lessons_is_proven_once(teach: Teach, tmp_path: Path) -> None:
+    first = lesson(Proof("mnist_mlp", SLOWER, "proven"), Proof("mnist_mlp", STOPPED, "refused", fault="x"), name="one")
+    second = lesson(
+        ratio(SLOWER, PLAIN), Proof("mnist_mlp", SLOWER, "proven"), Proof("mnist_mlp", PLAIN, "proven"), name="two"
+    )
+    result = teach(first, second)
+    verdicts = [[each.verdict for each in one.comparisons] for one in result.lessons]
+    assert verdicts == [["holds here"] * 2, ["holds here"] * 3]
+    folders = sorted(path.parent.name for path in (tmp_path / "lessons").glob("*/plan.json"))
+    assert folders == ["one-verify-mnist_mlp", "two-run-mnist_mlp"]  # which proves its sides too
+    lines = (tmp_path / "lessons" / folders[1] / "events.jsonl").read_text("utf-8").splitlines()
+    proofs = {e["label"]: e.get("made_in") for e in map(json.loads, lines) if e["event"] == "proof"}
+    assert proofs == {"fake-slower": "one-verify-mnist_mlp", "fake": None}
+
+
 def test_an_edit_is_made_once_or_refused(tmp_path: Path) -> None:
     fake = manifest.frameworks([FAKE_FRAMEWORKS])["fake"]
     copy = edited_copy(fake, SLOWER.name, SLOWER.edits, tmp_path / "copies")

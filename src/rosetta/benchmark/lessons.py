@@ -28,9 +28,9 @@ from rosetta.lessons.spec import Accuracy, Comparison, Lesson, Preset, Side
 from rosetta.models.session import temporary_folder, worker_session
 from rosetta.models.train import TrainingObserver, train
 from rosetta.paths import cache_folder, data_folder
-from rosetta.record.directory import EVENTS, PLAN, create, working_in
+from rosetta.record.directory import EVENTS, PLAN, create, run_folders, working_in
 from rosetta.record.effects import seeds_needed
-from rosetta.record.events import RunLog
+from rosetta.record.events import Event, RunLog, read_events
 from rosetta.record.lessons import (
     GRADIENTS,
     INSTALLATIONS,
@@ -256,12 +256,22 @@ class _Teacher:
             )
             create(plan, folder)
         with self._observer.run(read_plan(folder / PLAN)) as watch:
-            conduct(folder, watch)
+            conduct(folder, watch, proofs=self._proofs())
 
     def _names(self, sides: Sequence[Side]) -> list[str]:
         """Return the sides' names, each once: a GPU may be both named and where a side without a device is placed."""
         known = frameworks(self._folders(sides))
         return list(dict.fromkeys(placed(side.label, known).name for side in sides))
+
+    def _proofs(self) -> list[Event]:
+        """Return the proofs that the lessons' runs made so far: a side that several have is proven once."""
+        return [
+            {**event, "made_in": event.get("made_in") or folder.name}
+            for folder in run_folders(self._folder)
+            if (folder / EVENTS).exists()
+            for event in read_events(folder / EVENTS)
+            if event["event"] == "proof"
+        ]
 
     def _folders(self, sides: Sequence[Side]) -> list[Path]:
         """Return the folders of the sides that have edits; each has one framework below it."""

@@ -30,11 +30,20 @@ _AT_ONCE = 2
 class Prover:
     """Holds the workers that prove; a proof that the log has isn't made again."""
 
-    def __init__(self, context: RunContext, numpy: Arm, reference_cache: Path, say: Callable[[str], None]):
+    def __init__(
+        self,
+        context: RunContext,
+        numpy: Arm,
+        reference_cache: Path,
+        say: Callable[[str], None],
+        made: Sequence[Event] = (),
+    ):
         """``numpy`` is the reference; its results are kept in ``reference_cache``, by all they depend on.
 
-        ``say`` is told where one of these is damaged.
+        ``say`` is told where one of these is damaged. ``made`` are proofs that other runs made, each with the run's
+        name as ``made_in``: one is taken for an arm's own if nothing that it depends on is different here.
         """
+        self._made = made
         self._say = say
         self._context = context
         self._numpy = numpy
@@ -98,6 +107,10 @@ class Prover:
             for arm in group
             if (name, arm.label) not in self._proofs and self._context.runs(prepared, arm)
         }
+        for worker, arm in list(provers.items()):
+            if fields := self._made_before(prepared, arm):
+                self._record(prepared, arm, group, fields)
+                del provers[worker]
         if not provers:
             return
         for arm in provers.values():
@@ -116,13 +129,27 @@ class Prover:
                         self._context.fail(prepared, arm, "proof", str(failure))
                         continue
                     fields["digests"] = dict(self._today(prepared, arm))
-                    for twin in (other for other in group if other.worker == arm.worker):
-                        self._count_proof(self._context.log.append("proof", workload=name, label=twin.label, **fields))
-                        self._context.tell(name, twin.label, "proven" if fields["passed"] else "not the same network")
+                    self._record(prepared, arm, group, fields)
             except BaseException:
                 self._stop(pool)
                 raise
         self._context.log.append("proofs", workload=name, seconds=time.perf_counter() - start)
+
+    def _record(self, prepared: PreparedWorkload, arm: Arm, group: Sequence[Arm], fields: dict[str, Any]) -> None:
+        """Record an arm's proof, for all that share its worker."""
+        name = prepared.workload.name
+        for twin in (other for other in group if other.worker == arm.worker):
+            self._count_proof(self._context.log.append("proof", workload=name, label=twin.label, **fields))
+            self._context.tell(name, twin.label, "proven" if fields["passed"] else "not the same network")
+
+    def _made_before(self, prepared: PreparedWorkload, arm: Arm) -> dict[str, Any]:
+        """Return a proof that another run made of the very same; empty where there is none."""
+        key = prepared.workload.name, arm.label
+        for event in self._made:
+            of_it = (event["workload"], event["label"]) == key and event.get("digests")
+            if of_it and not changed(event["digests"], self._today(prepared, arm)):
+                return {field: event[field] for field in ("passed", "equivalence", "digests", "made_in")}
+        return {}
 
     def forget_changed(self, workloads: Sequence[PreparedWorkload], arms: Sequence[Arm]) -> list[str]:
         """Forget the proofs of what has changed since, in a run that is resumed; say in sentences what is proven anew.

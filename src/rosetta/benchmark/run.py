@@ -34,7 +34,7 @@ from rosetta.machine.gpu import gpus
 from rosetta.paths import cache_folder
 from rosetta.record.code import keep_code
 from rosetta.record.directory import EVENTS, PLAN, working_in
-from rosetta.record.events import RunLog
+from rosetta.record.events import Event, RunLog
 from rosetta.record.failures import is_over
 from rosetta.record.plan import Plan, read_plan
 from rosetta.report.run_result import RunResult
@@ -44,10 +44,11 @@ from rosetta.workloads.prepared import PreparedWorkload, prepare_workload
 from rosetta.workloads.spec import Workload
 
 
-def conduct(folder: Path, observer: Observer, data: Path | None = None) -> RunResult:
+def conduct(folder: Path, observer: Observer, data: Path | None = None, proofs: Sequence[Event] = ()) -> RunResult:
     """Carry out the plan in ``folder``, or what of it isn't done yet; return the result.
 
-    ``data`` is where the plan's data folder lies now, if it was moved. Whatever happens, the log is closed, the workers
+    ``data`` is where the plan's data folder lies now, if it was moved. ``proofs`` of other runs aren't made again where
+    all that they depend on is the same. Whatever happens, the log is closed, the workers
     are gone and the result and page of what there is are written. Raises ``RosettaError`` where it would be another
     run: on other data, with other packages or other code than it was begun with.
     """
@@ -69,7 +70,7 @@ def conduct(folder: Path, observer: Observer, data: Path | None = None) -> RunRe
         _tell_what_is_odd(plan, folder, log, observer)
         log.append("session", time=datetime.now(UTC).isoformat(timespec="seconds"), pid=os.getpid(), host=HOST)
         try:
-            _carry_out(plan, folder, log, observer, data)
+            _carry_out(plan, folder, log, observer, data, proofs)
         except BaseException as error:
             seconds = time.perf_counter() - start
             with contextlib.suppress(RosettaError):
@@ -101,7 +102,9 @@ def _tell_what_is_odd(plan: Plan, folder: Path, log: RunLog, observer: Observer)
         observer.say(f"Code is run that {folder / PLAN} names: {', '.join(plan.frameworks)}")
 
 
-def _carry_out(plan: Plan, folder: Path, log: RunLog, observer: Observer, data: Path | None) -> None:
+def _carry_out(
+    plan: Plan, folder: Path, log: RunLog, observer: Observer, data: Path | None, proofs: Sequence[Event]
+) -> None:
     known = frameworks([Path(f) for f in plan.frameworks])
     contenders = parse_contenders(dict.fromkeys(plan.contenders), known)
     workloads = [find_workload(name) for name in plan.workloads]
@@ -124,7 +127,7 @@ def _carry_out(plan: Plan, folder: Path, log: RunLog, observer: Observer, data: 
         register(plan, arms, contenders, environments, workloads, log)
         context = RunContext(plan, log, folder, scratch, arms, observer.state)
         numpy_arm = Arm("numpy", numpy, numpy_environment, "numpy")
-        prover = Prover(context, numpy_arm, cache_folder() / "reference", observer.say)
+        prover = Prover(context, numpy_arm, cache_folder() / "reference", observer.say, proofs)
         for sentence in [*context.try_again(), *prover.forget_changed(prepared, arms)]:
             observer.say(sentence)
         _keep_code(folder, plan, arms, prover)

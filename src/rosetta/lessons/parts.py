@@ -93,7 +93,7 @@ def wanted(lesson: Lesson, preset: Preset, there_is_a_gpu: bool) -> list[Compari
 
 
 def parts(lesson: Lesson, comparisons: Sequence[Comparison], seeds: dict[Comparison, int], times: int) -> list[Part]:
-    """Return what is to be done for some of a lesson's comparisons, nothing of it twice.
+    """Return what is to be done for some of a lesson's comparisons, nothing of it twice: a run proves its sides too.
 
     ``seeds`` says how many an accuracy is compared with, ``times`` how often a contender is installed.
     """
@@ -117,6 +117,12 @@ def parts(lesson: Lesson, comparisons: Sequence[Comparison], seeds: dict[Compari
             case GradientSize():
                 sides = (Differentiating(lesson.name, side, comparison.workload) for side in comparison.sides)
                 single.update({part.key: part for part in sides})
+    for workload in [workload for kind, workload in races if kind == "verify"]:
+        # What is measured on that workload too is proven before it is.
+        measured = races.get(("run", workload), {})
+        alone = {label: side for label, side in races.pop(("verify", workload)).items() if label not in measured}
+        if alone:
+            races["verify", workload] = alone
     found = [Race(lesson.name, kind, workload, tuple(sides.values())) for (kind, workload), sides in races.items()]
     return [*found, *single.values()]
 

@@ -5,7 +5,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rosetta.contenders.contender import Contender
 from rosetta.errors import RosettaError
@@ -139,8 +139,7 @@ def _comparison(
         "expected": comparison.expected,
         "published": comparison.published,
     }
-    kind: Literal["run", "verify"] = "verify" if isinstance(comparison, Proof) else "run"
-    run = runs.get(Race(lesson.name, kind, comparison.workload, ()).folder)
+    run = _run_of(lesson, comparison, runs)
     match comparison:
         case _ if needs_gpu(comparison) and not _begun(comparison, run, events):
             found = {"verdict": "needs a GPU"}
@@ -162,6 +161,14 @@ def _comparison(
             found = _gradient_size(comparison, events, plan.confidence)
     untried = "not tried yet" if found.get("reason") == _NOTHING else "couldn't be tried"
     return ComparisonResult(**base, **{"verdict": untried, **found})
+
+
+def _run_of(lesson: Lesson, comparison: Comparison, runs: Mapping[str, _Run]) -> _Run | None:
+    """Return the run in which a comparison's sides are: for a proof the one that measures its side, if there is one."""
+    run = runs.get(Race(lesson.name, "run", comparison.workload, ()).folder)
+    if not isinstance(comparison, Proof) or (run and _name(comparison.side, run.plan) in run.plan.contenders):
+        return run
+    return runs.get(Race(lesson.name, "verify", comparison.workload, ()).folder)
 
 
 def _begun(comparison: Comparison, run: _Run | None, events: Sequence[Event]) -> bool:

@@ -157,6 +157,7 @@ class _Proof(_Model):
     passed: bool
     equivalence: _Equivalence
     digests: dict[Text, Text] = {}
+    made_in: Text = ""
 
 
 class _TimedProof(_Model):
