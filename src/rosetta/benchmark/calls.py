@@ -144,7 +144,7 @@ def calibrate(
 
 
 def _carry_out(plan: Plan, folder: str | Path | None, observer: Observer | None) -> RunResult:
-    place = Path(folder) if folder is not None else new_folder(RUNS, plan)
+    place = Path(folder) if folder is not None else new_folder(RUNS, plan.kind)
     for workload in plan.workloads:
         given = Path(plan.data) if plan.data else None
         datasets.check(find_workload(workload).dataset, given, cache_folder() / "data", as_is=plan.data_as_is)

@@ -28,7 +28,7 @@ from rosetta.lessons.spec import Accuracy, Comparison, Lesson, Preset, Side
 from rosetta.models.session import temporary_folder, worker_session
 from rosetta.models.train import TrainingObserver, train
 from rosetta.paths import cache_folder, data_folder
-from rosetta.record.directory import EVENTS, PLAN, create, run_folders, working_in
+from rosetta.record.directory import EVENTS, PLAN, RUNS, create, new_folder, run_folders, working_in
 from rosetta.record.effects import seeds_needed
 from rosetta.record.events import Event, RunLog, read_events
 from rosetta.record.lessons import (
@@ -47,6 +47,9 @@ from rosetta.report.lessons import write_lessons
 from rosetta.workloads import find_workload
 from rosetta.workloads.order import training_data
 from rosetta.workloads.spec import Workload
+
+KIND = "lessons"
+"""What the directory is called beside the time."""
 
 
 class LessonsObserver:
@@ -101,7 +104,7 @@ def try_lessons(
     for workload in dict.fromkeys(c.workload for name in chosen for c in _comparisons(find_lesson(name), preset)):
         given = Path(plan.data) if plan.data else None
         datasets.check(find_workload(workload).dataset, given, cache_folder() / "data", as_is=data_as_is)
-    place = Path(folder) if folder is not None else new_folder()
+    place = Path(folder) if folder is not None else new_folder(RUNS, KIND)
     _create(plan, place)
     return _carry_out(plan, place, observer)
 
@@ -118,16 +121,6 @@ def _check_gpu(plan: LessonsPlan) -> None:
             f"{', '.join(plan.lessons)} {need} a GPU, and there is none in this machine.",
             "rosetta lessons lists what this machine can try.",
         )
-
-
-def new_folder() -> Path:
-    """Name a directory by the time, with a number where another began in the same second."""
-    first = folder = Path("runs") / f"{datetime.now():%Y-%m-%dT%H-%M-%S}-lessons"
-    number = 1
-    while folder.exists():
-        number += 1
-        folder = first.with_name(f"{first.name}-{number}")
-    return folder
 
 
 def _create(plan: LessonsPlan, folder: Path) -> None:

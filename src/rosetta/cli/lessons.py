@@ -58,7 +58,8 @@ def lesson(
 
     Examples: `rosetta lesson relu_after_pool` · `rosetta lesson --all` · `rosetta lesson --resume runs/NAME`
     """
-    from rosetta.benchmark.lessons import new_folder, try_lessons
+    from rosetta.benchmark.lessons import KIND, try_lessons
+    from rosetta.record.directory import RUNS, new_folder
 
     if resume is not None:
         check_alone(context, ("resume",))
@@ -67,7 +68,7 @@ def lesson(
             "Lessons are named and --all is given too." if name else "No lesson is named.",
             "Name some, or give --all; rosetta lessons lists them.",
         )
-    folder = resume or out_folder or new_folder()
+    folder = resume or out_folder or new_folder(RUNS, KIND)
     try:
         if resume is not None:
             result = try_lessons(resume=resume, observer=_watch())

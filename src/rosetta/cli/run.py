@@ -218,7 +218,7 @@ def _watched(plan: "Plan", folder: Path | None, resume: bool = False, data: Path
     from rosetta.cli.progress import Watch
     from rosetta.record.directory import RUNS, new_folder
 
-    folder = folder or new_folder(RUNS, plan)
+    folder = folder or new_folder(RUNS, plan.kind)
     try:
         with Watch(plan, err) as watch:
             if resume:

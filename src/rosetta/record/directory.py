@@ -75,9 +75,9 @@ def run_folders(root: Path) -> list[Path]:
     return sorted(path.parent for path in root.glob(f"*/{PLAN}"))
 
 
-def new_folder(root: Path, plan: Plan) -> Path:
-    """Name a run's directory by its time and kind, and with a number where another began in the same second."""
-    first = folder = root / f"{datetime.now():%Y-%m-%dT%H-%M-%S}-{plan.kind}"
+def new_folder(root: Path, kind: str) -> Path:
+    """Name a directory by the time and its kind, with a number where another began in the same second."""
+    first = folder = root / f"{datetime.now():%Y-%m-%dT%H-%M-%S}-{kind}"
     number = 1
     while folder.exists():
         number += 1
