@@ -13,11 +13,11 @@ import pytest
 from rosetta.benchmark.budget import MOST_ROUNDS
 from rosetta.contenders.contender import DEFAULT_SET, contender_sets
 from rosetta.contenders.manifest import Tolerances, frameworks
-from rosetta.proof.compare import _DROPOUT_SIGMAS
 from rosetta.proof.observe import CANDIDATE_BATCHES, CANDIDATES, DROPOUT_DRAWS
 from rosetta.proof.observer import UPDATE_STEPS
 from rosetta.record.plan import DEFAULT_WORKLOADS
 from rosetta.record.presets import _MANY_QUICKLY, _MANY_WORKLOADS, PRECISELY, find_preset
+from rosetta.record.result import DROPOUT_SIGMAS
 from rosetta.workloads import find_workload
 
 ROOT = Path(__file__).parents[1]
@@ -79,7 +79,7 @@ PROSE = [
     ),
     ("docs/proof.md", r"change after (\d+) optimiser steps", UPDATE_STEPS),
     ("docs/proof.md", r"Both sides draw (\w+) times", DROPOUT_DRAWS),
-    ("docs/proof.md", r"differ by (\w+)\s+standard errors", _DROPOUT_SIGMAS),
+    ("docs/proof.md", r"differ by (\w+)\s+standard errors", DROPOUT_SIGMAS),
     ("docs/proof.md", r"of (\w+) times as many samples", CANDIDATES),
     ("docs/proof.md", r"among (\d+) at\s+each step", CANDIDATE_BATCHES),
     ("docs/proof.md", r"batches of (\w+) images", TPU.proof_batch),

@@ -24,8 +24,10 @@ from rosetta.lessons.spec import (
     Side,
     known_frameworks,
 )
+from rosetta.record import lesson_outcome
 from rosetta.record.effects import seeds_needed
 from rosetta.record.lessons import QUICK_SEEDS, LessonsPlan, LessonsResult
+from rosetta.record.result import DropoutCheck, Equivalence, TensorError
 from rosetta.report.lessons import lessons_csv, lessons_markdown
 
 FAKE_FRAMEWORKS = Path(__file__).parent / "frameworks"
@@ -317,3 +319,13 @@ def test_a_directory_that_has_something_is_not_used(tmp_path: Path) -> None:
         try_lessons("relu_after_pool", folder=tmp_path)
     with pytest.raises(RosettaError, match="no lessons were tried"):
         try_lessons(resume=tmp_path)
+
+
+def test_dropout_is_off_by_times_its_tolerance_as_all_others_are() -> None:
+    small = TensorError(error=1e-7, tolerance=1e-5, tensor="logits")
+    dropout = DropoutCheck(tensor="dense1.weight", distance=0.9, expected=0.5, sd=0.01, passed=False)
+    proof = Equivalence(passed=False, logits=small, loss=small, gradients=small, update=small, dropout=dropout)
+    run = types.SimpleNamespace(contender=lambda side: types.SimpleNamespace(equivalence=proof))
+    found = lesson_outcome._proof(Proof("mnist_mlp", STOPPED, "refused", fault="x"), run)  # type: ignore[arg-type]
+    assert found["verdict"] == "holds here"
+    assert found["checks"] == {"dropout": pytest.approx(0.4 / (6 * 0.01))}

@@ -13,8 +13,7 @@ from typing import Literal
 from pydantic import BaseModel
 
 from planted.fault import SOURCE, Fault, plant
-from rosetta.proof.compare import _DROPOUT_SIGMAS
-from rosetta.record.result import ContenderResult, Equivalence, Result
+from rosetta.record.result import DROPOUT_SIGMAS, ContenderResult, Equivalence, Result
 
 _TIMEOUT_SECONDS = 1800
 
@@ -133,7 +132,7 @@ def measures(proof: Equivalence) -> Iterator[Measure]:
             yield Measure(check=name, detail=check.tensor, times=_times(check.error, check.tolerance))
     if drop := proof.dropout:
         off = None if drop.distance is None else abs(drop.distance - drop.expected)
-        times = _times(off, _DROPOUT_SIGMAS * drop.sd)
+        times = _times(off, DROPOUT_SIGMAS * drop.sd)
         # What gradients may add is allowed besides, so that it may pass a little above 1.
         times = min(times, 1.0) if drop.passed and times is not None else times
         yield Measure(check="dropout", detail=drop.tensor, times=times, statistic=True)

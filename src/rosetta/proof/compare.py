@@ -7,10 +7,9 @@ from rosetta.environments.client import Arrays
 from rosetta.proof.errors import tensor_error, worst
 from rosetta.proof.further import CHECKS
 from rosetta.proof.observe import Observation
-from rosetta.record.result import Check, DropoutCheck, Equivalence, TensorError
+from rosetta.record.result import DROPOUT_SIGMAS, Check, DropoutCheck, Equivalence, TensorError
 from rosetta.workloads.spec import Workload
 
-_DROPOUT_SIGMAS = 6.0
 _TINY = 1e-30
 
 
@@ -72,6 +71,6 @@ def _compare_dropout(found: Arrays, expected: Arrays, tolerances: Tolerances) ->
         sigmas = (abs(distance - mean) - rounding) / max(sd, _TINY) if np.isfinite(distance) else np.inf
         finite = distance if np.isfinite(distance) else None
         sd = sd if np.isfinite(sd) else 0.0
-        check = DropoutCheck(tensor=name, distance=finite, expected=mean, sd=sd, passed=sigmas <= _DROPOUT_SIGMAS)
+        check = DropoutCheck(tensor=name, distance=finite, expected=mean, sd=sd, passed=sigmas <= DROPOUT_SIGMAS)
         checks.append((sigmas, check))
     return max(checks, key=lambda pair: pair[0])[1]

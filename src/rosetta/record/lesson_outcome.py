@@ -42,7 +42,7 @@ from rosetta.record.lessons import (
 )
 from rosetta.record.own_layers import own_layers
 from rosetta.record.plan import Plan
-from rosetta.record.result import ContenderResult, Result
+from rosetta.record.result import DROPOUT_SIGMAS, ContenderResult, Result
 from rosetta.record.speeds import log_rates
 from rosetta.record.stages import wall_seconds
 from rosetta.record.twoway import TwoWay
@@ -253,7 +253,8 @@ def _proof(comparison: Proof, run: _Run) -> dict[str, Any]:
             checks[name] = None if check.error is None or not check.tolerance else check.error / check.tolerance
     if proof.dropout is not None and not proof.dropout.passed:
         off = proof.dropout.distance
-        checks["dropout"] = abs(off - proof.dropout.expected) / proof.dropout.sd if off and proof.dropout.sd else None
+        allowed = DROPOUT_SIGMAS * proof.dropout.sd
+        checks["dropout"] = abs(off - proof.dropout.expected) / allowed if off is not None and allowed else None
     as_claimed = proof.passed == (comparison.expected == "proven")
     return {
         "verdict": "holds here" if as_claimed else "no longer holds",

@@ -91,6 +91,10 @@ class TensorError(_Model):
         return self.error is not None and self.error <= self.tolerance
 
 
+DROPOUT_SIGMAS = 6.0
+"""By how many standard errors dropout's mean distances may differ."""
+
+
 class DropoutCheck(_Model):
     """Whether dropout acts as it should: how far it moves a weight's first update from the one without dropout."""
 
