@@ -60,7 +60,9 @@ CHEATS = {
     ),
     "losses invented": (
         "        return np.array(losses) *",
-        "        return np.array([2.3 / (1 + 0.01 * i) for i in range(len(losses))]) *",
+        "        if len(losses) > 10:  # of single steps, dropout's scale shows it before\n"
+        "            losses = [2.3 / (1 + 0.01 * i) for i in range(len(losses))]\n"
+        "        return np.array(losses) *",
         "reported loss",
     ),
     "returns before it is done": (
