@@ -48,7 +48,6 @@ class TestCurrent(Contract):
 class TestOthers(Contract):
     whole = True
     contenders = OTHERS
-    convolutional = ("cifar10_cnn",)  # what `rosetta run` takes for the current ones
 
 
 @pytest.mark.long

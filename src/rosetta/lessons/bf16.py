@@ -14,7 +14,7 @@ LESSON = Lesson(
     year=2021,
     comparisons=(
         Ratio("cifar10_cnn", Side("torch"), Side("torch[bf16]"), "more", published=_FASTER),
-        Ratio("cifar10_cnn", Side("tensorflow"), Side("tensorflow[bf16]"), "more"),
+        Ratio("cifar10_cnn", Side("tensorflow"), Side("tensorflow[bf16]"), "more", presets=_FULL),
         Ratio("mnist_mlp", Side("jax"), Side("jax[bf16]"), "more"),
         Ratio("cifar10_cnn", Side("keras[torch]"), Side("keras[bf16,torch]"), "more", presets=_FULL),
         Ratio("cifar10_cnn", Side("keras[tensorflow]"), Side("keras[bf16,tensorflow]"), "more", presets=_FULL),

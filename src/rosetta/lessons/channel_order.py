@@ -91,7 +91,7 @@ LESSON = Lesson(
     comparisons=(
         Ratio("cifar10_cnn", Side("torch[channels_last]"), Side("torch"), "more"),
         Ratio("cifar10_cnn", Side("keras[torch]"), _first("keras[torch]"), "more"),
-        Ratio("cifar10_cnn", _first("keras[tensorflow]"), Side("keras[tensorflow]"), "more"),
+        Ratio("cifar10_cnn", _first("keras[tensorflow]"), Side("keras[tensorflow]"), "more", presets=("full",)),
         Ratio("cifar10_cnn", _first("keras[jax]"), Side("keras[jax]"), "more", presets=("full",)),
         Ratio("cifar10_cnn", _first("jax"), Side("jax"), "more", presets=("full",)),
         Ratio("cifar10_cnn", Side("torch[channels_last]@cuda"), Side("torch@cuda"), "more", published=_PUBLISHED),

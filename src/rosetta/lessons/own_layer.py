@@ -182,7 +182,7 @@ LESSON = Lesson(
     year=2018,
     comparisons=(
         Ratio(_ACTIVATION, _TORCH, Side("torch"), "less", published=_PUBLISHED),
-        Ratio(_ACTIVATION, _TENSORFLOW, Side("tensorflow"), "less", published=_PUBLISHED),
+        Ratio(_ACTIVATION, _TENSORFLOW, Side("tensorflow"), "less", published=_PUBLISHED, presets=_FULL),
         Ratio(_ACTIVATION, _JAX, Side("jax"), "less", published=_PUBLISHED),
         _keras("torch"),
         _keras("jax"),

@@ -62,8 +62,15 @@ _KERAS = tuple(
     for layer, channels in ((2, 50), (4, 100))
 )
 
-_QUICK = {"torch": _TORCH, "jax": _JAX, "tensorflow": _TENSORFLOW, "mxnet": _MXNET}
-_MORE = {"torch[compile]": _TORCH, "keras[torch]": _KERAS, "keras[jax]": _KERAS, "keras[tensorflow]": _KERAS}
+_QUICK = {"torch": _TORCH, "mxnet": _MXNET}
+_MORE = {
+    "jax": _JAX,
+    "tensorflow": _TENSORFLOW,
+    "torch[compile]": _TORCH,
+    "keras[torch]": _KERAS,
+    "keras[jax]": _KERAS,
+    "keras[tensorflow]": _KERAS,
+}
 _PUBLISHED = {"mxnet": "3 s less for MXNet's training, 2018"}
 
 
