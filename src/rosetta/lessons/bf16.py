@@ -21,7 +21,7 @@ LESSON = Lesson(
         Ratio("mnist_mlp", Side("keras[jax]"), Side("keras[bf16,jax]"), "more", presets=_FULL),
         Ratio("cifar10_cnn", Side("torch@cuda"), Side("torch[bf16]@cuda"), "more", published=_FASTER, presets=_FULL),
         Accuracy(
-            "mnist_cnn",
+            "mnist_cnn[samples=6400]",
             Side("torch"),
             Side("torch[bf16]"),
             "same",

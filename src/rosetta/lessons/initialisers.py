@@ -29,7 +29,7 @@ LESSON = Lesson(
             for scheme in ("torch", "mxnet")
         ),
         *(
-            _within_a_point("cifar10_cnn", "samples=12800", scheme, epochs=3, sd=0.7, preset="full")
+            _within_a_point("mnist_cnn", "samples=3200", scheme, epochs=1, sd=0.7, preset="full")
             for scheme in ("torch", "jax", "chainer", "mxnet", "caffe2")
         ),
     ),

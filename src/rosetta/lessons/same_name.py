@@ -1,6 +1,6 @@
 """Lesson 8, today's half: an optimiser's name that means something else in another framework."""
 
-from rosetta.lessons.spec import Accuracy, Edit, Lesson, Preset, Proof, Side
+from rosetta.lessons.spec import Accuracy, Edit, Lesson, Proof, Side
 
 _KERAS_RATE = Side(
     "keras[tensorflow]",
@@ -16,28 +16,21 @@ _KERAS_RATE = Side(
 _ADADELTA = "84 instead of 99 % after 12 epochs, Keras' mnist_cnn example, 2020"
 
 
-def _less_accurate(workload: str, epochs: int, preset: Preset) -> Accuracy:
-    return Accuracy(
-        workload,
-        Side("keras[tensorflow]"),
-        _KERAS_RATE,
-        "less",
-        effect=15.0,
-        sd=3.0,
-        epochs=epochs,
-        published=_ADADELTA,
-        presets=(preset,),
-    )
-
-
 LESSON = Lesson(
     name="same_name",
     claim="Optimisers of one name differ between frameworks, by defaults and formulas, enough to be another training.",
     source="Keras, issue 13815",
     year=2020,
     comparisons=(
-        _less_accurate("mnist_cnn[samples=6400]", epochs=1, preset="quick"),
-        _less_accurate("mnist_cnn", epochs=12, preset="full"),
+        Accuracy(
+            "mnist_cnn[samples=6400]",
+            Side("keras[tensorflow]"),
+            _KERAS_RATE,
+            "less",
+            effect=15.0,
+            sd=3.0,
+            published=_ADADELTA,
+        ),
         Proof(
             "mnist_cnn",
             _KERAS_RATE,

@@ -32,7 +32,7 @@ LESSON = Lesson(
     year=2018,
     comparisons=(
         *_shuffled("mnist_mlp", "samples=6400", "batches", epochs=8, effect=0.5, sd=0.4, preset="quick"),
-        *_shuffled("cifar10_cnn", "samples=6400", "batches", "fixed", epochs=8, effect=1.0, sd=0.86, preset="full"),
+        *_shuffled("mnist_cnn", "samples=3200", "batches", "fixed", epochs=4, effect=1.0, sd=0.86, preset="full"),
     ),
     meaning=(
         "Batches that stay together tell the network less from epoch to epoch, and a fixed order nothing new at all. "

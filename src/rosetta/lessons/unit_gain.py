@@ -47,17 +47,6 @@ LESSON = Lesson(
             sd=1.0,
             published="turned off to match the others, without a figure",
         ),
-        Accuracy(
-            "cifar10_cnn[samples=6400]",
-            Side("cntk"),
-            _UNIT_GAIN,
-            "less",
-            effect=5.0,
-            sd=1.0,
-            epochs=2,
-            published="turned off to match the others, without a figure",
-            presets=("full",),
-        ),
         Proof("cifar10_cnn", _UNIT_GAIN, "refused", fault="momentum with unit gain: v ← 0.9·v + 0.1·g"),
     ),
     meaning=(
