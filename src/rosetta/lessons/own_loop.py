@@ -60,7 +60,10 @@ _SESSION = '''\
     size = len(batches[0][0])
     images, labels = map(np.concatenate, zip(*batches))
     learners = list(trainer.parameter_learners)
-    summary = network["loss"].train((images, labels), minibatch_size=size, parameter_learners=learners)
+    until = trainer.total_number_of_samples_seen + len(images)  # the learners count on from session to session
+    summary = network["loss"].train(
+        (images, labels), minibatch_size=size, parameter_learners=learners, max_samples=until
+    )
     return [summary.epoch_summaries[-1].loss]
 '''
 
