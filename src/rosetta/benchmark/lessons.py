@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from rosetta import datasets
+from rosetta.benchmark.lessons_left import minutes_left
 from rosetta.benchmark.observer import Observer
 from rosetta.benchmark.run import conduct
 from rosetta.contenders.contender import Contender, parse_contender
@@ -50,6 +51,8 @@ from rosetta.workloads.spec import Workload
 
 KIND = "lessons"
 """What the directory is called beside the time."""
+_AT_ONCE = 1.0
+"""Seconds: what took no more, a run that was over before, says nothing of the pace."""
 
 
 class LessonsObserver:
@@ -161,17 +164,17 @@ class _Teacher:
 
     def conduct(self) -> None:
         """Do what isn't done yet."""
-        waiting = [(name, self._parts(find_lesson(name))) for name in self._plan.lessons]
-        total, done, began = sum(len(found) for _, found in waiting), 0, time.perf_counter()
-        skipped = 0
-        for number, (name, found) in enumerate(waiting, 1):
+        chosen = [(name, self._parts(find_lesson(name))) for name in self._plan.lessons]
+        waiting, done, seconds = [part for _, found in chosen for part in found], list[Part](), 0.0
+        for number, (name, found) in enumerate(chosen, 1):
             for part in found:
-                done += 1
                 if self._is_done(part):
-                    skipped += 1
+                    waiting.remove(part)
                     continue
-                left = _left(time.perf_counter() - began, done - 1 - skipped, total - done + 1)
-                self._observer.say(f"lesson {name} ({number} of {len(waiting)}): {_words(part)}{left}")
+                minutes = minutes_left(done, waiting, seconds)
+                left = f"; about {minutes} min left" if minutes is not None else ""
+                self._observer.say(f"lesson {name} ({number} of {len(chosen)}): {_words(part)}{left}")
+                began = time.perf_counter()
                 try:
                     self._do(part)
                 except RosettaError as error:
@@ -180,6 +183,10 @@ class _Teacher:
                             "not_tried", lesson=name, label=label, workload=_workload(part), reason=error.cause
                         )
                     self._observer.say(f"{_words(part)}: {error.cause} {error.remedy or ''}".rstrip())
+                waiting.remove(part)
+                if (took := time.perf_counter() - began) > _AT_ONCE:
+                    done.append(part)
+                    seconds += took
             if found:
                 write_lessons(self._folder)
 
@@ -341,11 +348,6 @@ class _Teacher:
         return datasets.prepare(
             workload.dataset, given, cache_folder() / "data", as_is=self._plan.data_as_is, say=self._observer.say
         )
-
-
-def _left(elapsed: float, done: int, more: int) -> str:
-    """Say how long it goes on, once something was done."""
-    return f"; about {math.ceil(elapsed / done * more / 60)} min left" if done > 0 else ""
 
 
 def _words(part: Part) -> str:
