@@ -1,5 +1,7 @@
 """The layers' formulas in plain NumPy, float64, channels first; some bring their own gradients."""
 
+import math
+
 import autograd.numpy as np
 import numpy
 from autograd.extend import defvjp, primitive
@@ -207,8 +209,8 @@ def _gradient_for_table(output, table, tokens):
 defvjp(embedding, _gradient_for_table, None)
 
 
-def softmax_cross_entropy(logits, labels):
-    """Mean over the batch of log(Σ exp(logits)) − logit of the right class."""
+def softmax_cross_entropy(logits, labels, most=math.inf):
+    """Mean over the batch of log(Σ exp(logits)) − logit of the right class, of each sample ``most`` at most."""
     shifted = logits - np.max(logits, axis=1, keepdims=True)
     log_sum = np.log(np.sum(np.exp(shifted), axis=1))
-    return np.mean(log_sum - shifted[numpy.arange(len(labels)), labels])
+    return np.mean(np.minimum(log_sum - shifted[numpy.arange(len(labels)), labels], most))
