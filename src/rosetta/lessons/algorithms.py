@@ -38,7 +38,7 @@ LESSON = Lesson(
             _tensorflow("onednn_on", "TF_ENABLE_ONEDNN_OPTS", "1"),
             "more",
         ),
-        Ratio("cifar10_cnn", Side("jax"), Side("jax[im2col]"), "more"),
+        Ratio("cifar10_cnn", Side("jax"), Side("jax[im2col]"), "more", presets=("full",)),
         Ratio("cifar10_cnn", _NATIVE, Side("torch"), "more", presets=("full",)),
         Ratio(
             "cifar10_cnn",

@@ -90,7 +90,7 @@ LESSON = Lesson(
     year=2018,
     comparisons=(
         Ratio("cifar10_cnn", Side("torch[channels_last]"), Side("torch"), "more"),
-        Ratio("cifar10_cnn", Side("keras[torch]"), _first("keras[torch]"), "more"),
+        Ratio("cifar10_cnn", Side("keras[torch]"), _first("keras[torch]"), "more", presets=("full",)),
         Ratio("cifar10_cnn", _first("keras[tensorflow]"), Side("keras[tensorflow]"), "more", presets=("full",)),
         Ratio("cifar10_cnn", _first("keras[jax]"), Side("keras[jax]"), "more", presets=("full",)),
         Ratio("cifar10_cnn", _first("jax"), Side("jax"), "more", presets=("full",)),

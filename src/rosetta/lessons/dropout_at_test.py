@@ -55,7 +55,6 @@ LESSON = Lesson(
                 name="dropout_on",
                 edits=(Edit(_FILE, "def __call__(self, x, training=False):", "def __call__(self, x, training=True):"),),
             ),
-            "quick",
             "full",
         ),
         _refused(

@@ -34,7 +34,7 @@ LESSON = Lesson(
     year=2018,
     comparisons=(
         Ratio(_IMDB, Side("torch[cells]"), Side("torch"), "more", published=_PUBLISHED),
-        Ratio(_BABI, Side("tensorflow[loop]"), Side("tensorflow"), "more"),
+        Ratio(_BABI, Side("tensorflow[loop]"), Side("tensorflow"), "more", presets=_FULL),
         Ratio(_BABI, Side("jax"), _FIVE, "more"),
         Ratio(_BABI, Side("jax"), _FIVE, "more", quantity="first step"),
         Ratio(_BABI, Side("jax"), _ALL, "more", presets=_FULL),

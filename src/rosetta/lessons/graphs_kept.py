@@ -93,7 +93,7 @@ LESSON = Lesson(
         _kept(_TENSORFLOW, "tensorflow", ("quick", "full")),
         _kept(_JAX, "jax", ("quick", "full")),
         _kept("keras[jax]", "keras[jax,steps_per_execution=100]", ("quick", "full")),
-        _kept("keras[tensorflow]", "keras[steps_per_execution=100,tensorflow]", ("quick", "full")),
+        _kept("keras[tensorflow]", "keras[steps_per_execution=100,tensorflow]"),
         _kept("keras[jax]", "keras[jax,steps_per_execution=10]"),
         _kept("keras[tensorflow]", "keras[steps_per_execution=10,tensorflow]"),
         _kept(Side("keras[jax]", "run_eagerly", _EAGERLY), "keras[jax]"),

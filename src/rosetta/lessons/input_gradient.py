@@ -85,8 +85,8 @@ LESSON = Lesson(
     year=2018,
     comparisons=(
         Ratio("mnist_mlp", _TORCH, Side("torch"), "more"),
-        Ratio("mnist_mlp", _JAX, Side("jax"), "more"),
-        Ratio("mnist_mlp", _TENSORFLOW, Side("tensorflow"), "more"),
+        Ratio("mnist_mlp", _JAX, Side("jax"), "more", presets=_FULL),
+        Ratio("mnist_mlp", _TENSORFLOW, Side("tensorflow"), "more", presets=_FULL),
         Ratio(
             "cifar10_cnn",
             _CAFFE2,

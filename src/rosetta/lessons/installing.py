@@ -25,7 +25,7 @@ LESSON = Lesson(
     year=2018,
     comparisons=(
         _beside_torch("chainer"),
-        _beside_torch("mxnet"),
+        _beside_torch("mxnet", "full"),
         _beside_torch("lasagne"),
         _beside_torch("keras2[theano]", "full"),
         _beside_torch("keras2[mxnet]", "full"),

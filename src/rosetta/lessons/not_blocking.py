@@ -60,9 +60,9 @@ LESSON = Lesson(
     comparisons=(
         Ratio("mnist_mlp", Side("torch", _NAME, _TORCH), Side("torch"), "more"),
         Ratio("mnist_mlp", Side("jax", _NAME, _JAX), Side("jax"), "more"),
-        Ratio("mnist_mlp", Side("tensorflow", _NAME, _TENSORFLOW), Side("tensorflow"), "more"),
+        Ratio("mnist_mlp", Side("tensorflow", _NAME, _TENSORFLOW), Side("tensorflow"), "more", presets=("full",)),
         Ratio("mnist_mlp", Side("mxnet", _NAME, _MXNET), Side("mxnet"), "more"),
-        Ratio("mnist_mlp", Side("mlx"), _MLX_LATER, "more"),
+        Ratio("mnist_mlp", Side("mlx"), _MLX_LATER, "more", presets=("full",)),
         Ratio("mnist_mlp", Side("torch@cuda", _NAME, _TORCH), Side("torch@cuda"), "more"),
         Ratio("mnist_mlp", Side("jax@cuda", _NAME, _JAX), Side("jax@cuda"), "more"),
     ),

@@ -183,7 +183,7 @@ LESSON = Lesson(
     comparisons=(
         Ratio(_ACTIVATION, _TORCH, Side("torch"), "less", published=_PUBLISHED),
         Ratio(_ACTIVATION, _TENSORFLOW, Side("tensorflow"), "less", published=_PUBLISHED, presets=_FULL),
-        Ratio(_ACTIVATION, _JAX, Side("jax"), "less", published=_PUBLISHED),
+        Ratio(_ACTIVATION, _JAX, Side("jax"), "less", published=_PUBLISHED, presets=_FULL),
         _keras("torch"),
         _keras("jax"),
         _keras("tensorflow"),

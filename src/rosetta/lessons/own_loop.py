@@ -93,7 +93,7 @@ LESSON = Lesson(
     year=2018,
     comparisons=(
         _keras("tensorflow"),
-        _keras("jax"),
+        _keras("jax", full=True),
         _keras("torch", full=True),
         _hardly_faster(
             "mnist_mlp",
