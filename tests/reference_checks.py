@@ -20,7 +20,7 @@ import numpy as np
 from autograd import grad
 
 import rosetta_worker
-from rosetta_worker.trainer import load_framework, load_implementation, load_trainer
+from rosetta_worker.trainer import implementation_of, load_framework, load_implementation, load_trainer
 
 WORKLOADS = json.loads(Path(sys.argv[2]).read_text("utf-8"))
 FOLDER = rosetta_worker.__path__[0] + "/frameworks/numpy"
@@ -590,12 +590,8 @@ def random_parameter(spec):
     return around + RANDOM.uniform(-0.2, 0.2, spec["shape"])
 
 
-def open_workload(name, batch, variants=(), dropout=False):
-    """Return a trainer with random parameters, and a batch of random inputs and labels."""
-    workload = WORKLOADS[name]
-    implementation = load_implementation(FOLDER, workload["module"])
-    trainer = Trainer(implementation, workload, frozenset(variants), "cpu", dropout, 0)
-    trainer.load_parameters({spec["name"]: random_parameter(spec) for spec in workload["parameters"]})
+def random_batch(workload, batch):
+    """Draw inputs and labels."""
     tables = [spec["shape"][0] for spec in workload["parameters"] if spec["kind"] == "embedding_weight"]
     inputs = tuple(
         RANDOM.integers(0, tables[0], (batch, *given["shape"])).astype(np.int32)
@@ -603,14 +599,25 @@ def open_workload(name, batch, variants=(), dropout=False):
         else RANDOM.random((batch, *given["shape"]), np.float32)
         for given in workload["inputs"]
     )
-    labels = RANDOM.integers(0, workload["output_shape"][0], batch)
+    return inputs, RANDOM.integers(0, workload["output_shape"][0], batch)
+
+
+def open_workload(name, batch, variants=(), dropout=False):
+    """Return a trainer with random parameters, and a batch of random inputs and labels."""
+    workload = WORKLOADS[name]
+    trainer = Trainer(implementation_of(FOLDER, workload), workload, frozenset(variants), "cpu", dropout, 0)
+    trainer.load_parameters({spec["name"]: random_parameter(spec) for spec in workload["parameters"]})
+    inputs, labels = random_batch(workload, batch)
     predicted = trainer.predict(inputs)
     assert predicted.shape == (batch, *workload["output_shape"]) and predicted.dtype == np.float64
     return trainer, inputs, labels
 
 
-def assert_network(name):
-    """Hold each parameter's gradient, predicting and training, against the loss's change in a random direction."""
+def assert_network(name, step=1e-8):
+    """Hold each parameter's gradient, predicting and training, against the loss's change in a random direction.
+
+    The step is small by default, for between the two sides of a large network lie kinks.
+    """
     trainer, inputs, labels = open_workload(name, batch=2)
     exact = [x.astype(np.float64) if x.dtype == np.float32 else x for x in inputs]
     assert trainer.loss_and_gradients(inputs, labels)[0] == trainer.gradients(exact, labels, trainer.prediction)[0]
@@ -623,9 +630,9 @@ def assert_network(name):
                 trainer.loss(
                     {**trainer.values, parameter: trainer.values[parameter] + h * direction}, exact, labels, running
                 )
-                for h in (1e-8, -1e-8)  # small, for between the two sides lie kinks
+                for h in (step, -step)
             ]
-            expected = (sides[0] - sides[1]) / 2e-8
+            expected = (sides[0] - sides[1]) / (2 * step)
             size = np.linalg.norm(gradient)
             assert size > 0, parameter
             assert abs(np.sum(gradient * direction) - expected) < 1e-5 * size, parameter
@@ -739,6 +746,7 @@ def check_dropout_acts_in_training_alone():
 
 
 def run(check):
+    """Return a check's traceback, or None."""
     try:
         check()
     except Exception:

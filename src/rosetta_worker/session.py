@@ -12,7 +12,7 @@ import numpy as np
 from rosetta_worker import messages, product, usage
 from rosetta_worker.batches import Batches
 from rosetta_worker.messages import Done
-from rosetta_worker.trainer import Inputs, Trainer, load_implementation, load_replicas, load_trainer
+from rosetta_worker.trainer import Inputs, Trainer, implementation_of, load_replicas, load_trainer
 
 
 class Session:
@@ -50,7 +50,7 @@ class Session:
         self._workload = workload = request.workload
         self._take_data(request.data)
         start = time.perf_counter()
-        implementation = load_implementation(self._folder, workload["module"])
+        implementation = implementation_of(self._folder, workload)
         self._rank = request.rank
         more: Dict[str, Any] = {} if self._replicas == 1 else {"replicas": self._replicas}
         if self._rank is not None:

@@ -191,3 +191,16 @@ def load_replicas(folder: str) -> ModuleType:
 def load_implementation(folder: str, workload: str) -> ModuleType:
     """Import the implementation of a workload from the framework in ``folder``."""
     return importlib.import_module(load_framework(folder) + "." + workload)
+
+
+def implementation_of(folder: str, workload: Dict[str, Any]) -> Any:
+    """Return the implementation of a workload as the host describes it: its module, or what is made of its layers.
+
+    A folder may have a module ``interpreter``. Its function ``implementation`` takes the description of a workload that
+    has no module here, and returns what stands for one.
+    """
+    files = (os.path.join(folder, name + ".py") for name in (workload["module"], "interpreter"))
+    own, interpreter = map(os.path.isfile, files)
+    if interpreter and not own:
+        return importlib.import_module(load_framework(folder) + ".interpreter").implementation(workload)
+    return load_implementation(folder, workload["module"])

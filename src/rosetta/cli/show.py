@@ -52,7 +52,7 @@ def show(
         framework = known[name]
         chosen = Contender(framework) if text == framework.name else parse_contender(text, known)
         module = find_workload(workload).module
-        if why := chosen.why_not(module):
+        if why := chosen.why_no_text(module):
             raise RosettaError(why)
         shown.append((framework.title, chosen.implementation(module)))
     _side_by_side(shown)

@@ -87,6 +87,17 @@ class Contender:
         """Where its implementation of a workload is, whether it exists or not."""
         return self.framework.folder / f"{workload}{self._own_implementations[1]}.py"
 
+    @property
+    def _interprets(self) -> bool:
+        """Whether it makes a network of a workload's layers where it has no implementation."""
+        return not self._own_implementations[1] and (self.framework.folder / "interpreter.py").exists()
+
+    def why_no_text(self, workload: str) -> str:
+        """Return why no implementation of a workload can be shown; an empty string where one can."""
+        if self.implementation(workload).exists() or not self._interprets:
+            return self.why_not(workload)
+        return f"{self.framework.title} has no text of {workload}: it makes the network of the declared layers."
+
     def distribution(self, device: str) -> str:
         """The distribution whose version is the contender's, on a device."""
         own = next((variant.distribution for variant in self._chosen() if variant.distribution), "")
@@ -201,7 +212,7 @@ class Contender:
         """Return why it has no implementation of a workload; an empty string where it has one."""
         if why := self.unsupported.get(workload):
             return why
-        if not self.implementation(workload).exists():
+        if not self.implementation(workload).exists() and not self._interprets:
             return f"{self.framework.title} has no implementation of {workload}."
         if self.replicas > 1 and not self.replication:
             return f"{self.framework.title} trains no replicas in Rosetta."

@@ -84,7 +84,7 @@ SAMPLES = None  # or only so many of the training and of the test set
 
 def _sections(contender: Contender, workload: Workload, data: PreparedDataset, arguments: str) -> list[Section]:
     main = contender.implementation("standalone")
-    if why := contender.why_not(workload.module):
+    if why := contender.why_no_text(workload.module):
         raise RosettaError(why)
     if not main.exists():
         raise RosettaError(f"{contender.name} can't be shown as a script: its folder has no {main.name}.")

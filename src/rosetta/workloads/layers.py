@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from rosetta.workloads.initialisers import (
     Initialiser,
@@ -34,6 +34,7 @@ class Parameter:
     """For a dense weight after a flatten: the (channels, height, width) that were flattened into its inputs."""
 
 
+@runtime_checkable
 class Layer(Protocol):
     """What a layer of any kind can tell of itself."""
 

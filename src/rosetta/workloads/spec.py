@@ -7,6 +7,7 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from rosetta.workloads import layers as network
+from rosetta.workloads.description import describe
 from rosetta.workloads.initialisers import Array
 from rosetta.workloads.layers import Layer, Parameter, Shape
 from rosetta.workloads.schemes import initialiser_of
@@ -31,6 +32,10 @@ class Optimizer:
     name: str
     update: str
     hyperparameters: Mapping[str, float]
+
+    def to_worker(self) -> dict[str, Any]:
+        """Describe it to a worker, as JSON."""
+        return {"name": self.name, "update": self.update, "hyperparameters": dict(self.hyperparameters)}
 
 
 @dataclass(frozen=True)
@@ -155,7 +160,7 @@ class Workload:
         return self.proof_batch or self.batch_size
 
     def to_worker(self, dtype: str = "float32", batch_size: int | None = None) -> dict[str, Any]:
-        """Describe the workload to a worker, as JSON: name, inputs, batch size, parameters and the ``dtype`` of all."""
+        """Describe the workload to a worker, as JSON: inputs, layers, parameters, optimiser, the ``dtype`` of all …"""
         return {
             "name": self.name,
             "module": self.module,
@@ -165,6 +170,8 @@ class Workload:
             "own_loader": self.own_loader,
             "inputs": [{"name": i.name, "shape": list(i.shape), "kind": i.kind} for i in self.inputs],
             "batch_size": batch_size or self.batch_size,
+            "layers": describe(self.layers),
+            "optimizer": self.optimizer and self.optimizer.to_worker(),
             "parameters": [
                 {
                     "name": p.name,

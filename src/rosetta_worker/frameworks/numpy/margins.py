@@ -26,8 +26,8 @@ def watch_margins(batch):
 
 
 def note(distances, x):
-    """Take in the distances to kinks, (batch, …), of a layer with the input x."""
+    """Take in the distances to kinks, (batch, …), of a layer with the input x; or (batch · time, …)."""
     for margins in watched:
-        relative = distances.reshape(len(distances), -1) / np.sqrt(np.mean(x**2))
+        relative = distances.reshape(len(margins), -1) / np.sqrt(np.mean(x**2))
         nearest = np.where(relative > _TIE, relative, np.inf).min(axis=1)
         np.minimum(margins, nearest, out=margins)
