@@ -6,6 +6,7 @@ import contextlib
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -17,7 +18,7 @@ from rosetta.contenders.contender import Contender
 from rosetta.environments.worker import Worker, WorkerFailure
 from rosetta.workloads.spec import Workload
 from rosetta_worker import messages
-from rosetta_worker.messages import Accuracy, Imported, Multiplied, Request, Stepped
+from rosetta_worker.messages import Accuracy, Described, Imported, Multiplied, Request, Stepped
 
 Arrays = Mapping[str, NDArray[Any]]
 _Reply = TypeVar("_Reply")
@@ -36,6 +37,20 @@ class Timeouts(BaseModel):
     first_step: _Deadline = 600
     chunk: _Deadline = 120
     epoch: _Deadline = 7200
+
+
+@dataclass(frozen=True)
+class Calculated:
+    """What a network of the user's own gave, each array by its output's name or its parameter's path."""
+
+    outputs: Arrays
+    scalar: float | None
+    """Of which the gradients are; None where it isn't finite."""
+    gradients: Arrays
+    statistics: Arrays
+    """Running ones after a step in training mode; none in evaluation mode."""
+    drops: list[float]
+    """The rates of dropouts, all of them switched off, in the order in which they were met."""
 
 
 class Client:
@@ -223,6 +238,56 @@ class Client:
         with self._file(suffix) as file:
             file.write_bytes(content)
             self._ask(messages.Restore(str(file)), self.timeouts.building)
+
+    def open_own(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        inputs: Sequence[NDArray[Any]],
+        *,
+        file: Path | None,
+        module: str | None,
+        folder: Path,
+        seed: int,
+    ) -> float:
+        """Build a network of the user's own, which is asked about these inputs, (batch, …); return its seconds.
+
+        It is ``name`` in a ``file``, or in a ``module``; its code runs in ``folder``.
+        """
+        with self._written({str(position): array for position, array in enumerate(inputs)}) as given:
+            request = messages.OpenOwn(
+                str(folder), str(file) if file else None, module, name, dict(arguments), given, seed
+            )
+            return self._ask(request, self.timeouts.building).seconds
+
+    def describe(self) -> Described:
+        """Return what the network of the user's own is made of."""
+        return self._ask(messages.Describe(), self.timeouts.proving)
+
+    def own_outputs(self) -> Arrays:
+        """Return its outputs in evaluation mode, by name."""
+        with self._file(".npz") as file:
+            self._ask(messages.OwnOutputs(str(file)), self.timeouts.proving)
+            return _arrays(file)
+
+    def calculate(self, factors: Arrays, *, training: bool, nudge: int = 0) -> Calculated:
+        """Run it forward and backward, dropout off, from the factors of its outputs' values.
+
+        ``nudge``, if it isn't 0, seeds by which the inputs are moved by a float32 rounding.
+        """
+        with self._written(factors) as given, self._file(".npz") as file:
+            reply = self._ask(messages.Calculate(given, training, str(file), nudge), self.timeouts.proving)
+            parts: dict[str, dict[str, NDArray[Any]]] = {"outputs": {}, "gradients": {}, "statistics": {}}
+            for key, array in _arrays(file).items():
+                part, _, name = key.partition("/")
+                if part not in parts:
+                    raise WorkerFailure(f"The worker's answer to calculate has an array {key!r}.")
+                parts[part][name] = array
+            return Calculated(scalar=reply.scalar, drops=reply.drops, **parts)
+
+    def to_float64(self) -> None:
+        """Have it compute in float64; its weights have to be loaded anew."""
+        self._ask(messages.ToFloat64(), self.timeouts.building)
 
     def peak_bytes(self) -> int:
         """Return the worker's largest resident size since the workload was opened."""

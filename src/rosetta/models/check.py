@@ -1,0 +1,334 @@
+"""Checks whether ports of a network of the user's own are the same network: opens each, pairs, runs and judges."""
+
+import contextlib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+
+from rosetta.contenders.contender import Contender
+from rosetta.contenders.device import Wanted
+from rosetta.contenders.manifest import frameworks as known_frameworks
+from rosetta.environments.client import Arrays, Client, Timeouts
+from rosetta.environments.variables import check_seed
+from rosetta.environments.worker import WorkerFailure
+from rosetta.errors import RosettaError
+from rosetta.models.session import worker_client
+from rosetta.networks.inputs import make_inputs, parse_input
+from rosetta.networks.notation import OwnNetwork, parse_network
+from rosetta.paths import folders
+from rosetta.proof.own.judge import (
+    MODES,
+    Run,
+    Standard,
+    judge,
+    match_outputs,
+    outputs_error,
+    overall,
+    yardstick,
+)
+from rosetta.proof.own.layouts import image_shapes
+from rosetta.proof.own.pairing import Pairing, by_order, by_paths, by_values
+from rosetta.proof.own.pairs_file import as_recorded, given_pairing, read_pairs, write_pairs
+from rosetta.proof.own.settle import settle
+from rosetta.proof.own.weights import factors_of, moved_apart
+from rosetta.record.check import CheckResult, Dropout, PairedTensor, PortCheck
+from rosetta_worker.messages import Described
+
+Inputs = tuple[NDArray[Any], ...]
+_NUDGED = 3
+"""Further float32 runs of the standard, on inputs moved by a rounding: one run alone may be lucky."""
+_SETTLED = 1e-6
+"""With the right pairing the outputs of a port that is the same are as near as this, or as a few yardsticks."""
+_YARDSTICKS = 5.0
+_MOST = 1e-3
+"""The largest yardstick of outputs that still measures something."""
+_COPIES = 8
+"""How often a network's float32 parameters are in memory at most: gradients, float64, copies in and out."""
+
+
+def check(
+    standard: str,
+    ports: str | Sequence[str],
+    *,
+    inputs: str | Sequence[str],
+    batch: int = 4,
+    seed: int = 1,
+    pairs: str | Path | None = None,
+    save_pairs: str | Path | None = None,
+    packages: str | Sequence[str] = (),
+    device: Wanted = "auto",
+    frameworks: str | Path | Iterable[str | Path] = (),
+    timeouts: Timeouts | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> CheckResult:
+    """Hold ports of a network against it: outputs, gradients, statistics, in evaluation and training mode.
+
+    Networks are named as ``torch:model.py:Net(width=32)``, inputs as ``3x32x32`` or ``int:0:1000:64``, the shape of one
+    sample. ``pairs`` is a file that says which parameters belong together, ``save_pairs`` one to write. ``packages``
+    are requirements for all environments, or as ``torch:torchvision`` for one framework's. ``say`` is told what is
+    under way. Raises ``RosettaError`` where the standard can't be held against anything; a port that fails has
+    its reason in the result.
+    """
+    check_seed(seed)
+    known = known_frameworks(folders(frameworks))
+    texts = [ports] if isinstance(ports, str) else list(ports)
+    if not texts:
+        raise RosettaError("There is nothing to hold the network against.", "Name a port after it.")
+    wanted = [packages] if isinstance(packages, str) else list(packages)
+    first, *others = (parse_network(text, known, device, wanted) for text in (standard, *texts))
+    specs = [parse_input(text) for text in ([inputs] if isinstance(inputs, str) else inputs)]
+    arrays = make_inputs(specs, batch, seed)
+    given = read_pairs(Path(pairs)) if pairs is not None else {}
+    if odd := sorted(given.keys() - {network.text for network in others}):
+        raise RosettaError(
+            f"{pairs} has pairs of {odd[0]}, which isn't among the ports.", "Name the port as it is there."
+        )
+    say(f"{first.text}: the standard, in float32 and float64")
+    seen, installed = _observe_standard(first, arrays, seed, timeouts)
+    versions = {first.contender.name: installed}
+    found = []
+    for network in others:
+        say(f"{network.text}: against the standard")
+        port, installed = _checked(network, seen, arrays, seed, timeouts, given.get(network.text))
+        versions[network.contender.name] = installed or versions.get(network.contender.name, {})
+        found.append(port)
+    if save_pairs is not None:
+        write_pairs(Path(save_pairs), found)
+    return CheckResult(
+        standard=first.text,
+        standard_contender=first.contender.name,
+        inputs=[spec.text for spec in specs],
+        batch=batch,
+        seed=seed,
+        parameters=sum(int(np.prod(t.shape)) for t in seen.described.tensors if t.role == "parameter"),
+        replaced=seen.replaced,
+        packages=versions,
+        notes=seen.notes,
+        ports=found,
+    )
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """All that is known of the standard."""
+
+    described: Described
+    own: Arrays
+    """Its values as it was made."""
+    arrays: Arrays
+    """The values at which all are compared."""
+    replaced: list[str]
+    factors: Arrays
+    standard: Standard
+    drops: list[float]
+    notes: list[str]
+
+
+def _observe_standard(
+    network: OwnNetwork, inputs: Inputs, seed: int, timeouts: Timeouts | None
+) -> tuple[_Seen, dict[str, str]]:
+    try:
+        with _opened(network, inputs, seed, timeouts) as (client, packages, described):
+            if "to_float64" not in client.abilities():
+                raise RosettaError(
+                    f"{network.text}: {network.contender.framework.title} doesn't compute a network of one's own in "
+                    "float64, and so can't be the standard.",
+                    "Name another one first.",
+                )
+            _check_memory(network, described)
+            own = client.own_weights()
+            arrays, replaced = moved_apart(described.tensors, own, seed)
+            client.load_own_weights(arrays)
+            factors = factors_of(client.own_outputs(), seed)
+            if not factors:
+                raise RosettaError(f"{network.text} gives no output of real numbers.", "Name a network that does.")
+            float32 = [_run(client, factors, nudge) for nudge in range(_NUDGED + 1)]
+            client.to_float64()
+            client.load_own_weights(arrays)
+            exact = _run(client, factors)
+    except WorkerFailure as failure:
+        raise _failed(network, failure) from failure
+    for mode in MODES:
+        _check_finite(network, exact[mode].outputs, f"output in {mode} mode")
+        _check_finite(network, exact[mode].gradients, f"gradient in {mode} mode")
+    notes = []
+    if any(array.dtype != np.float64 for name, array in exact["evaluation"].outputs.items() if name in factors):
+        notes.append("The standard gives less than float64 when it should compute in it: what it casts isn't exact.")
+    before = {t.path: arrays[t.path] for t in described.tensors if t.role == "statistic"}
+    standard = Standard(exact, float32, before)
+    _check_conditioned(network, standard)
+    return _Seen(described, own, arrays, replaced, factors, standard, exact["training"].drops, notes), packages
+
+
+def _checked(
+    network: OwnNetwork,
+    seen: _Seen,
+    inputs: Inputs,
+    seed: int,
+    timeouts: Timeouts | None,
+    given: list[PairedTensor] | None,
+) -> tuple[PortCheck, dict[str, str]]:
+    """Hold one port against the standard; what fails is told in its result."""
+    told = PortCheck(network=network.text, contender=network.contender.name)
+    packages: dict[str, str] = {}
+    try:
+        with _opened(network, inputs, seed, timeouts) as (client, packages, described):
+            return _compared(told, network.contender, client, described, seen, given), packages
+    except WorkerFailure as failure:
+        error = _failed(network, failure)
+    except RosettaError as found:
+        error = found
+    return told.model_copy(update={"failure": error.cause, "remedy": error.remedy}), packages
+
+
+def _compared(
+    told: PortCheck,
+    contender: Contender,
+    client: Client,
+    described: Described,
+    seen: _Seen,
+    given: list[PairedTensor] | None,
+) -> PortCheck:
+    expected = seen.standard.exact["evaluation"].outputs
+    pairing, tried = _pair(client, described, seen, given)
+    client.load_own_weights(pairing.carry(seen.arrays))
+    outputs = client.own_outputs()
+    matched = match_outputs(outputs, expected)
+    if matched is None:
+        raise RosettaError(
+            f"The port gives {len(outputs)} outputs, the standard {len(expected)}: {', '.join(expected)}.",
+            "Have both give the same.",
+        )
+    names = {name: own for name, own in zip(matched, outputs, strict=True)} if matched.keys() != outputs.keys() else {}
+    factors = {names.get(name, name): array for name, array in seen.factors.items()}
+    for name, array in seen.factors.items():
+        if matched[name].shape != array.shape:
+            raise RosettaError(
+                f"The port's {name} has shape {matched[name].shape}, the standard's {array.shape}.",
+                "Have both give the same shape.",
+            )
+    float32 = _run(client, factors)
+    float64, notes = None, []
+    if "to_float64" in client.abilities():
+        try:
+            client.to_float64()
+            client.load_own_weights(pairing.carry(seen.arrays))
+            float64 = _run(client, factors)
+        except WorkerFailure as failure:
+            notes.append(f"It doesn't compute in float64, so that it was held in float32 alone: {failure}")
+    else:
+        notes.append(f"{contender.framework.title} was held in float32 alone: it has no float64 for this.")
+    quantities = judge(seen.standard, float32, float64, pairing, contender.tolerances)
+    dropout = Dropout(standard=sorted(seen.drops), port=sorted(float32["training"].drops))
+    verdict, precision = overall(quantities, dropout)
+    in_evaluation, _ = overall([q for q in quantities if q.mode == "evaluation"])
+    in_training, _ = overall([q for q in quantities if q.mode == "training"], dropout)
+    return told.model_copy(
+        update={
+            "verdict": verdict,
+            "in_evaluation": in_evaluation,
+            "in_training": in_training,
+            "precision": precision,
+            "in_float64": float64 is not None,
+            "paired_by": pairing.how,
+            "pairings_tried": tried,
+            "pairs": as_recorded(pairing),
+            "quantities": quantities,
+            "dropout": dropout,
+            "notes": notes,
+        }
+    )
+
+
+def _pair(client: Client, described: Described, seen: _Seen, given: list[PairedTensor] | None) -> tuple[Pairing, int]:
+    mine, other = seen.described.tensors, described.tensors
+    if given is not None:
+        return given_pairing(given, mine, other), 0
+    images = image_shapes(call.shape for call in (*seen.described.calls, *described.calls))
+    expected = seen.standard.exact["evaluation"].outputs
+    proposals = [
+        by_values(mine, other, seen.own, client.own_weights(), images),
+        by_order(mine, other),
+        by_paths(mine, other),
+    ]
+
+    def error(pairing: Pairing) -> float:
+        client.load_own_weights(pairing.carry(seen.arrays))
+        return outputs_error(client.own_outputs(), expected)
+
+    enough = max(_SETTLED, _YARDSTICKS * yardstick(seen.standard))
+    return settle([proposal for proposal in proposals if proposal], error, enough, images)
+
+
+@contextlib.contextmanager
+def _opened(
+    network: OwnNetwork, inputs: Inputs, seed: int, timeouts: Timeouts | None
+) -> Iterator[tuple[Client, dict[str, str], Described]]:
+    """Open a network in a worker of its contender; raise ``RosettaError`` where it is random in evaluation."""
+    with worker_client(network.contender, seed=seed, timeouts=timeouts) as (client, imported):
+        client.open_own(
+            network.name,
+            network.arguments,
+            inputs,
+            file=network.file,
+            module=network.module,
+            folder=Path.cwd(),
+            seed=seed,
+        )
+        described = client.describe()
+        if described.random:
+            raise RosettaError(
+                f"{network.text} is random in evaluation mode: twice the same inputs gave different outputs.",
+                "Switch off there what is random: dropout asks whether the network trains.",
+            )
+        yield client, imported.packages, described
+
+
+def _run(client: Client, factors: Arrays, nudge: int = 0) -> Run:
+    return {mode: client.calculate(factors, training=mode == "training", nudge=nudge) for mode in MODES}
+
+
+def _check_finite(network: OwnNetwork, arrays: Mapping[str, NDArray[Any]], what: str) -> None:
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise RosettaError(
+                f"{network.text}: its {what}, {name}, isn't finite (NaN or infinite): nothing can be held against it.",
+                "Look for a division by zero or a logarithm of zero, or give inputs of the kind that it is made for.",
+            )
+
+
+def _check_conditioned(network: OwnNetwork, standard: Standard) -> None:
+    """Raise ``RosettaError`` where the standard's own float32 runs differ so much that anything would be the same."""
+    for mode in MODES:
+        if (size := yardstick(standard, mode)) > _MOST:
+            raise RosettaError(
+                f"{network.text}: in {mode} mode its own float32 outputs are off by {size:.1e} from those in float64: "
+                "it is random there by something else than dropout, or rounding decides what it gives.",
+                "Take out what is random; or give it inputs of the kind that it is made for.",
+            )
+
+
+def _check_memory(network: OwnNetwork, described: Described) -> None:
+    """Raise ``RosettaError`` where a comparison would take more memory than is free."""
+    size = sum(4 * int(np.prod(t.shape)) for t in described.tensors)
+    free = psutil.virtual_memory().available
+    if _COPIES * size > free:
+        raise RosettaError(
+            f"{network.text} has {size / 2**30:.1f} GiB of parameters, of which a check needs up to {_COPIES} copies; "
+            f"{free / 2**30:.1f} GiB are free.",
+            "Make it smaller: fewer layers or channels show the same.",
+        )
+
+
+def _failed(network: OwnNetwork, failure: WorkerFailure) -> RosettaError:
+    said = str(failure)
+    match = re.search(r"ModuleNotFoundError: No module named '([\w.]+)'", said)
+    whose = network.contender.framework.name
+    remedy = f"If it isn't a file of yours, have it installed: --package {whose}:{match[1]}" if match else ""
+    return RosettaError(f"{network.text} failed: {said}", remedy)
