@@ -129,6 +129,8 @@ class Described:
     tensors: List[OwnTensor]
     calls: List[ModuleCall]
     random: bool
+    channels_last: Optional[bool] = None
+    """Whether it takes images so, where both were tried; None where there are none, or frameworks have one order."""
 
 
 @dataclass

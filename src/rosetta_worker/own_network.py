@@ -115,7 +115,11 @@ class Maker:
 
     def _bound(self, offered: Dict[str, Any]) -> Dict[str, Any]:
         try:
-            signature = inspect.signature(self._named)
+            # A metaclass, as Flax's modules have one, may hide what their class takes.
+            of_class = inspect.isclass(self._named) and self._named.__init__ is not object.__init__
+            signature = inspect.signature(self._named.__init__ if of_class else self._named)
+            if of_class:
+                signature = signature.replace(parameters=list(signature.parameters.values())[1:])
         except (TypeError, ValueError):  # what is written in C has none
             return self._arguments
         arguments = {name: value for name, value in offered.items() if name in signature.parameters}

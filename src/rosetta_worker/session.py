@@ -296,7 +296,9 @@ class Session:
         """Describe the network of the user's own; evaluate it twice."""
         first, second = (self._trainer.outputs(self._own_inputs) for _ in range(2))
         random = any(not np.array_equal(first[name], second[name], equal_nan=True) for name in first)
-        return messages.Described(self._trainer.tensors(), self._trainer.calls(), random)
+        images = any(array.ndim > 3 for array in self._own_inputs)
+        channels_last = getattr(self._trainer, "channels_last", None) if images else None
+        return messages.Described(self._trainer.tensors(), self._trainer.calls(), random, channels_last)
 
     def own_outputs(self, request: messages.OwnOutputs) -> Done:
         """Write its outputs in evaluation mode."""

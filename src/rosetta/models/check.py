@@ -118,6 +118,7 @@ def check(
 class _Seen:
     """All that is known of the standard."""
 
+    inputs: Inputs
     described: Described
     own: Arrays
     """Its values as it was made."""
@@ -163,7 +164,7 @@ def _observe_standard(
     before = {t.path: arrays[t.path] for t in described.tensors if t.role == "statistic"}
     standard = Standard(exact, float32, before)
     _check_conditioned(network, standard)
-    return _Seen(described, own, arrays, replaced, factors, standard, exact["training"].drops, notes), packages
+    return _Seen(inputs, described, own, arrays, replaced, factors, standard, exact["training"].drops, notes), packages
 
 
 def _checked(
@@ -197,6 +198,11 @@ def _compared(
 ) -> PortCheck:
     expected = seen.standard.exact["evaluation"].outputs
     pairing, tried = _pair(client, described, seen, given)
+    notes = []
+    if described.channels_last is not None:
+        notes.append(
+            f"It takes images channels {'last' if described.channels_last else 'first'}; it was given them so."
+        )
     client.load_own_weights(pairing.carry(seen.arrays))
     outputs = client.own_outputs()
     matched = match_outputs(outputs, expected)
@@ -214,7 +220,7 @@ def _compared(
                 "Have both give the same shape.",
             )
     float32 = _run(client, factors)
-    float64, notes = None, []
+    float64 = None
     if "to_float64" in client.abilities():
         try:
             client.to_float64()
@@ -250,7 +256,9 @@ def _pair(client: Client, described: Described, seen: _Seen, given: list[PairedT
     mine, other = seen.described.tensors, described.tensors
     if given is not None:
         return given_pairing(given, mine, other), 0
-    images = image_shapes(call.shape for call in (*seen.described.calls, *described.calls))
+    images = image_shapes([array.shape for array in seen.inputs])
+    for one in (seen.described, described):
+        images += image_shapes([call.shape for call in one.calls], channels_last=bool(one.channels_last))
     expected = seen.standard.exact["evaluation"].outputs
     proposals = [
         by_values(mine, other, seen.own, client.own_weights(), images),

@@ -79,10 +79,10 @@ def layouts(standard: OwnTensor, port: OwnTensor, images: Sequence[Image] = ()) 
     return found
 
 
-def image_shapes(shapes: Iterable[Sequence[int]]) -> list[Image]:
-    """Return the images among these outputs, (batch, channels, height, width), that have several channels."""
-    found = [(s[1], s[2], s[3]) for s in shapes if len(s) == 4 and s[1] > 1 and min(s[2:]) > 0]
-    return list(dict.fromkeys(found))
+def image_shapes(shapes: Iterable[Sequence[int]], channels_last: bool = False) -> list[Image]:
+    """Return the images among these outputs, a batch each, that have several channels."""
+    images = [(s[3], s[1], s[2]) if channels_last else (s[1], s[2], s[3]) for s in shapes if len(s) == 4]
+    return list(dict.fromkeys(image for image in images if image[0] > 1 and min(image) > 0))
 
 
 def _scaled(image: Image, features: int) -> Image | None:
