@@ -73,6 +73,29 @@ def test_planted_faults_are_not_the_same(checked: dict[str, PortCheck], name: st
     assert port.worst is not None and (port.worst.times is None or port.worst.times > 10)
 
 
+# Where each that is seen in evaluation parts, and whether within that sub-module or in what comes before it.
+PARTINGS = {
+    "OtherEpsilon": ("norm", True),
+    "OtherPadding": ("conv", True),
+    "BatchStatistics": ("norm", True),
+    "TanhGelu": ("left", False),
+    "TransposedKernel": ("norm", False),
+    "NearEpsilon": ("norm", True),
+}
+
+
+@pytest.mark.parametrize("name", PARTINGS)
+def test_where_it_parts_is_found(checked: dict[str, PortCheck], name: str) -> None:
+    port = checked[name]
+    assert [part.standard for part in port.parts] == ["conv", "norm", "left", "right", "hidden", "out"]
+    assert port.parts_at is not None
+    assert (port.parts[port.parts_at].standard, port.parts_within) == PARTINGS[name]
+
+
+def test_what_is_the_same_in_evaluation_parts_nowhere(checked: dict[str, PortCheck]) -> None:
+    assert not any(checked[name].parts for name in (*SAME, "StatisticsKept", "NoDropout"))
+
+
 def test_a_fault_in_training_alone_is_seen_there_alone(checked: dict[str, PortCheck]) -> None:
     wrong = {(q.mode, q.what) for q in checked["StatisticsKept"].quantities if q.verdict != "the same"}
     assert wrong == {("training", "statistic")}

@@ -22,6 +22,8 @@ def test_a_port_to_jax_is_the_same_and_one_with_another_epsilon_is_not() -> None
     assert pairs["hidden.weight"].flattened == [6, 8, 8] and pairs["hidden.weight"].flattened_last
     assert any("channels last" in note for note in same.notes)
     assert not other.failure and other.verdict == "not the same"
+    assert other.parts_at is not None and other.parts_within
+    assert (other.parts[other.parts_at].standard, other.parts[other.parts_at].port) == ("norm", "norm")
 
 
 def test_a_running_variance_of_another_kind_is_seen_in_training_alone() -> None:

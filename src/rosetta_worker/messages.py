@@ -483,6 +483,17 @@ class Calculate(Request[Calculation]):
 
 
 @dataclass
+class ModuleOutputs(Request[Done]):
+    """Write what each call of a sub-module was given and gave, in evaluation mode, to an ``.npz`` file.
+
+    The first array of each, as "given/N" and "gave/N", N being the call's number in ``Described``.
+    """
+
+    method = "module_outputs"
+    file: str
+
+
+@dataclass
 class ToFloat64(Request[Done]):
     """Have such a network compute in float64; its weights are then loaded anew."""
 
@@ -495,7 +506,7 @@ _REQUESTS: Dict[str, Type[Request[Any]]] = {
         *(ImportFramework, Open, Leave, LoadParameters, Parameters, Predict, LossAndGradients, Train, TrainFromFiles),
         *(TrainOn, Infer, Settle, Latency, SelectBatches, TakeAccuracy, Outputs, AskAbilities, Reseed),
         *(OptimizerState, LoadOptimizerState, SetStepsDone, OwnWeights, LoadOwnWeights, Save, Restore, AskMemory),
-        *(Loaded, UseData, Multiply, OpenOwn, Describe, OwnOutputs, Calculate, ToFloat64),
+        *(Loaded, UseData, Multiply, OpenOwn, Describe, OwnOutputs, Calculate, ToFloat64, ModuleOutputs),
     )
 }
 

@@ -59,6 +59,10 @@ class OwnNetwork:
         """
         raise NotImplementedError
 
+    def module_outputs(self, inputs: Inputs) -> List[Tuple[Optional[np.ndarray], np.ndarray]]:
+        """Return, for each of ``calls``, the first array that the module was given, if any, and the first it gave."""
+        raise NotImplementedError
+
     def to_float64(self) -> None:
         """Compute in float64 from now on; the host then loads all weights anew."""
         raise NotImplementedError

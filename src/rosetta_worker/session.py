@@ -314,6 +314,16 @@ class Session:
         np.savez(request.file, **arrays)
         return messages.Calculation(_finite(float(found.scalar)), found.drops)
 
+    def module_outputs(self, request: messages.ModuleOutputs) -> Done:
+        """Write what each of its sub-modules was given and gave."""
+        arrays = {}
+        for number, (given, gave) in enumerate(self._trainer.module_outputs(self._own_inputs)):
+            arrays["gave/{}".format(number)] = gave
+            if given is not None:
+                arrays["given/{}".format(number)] = given
+        np.savez(request.file, **arrays)
+        return Done()
+
     def to_float64(self, request: messages.ToFloat64) -> Done:
         """Have it compute in float64 from now on."""
         self._trainer.to_float64()

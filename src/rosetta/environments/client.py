@@ -285,6 +285,10 @@ class Client:
                 parts[part][name] = array
             return Calculated(scalar=reply.scalar, drops=reply.drops, **parts)
 
+    def module_outputs(self, file: Path) -> None:
+        """Have it write what each call of a sub-module was given and gave; ``LazyArrays`` reads that."""
+        self._ask(messages.ModuleOutputs(str(file)), self.timeouts.proving)
+
     def to_float64(self) -> None:
         """Have it compute in float64; its weights have to be loaded anew."""
         self._ask(messages.ToFloat64(), self.timeouts.building)
@@ -356,6 +360,27 @@ def _read(file: Path, what: str, read: Callable[[], _Reply]) -> _Reply:
         raise WorkerFailure(f"The worker has not written the {what} file that it was asked for.") from None
     except (ValueError, TypeError, EOFError, MemoryError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise WorkerFailure(f"The worker's {what} file can't be read: {error}.") from error
+
+
+class LazyArrays(Mapping[str, NDArray[Any]]):
+    """The arrays of an ``.npz`` file that a worker has written, each read when it is asked for; there may be many."""
+
+    def __init__(self, file: Path):
+        self._file = file
+        self._arrays = _read(file, ".npz", lambda: np.load(file, allow_pickle=False))
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return _read(self._file, ".npz", lambda: np.asarray(self._arrays[name]))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays.files)
+
+    def __len__(self) -> int:
+        return len(self._arrays.files)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._arrays.close()
 
 
 def _numbers(file: Path) -> NDArray[np.float64]:

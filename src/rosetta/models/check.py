@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from rosetta.contenders.contender import Contender
 from rosetta.contenders.device import Wanted
 from rosetta.contenders.manifest import frameworks as known_frameworks
-from rosetta.environments.client import Arrays, Client, Timeouts
+from rosetta.environments.client import Arrays, Client, LazyArrays, Timeouts
 from rosetta.environments.variables import check_seed
 from rosetta.environments.worker import WorkerFailure
 from rosetta.errors import RosettaError
-from rosetta.models.session import worker_client
+from rosetta.models.session import temporary_folder, worker_client
 from rosetta.networks.inputs import make_inputs, parse_input
 from rosetta.networks.notation import OwnNetwork, parse_network
 from rosetta.paths import folders
@@ -35,6 +35,7 @@ from rosetta.proof.own.judge import (
 from rosetta.proof.own.layouts import image_shapes
 from rosetta.proof.own.pairing import Pairing, by_order, by_paths, by_values
 from rosetta.proof.own.pairs_file import as_recorded, given_pairing, read_pairs, write_pairs
+from rosetta.proof.own.parting import parts
 from rosetta.proof.own.settle import settle
 from rosetta.proof.own.weights import factors_of, moved_apart
 from rosetta.record.check import CheckResult, Dropout, PairedTensor, PortCheck
@@ -48,6 +49,8 @@ _SETTLED = 1e-6
 _YARDSTICKS = 5.0
 _MOST = 1e-3
 """The largest yardstick of outputs that still measures something."""
+_EXACT, _ROUNDED = 1e-7, 1e-5
+"""A sub-module's output that is off by more than this, in float64 and in float32, isn't what the standard's is."""
 _COPIES = 8
 """How often a network's float32 parameters are in memory at most: gradients, float64, copies in and out."""
 
@@ -89,15 +92,18 @@ def check(
         raise RosettaError(
             f"{pairs} has pairs of {odd[0]}, which isn't among the ports.", "Name the port as it is there."
         )
+    asked = _Asked(arrays, seed, timeouts)
     say(f"{first.text}: the standard, in float32 and float64")
-    seen, installed = _observe_standard(first, arrays, seed, timeouts)
+    seen, installed = _observe_standard(first, asked)
     versions = {first.contender.name: installed}
     found = []
-    for network in others:
-        say(f"{network.text}: against the standard")
-        port, installed = _checked(network, seen, arrays, seed, timeouts, given.get(network.text))
-        versions[network.contender.name] = installed or versions.get(network.contender.name, {})
-        found.append(port)
+    with temporary_folder() as folder:
+        recording = _Recording(first, seen, asked, folder / "standard.npz")
+        for network in others:
+            say(f"{network.text}: against the standard")
+            port, installed = _checked(network, seen, asked, given.get(network.text), recording)
+            versions[network.contender.name] = installed or versions.get(network.contender.name, {})
+            found.append(port)
     if save_pairs is not None:
         write_pairs(Path(save_pairs), found)
     return CheckResult(
@@ -115,10 +121,18 @@ def check(
 
 
 @dataclass(frozen=True)
+class _Asked:
+    """What every network is asked about, and how."""
+
+    inputs: Inputs
+    seed: int
+    timeouts: Timeouts | None
+
+
+@dataclass(frozen=True)
 class _Seen:
     """All that is known of the standard."""
 
-    inputs: Inputs
     described: Described
     own: Arrays
     """Its values as it was made."""
@@ -131,11 +145,29 @@ class _Seen:
     notes: list[str]
 
 
-def _observe_standard(
-    network: OwnNetwork, inputs: Inputs, seed: int, timeouts: Timeouts | None
-) -> tuple[_Seen, dict[str, str]]:
+class _Recording:
+    """What the standard's sub-modules were given and gave, in float64: made when it is first asked for."""
+
+    def __init__(self, network: OwnNetwork, seen: _Seen, asked: _Asked, file: Path):
+        self.file = file
+        self._network = network
+        self._seen = seen
+        self._asked = asked
+
+    def made(self) -> LazyArrays:
+        """Return its arrays; raise ``WorkerFailure`` where the standard can't be asked again."""
+        if not self.file.exists():
+            with _opened(self._network, self._asked) as (client, _, _):
+                client.to_float64()
+                client.load_own_weights(self._seen.arrays)
+                client.module_outputs(self.file)
+        return LazyArrays(self.file)
+
+
+def _observe_standard(network: OwnNetwork, asked: _Asked) -> tuple[_Seen, dict[str, str]]:
+    seed = asked.seed
     try:
-        with _opened(network, inputs, seed, timeouts) as (client, packages, described):
+        with _opened(network, asked) as (client, packages, described):
             if "to_float64" not in client.abilities():
                 raise RosettaError(
                     f"{network.text}: {network.contender.framework.title} doesn't compute a network of one's own in "
@@ -164,23 +196,21 @@ def _observe_standard(
     before = {t.path: arrays[t.path] for t in described.tensors if t.role == "statistic"}
     standard = Standard(exact, float32, before)
     _check_conditioned(network, standard)
-    return _Seen(inputs, described, own, arrays, replaced, factors, standard, exact["training"].drops, notes), packages
+    return _Seen(described, own, arrays, replaced, factors, standard, exact["training"].drops, notes), packages
 
 
 def _checked(
-    network: OwnNetwork,
-    seen: _Seen,
-    inputs: Inputs,
-    seed: int,
-    timeouts: Timeouts | None,
-    given: list[PairedTensor] | None,
+    network: OwnNetwork, seen: _Seen, asked: _Asked, given: list[PairedTensor] | None, recording: _Recording
 ) -> tuple[PortCheck, dict[str, str]]:
     """Hold one port against the standard; what fails is told in its result."""
     told = PortCheck(network=network.text, contender=network.contender.name)
     packages: dict[str, str] = {}
     try:
-        with _opened(network, inputs, seed, timeouts) as (client, packages, described):
-            return _compared(told, network.contender, client, described, seen, given), packages
+        with _opened(network, asked) as (client, packages, described):
+            told = _compared(told, network.contender, client, described, seen, asked, given)
+            if told.in_evaluation != "the same":
+                told = _parted(told, client, described, seen, recording)
+            return told, packages
     except WorkerFailure as failure:
         error = _failed(network, failure)
     except RosettaError as found:
@@ -194,10 +224,11 @@ def _compared(
     client: Client,
     described: Described,
     seen: _Seen,
+    asked: _Asked,
     given: list[PairedTensor] | None,
 ) -> PortCheck:
     expected = seen.standard.exact["evaluation"].outputs
-    pairing, tried = _pair(client, described, seen, given)
+    pairing, tried = _pair(client, described, seen, asked, given)
     notes = []
     if described.channels_last is not None:
         notes.append(
@@ -252,11 +283,37 @@ def _compared(
     )
 
 
-def _pair(client: Client, described: Described, seen: _Seen, given: list[PairedTensor] | None) -> tuple[Pairing, int]:
+def _parted(told: PortCheck, client: Client, described: Described, seen: _Seen, recording: _Recording) -> PortCheck:
+    """Tell where in evaluation a port parts from the standard; it has the standard's weights."""
+    if "module_outputs" not in client.abilities():
+        return told
+    file = recording.file.with_name("port.npz")
+    try:
+        client.module_outputs(file)
+        with contextlib.closing(recording.made()) as mine, contextlib.closing(LazyArrays(file)) as other:
+            limit = _EXACT if told.in_float64 else _ROUNDED
+            owners = {(_owner(pair.standard), _owner(pair.port)) for pair in told.pairs}
+            listed, first, within = parts(seen.described.calls, described.calls, owners, mine, other, limit)
+    except WorkerFailure as failure:
+        note = f"Where it parts can't be told: {failure}"
+        return told.model_copy(update={"notes": [*told.notes, note]})
+    finally:
+        file.unlink(missing_ok=True)
+    return told.model_copy(update={"parts": listed, "parts_at": first, "parts_within": within})
+
+
+def _owner(path: str) -> str:
+    """Return the path of the module that has a parameter."""
+    return path.rpartition(".")[0]
+
+
+def _pair(
+    client: Client, described: Described, seen: _Seen, asked: _Asked, given: list[PairedTensor] | None
+) -> tuple[Pairing, int]:
     mine, other = seen.described.tensors, described.tensors
     if given is not None:
         return given_pairing(given, mine, other), 0
-    images = image_shapes([array.shape for array in seen.inputs])
+    images = image_shapes([array.shape for array in asked.inputs])
     for one in (seen.described, described):
         images += image_shapes([call.shape for call in one.calls], channels_last=bool(one.channels_last))
     expected = seen.standard.exact["evaluation"].outputs
@@ -275,19 +332,17 @@ def _pair(client: Client, described: Described, seen: _Seen, given: list[PairedT
 
 
 @contextlib.contextmanager
-def _opened(
-    network: OwnNetwork, inputs: Inputs, seed: int, timeouts: Timeouts | None
-) -> Iterator[tuple[Client, dict[str, str], Described]]:
+def _opened(network: OwnNetwork, asked: _Asked) -> Iterator[tuple[Client, dict[str, str], Described]]:
     """Open a network in a worker of its contender; raise ``RosettaError`` where it is random in evaluation."""
-    with worker_client(network.contender, seed=seed, timeouts=timeouts) as (client, imported):
+    with worker_client(network.contender, seed=asked.seed, timeouts=asked.timeouts) as (client, imported):
         client.open_own(
             network.name,
             network.arguments,
-            inputs,
+            asked.inputs,
             file=network.file,
             module=network.module,
             folder=Path.cwd(),
-            seed=seed,
+            seed=asked.seed,
         )
         described = client.describe()
         if described.random:

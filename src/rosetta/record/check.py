@@ -39,6 +39,17 @@ class PairedTensor(_Model):
     flattened_last: bool = Field(default=True, description="whether that is the port; else it is the standard")
 
 
+class Part(_Model):
+    """A call of one of the standard's sub-modules, and the port's that was found to be the same one."""
+
+    standard: str
+    standard_kind: str = Field(description="the module's class")
+    port: str | None = Field(default=None, description="null: no call of the port's has an output of that shape there")
+    port_kind: str | None = None
+    error_given: float | None = Field(default=None, description="of what went in; null: not comparable")
+    error: float | None = Field(default=None, description="of what came out, relative L2; null: not comparable")
+
+
 class Dropout(_Model):
     """The rates of the dropouts that each side met in training mode, sorted."""
 
@@ -63,6 +74,15 @@ class PortCheck(_Model):
     pairs: list[PairedTensor] = []
     quantities: list[Quantity] = []
     dropout: Dropout | None = None
+    parts: list[Part] = Field(
+        default=[], description="where it isn't the same: the standard's calls of sub-modules, in their order"
+    )
+    parts_at: int | None = Field(default=None, description="which of them is the first whose outputs differ")
+    parts_within: bool = Field(
+        default=False,
+        description="whether it parts within that one: what went in is the same, or isn't known; else before it, in "
+        "what isn't a sub-module on both sides",
+    )
     notes: list[str] = []
 
     @property

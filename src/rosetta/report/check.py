@@ -14,6 +14,9 @@ from rosetta.report.text import brief
 
 _FEW = 8
 """So many of what differs, and so many pairs, are shown one by one."""
+_MOST_PARTS = 40
+_BEFORE = 10
+"""Of a long network so many sub-modules are shown, and so many of them before the first that differs."""
 _WORDS = {
     "values": "equal values",
     "order": "kind, size and the order of their use",
@@ -60,6 +63,38 @@ def _port(result: CheckResult, port: PortCheck) -> Iterable[RenderableType]:
         yield Text(f"  and {len(changed) - _FEW} more in another layout")
     for note in port.notes:
         yield Text(brief(note))
+    if port.parts:
+        yield from _parting(port)
+
+
+def _parting(port: PortCheck) -> Iterable[RenderableType]:
+    """Say where the port parts from the standard, and show the error's way through the network."""
+    if port.parts_at is None:
+        yield Text("every sub-module gives what the standard's does: it parts outside of them")
+    else:
+        first = port.parts[port.parts_at]
+        given = "" if first.error_given is None else f" ({error(first.error_given)})"
+        where = f"{first.standard} ({first.standard_kind}), in the port {first.port} ({first.port_kind})"
+        words = (
+            f"it parts at {where}: what went in is the same{given}, what came out is off by {error(first.error)}"
+            if port.parts_within
+            else f"it parts before {where}: what goes in there is off already{given}, by what is no sub-module of both"
+        )
+        yield Text(printable(words), "bold")
+    table = plain_table()
+    for header in ("module", "in the port"):
+        table.add_column(header, overflow="fold")
+    for header in ("error given", "gave"):
+        table.add_column(header, justify="right", no_wrap=True)
+    begin = max(0, (port.parts_at or 0) - _BEFORE) if len(port.parts) > _MOST_PARTS else 0
+    shown = port.parts[begin : begin + _MOST_PARTS]
+    for place, part in enumerate(shown, begin):
+        figures = (NOTHING if e is None else error(e) for e in (part.error_given, part.error))
+        names = f"{part.standard} {part.standard_kind}", f"{part.port} {part.port_kind}" if part.port else NOTHING
+        table.add_row(*(Text(printable(c)) for c in (*names, *figures)), style="red" if place == port.parts_at else "")
+    yield table
+    if len(shown) < len(port.parts):
+        yield Text(f"these are {len(shown)} of {len(port.parts)}; --json has all")
 
 
 def _table(port: PortCheck) -> Table:

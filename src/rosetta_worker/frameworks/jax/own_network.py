@@ -37,8 +37,8 @@ class OwnNetwork:
         self.channels_last = ask_in_either_layout(inputs, lambda last: self.watch(inputs, last))
         self.statistics = self.moved_by_training(inputs)
 
-    def watch(self, inputs, channels_last):
-        """Run it once, to see in which order modules are used and what they give."""
+    def watch(self, inputs, channels_last, kept=None):
+        """Run it once, to see in which order modules are used; ``kept``, a list, gets what each was given and gave."""
         self.channels_last = channels_last
         self.used, self.called = [], []
         modules = [(joined(path), module) for path, module in nnx.iter_modules(self.network)]
@@ -49,8 +49,11 @@ class OwnNetwork:
                 name = names.get(id(module))  # None within nnx.jit, where modules are copies
                 self.used += [] if name is None else [name]
                 outputs = call(module, *args, **kwargs)
-                shapes = [list(array.shape) for array in arrays_in(outputs)[:1]] if name else []
-                self.called += [ModuleCall(name, type(module).__name__, shape) for shape in shapes]
+                arrays = arrays_in(outputs)[:1] if name else []
+                self.called += [ModuleCall(name, type(module).__name__, list(array.shape)) for array in arrays]
+                if arrays and kept is not None:
+                    given = arrays_in(args)[:1]
+                    kept.append((np.array(given[0]) if given else None, np.array(arrays[0])))
                 return outputs
 
             return wrapper
@@ -94,6 +97,11 @@ class OwnNetwork:
         check_fit(arrays, {path: array.shape for path, array in self.own_weights().items()})
         values = {paths[path]: jnp.array(array, self.dtype) for path, array in arrays.items()}
         nnx.update(self.network, nnx.from_flat_state(values))
+
+    def module_outputs(self, inputs):
+        kept = []
+        self.watch(inputs, self.channels_last, kept)
+        return kept
 
     def outputs(self, inputs):
         self.network.eval()

@@ -35,30 +35,37 @@ class OwnNetwork:
         self.dtype = torch.float32
         self.network = make(lambda found: isinstance(found, nn.Module), "a torch.nn.Module")
         self.network.to(self.device, self.dtype)
-        self.used = []
-        self.called = []
-        self.watch(inputs)
+        self.used, self.called = self.watch(inputs)
         self.statistics = self.moved_by_training(inputs)
 
-    def watch(self, inputs):
-        """Run it once, to see in which order modules are used and what they give."""
+    def watch(self, inputs, kept=None):
+        """Run it once; return the paths of the modules in the order of their use, and their calls.
+
+        ``kept``, a list, gets copies of what each call was given and gave.
+        """
         names = {id(module): path for path, module in self.network.named_modules()}
+        used, called, entered = [], [], []
 
-        def enters(module, _):
-            self.used.append(names[id(module)])
+        def enters(module, given):
+            used.append(names[id(module)])
+            # A module may work in place, so that later it is too late.
+            entered.append(as_arrays(dict(enumerate(arrays_in(given)[:1]))) if kept is not None else {})
 
-        def leaves(module, _, outputs):
-            shapes = [list(t.shape) for t in arrays_in(outputs)]
-            if shapes and names[id(module)]:
-                self.called.append(ModuleCall(names[id(module)], type(module).__name__, shapes[0]))
+        def leaves(module, _, gave):
+            given, arrays = entered.pop(), arrays_in(gave)[:1]
+            if arrays and names[id(module)]:
+                called.append(ModuleCall(names[id(module)], type(module).__name__, list(arrays[0].shape)))
+                if kept is not None:
+                    kept.append((given.get(0), as_arrays({0: arrays[0]})[0]))
 
         hooks = [module.register_forward_pre_hook(enters) for module in self.network.modules()]
         hooks += [module.register_forward_hook(leaves) for module in self.network.modules()]
-        self.network.eval()
-        with torch.no_grad():
-            self.forward(inputs)
-        for hook in hooks:
-            hook.remove()
+        try:
+            self.outputs(inputs)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return used, called
 
     def moved_by_training(self, inputs):
         """Return the paths of the buffers that a step in training mode changes."""
@@ -97,6 +104,11 @@ class OwnNetwork:
         with torch.no_grad():
             for path, array in arrays.items():
                 owned[path].copy_(torch.from_numpy(array))
+
+    def module_outputs(self, inputs):
+        kept = []
+        self.watch(inputs, kept)
+        return kept
 
     def outputs(self, inputs):
         self.network.eval()
