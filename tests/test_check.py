@@ -92,6 +92,21 @@ def test_where_it_parts_is_found(checked: dict[str, PortCheck], name: str) -> No
     assert (port.parts[port.parts_at].standard, port.parts_within) == PARTINGS[name]
 
 
+CAUSES = {
+    "OtherEpsilon": "ε = 0.001 instead of 1e-05",
+    "OtherPadding": "padding 1x1 before and 1x1 after of the edge instead of 1x1 before and 1x1 after of zeros",
+    "BatchStatistics": "statistics the batch's instead of the running ones",
+    "NearEpsilon": "",  # 1.1e-5 isn't among those that are tried
+    "TanhGelu": "",  # a function, no sub-module
+    "TransposedKernel": "",
+}
+
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_the_cause_is_named_if_it_reproduces_the_numbers(checked: dict[str, PortCheck], name: str) -> None:
+    assert checked[name].cause == CAUSES[name]
+
+
 def test_what_is_the_same_in_evaluation_parts_nowhere(checked: dict[str, PortCheck]) -> None:
     assert not any(checked[name].parts for name in (*SAME, "StatisticsKept", "NoDropout"))
 

@@ -24,6 +24,7 @@ def test_a_port_to_jax_is_the_same_and_one_with_another_epsilon_is_not() -> None
     assert not other.failure and other.verdict == "not the same"
     assert other.parts_at is not None and other.parts_within
     assert (other.parts[other.parts_at].standard, other.parts[other.parts_at].port) == ("norm", "norm")
+    assert other.cause == "ε = 0.001 instead of 1e-05"
 
 
 def test_a_running_variance_of_another_kind_is_seen_in_training_alone() -> None:

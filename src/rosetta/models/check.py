@@ -22,6 +22,7 @@ from rosetta.models.session import temporary_folder, worker_client
 from rosetta.networks.inputs import make_inputs, parse_input
 from rosetta.networks.notation import OwnNetwork, parse_network
 from rosetta.paths import folders
+from rosetta.proof.own.causes import Situation, cause
 from rosetta.proof.own.judge import (
     MODES,
     Run,
@@ -32,10 +33,10 @@ from rosetta.proof.own.judge import (
     overall,
     yardstick,
 )
-from rosetta.proof.own.layouts import image_shapes
+from rosetta.proof.own.layouts import image_shapes, in_usual_order
 from rosetta.proof.own.pairing import Pairing, by_order, by_paths, by_values
 from rosetta.proof.own.pairs_file import as_recorded, given_pairing, read_pairs, write_pairs
-from rosetta.proof.own.parting import parts
+from rosetta.proof.own.parting import as_expected, parts
 from rosetta.proof.own.settle import settle
 from rosetta.proof.own.weights import factors_of, moved_apart
 from rosetta.record.check import CheckResult, Dropout, PairedTensor, PortCheck
@@ -294,12 +295,40 @@ def _parted(told: PortCheck, client: Client, described: Described, seen: _Seen, 
             limit = _EXACT if told.in_float64 else _ROUNDED
             owners = {(_owner(pair.standard), _owner(pair.port)) for pair in told.pairs}
             listed, first, within = parts(seen.described.calls, described.calls, owners, mine, other, limit)
+            known = ""
+            if first is not None and within and told.in_float64:
+                known = _cause(first, _number(described, listed[first].port), seen, mine, other)
     except WorkerFailure as failure:
         note = f"Where it parts can't be told: {failure}"
         return told.model_copy(update={"notes": [*told.notes, note]})
     finally:
         file.unlink(missing_ok=True)
-    return told.model_copy(update={"parts": listed, "parts_at": first, "parts_within": within})
+    return told.model_copy(update={"parts": listed, "parts_at": first, "parts_within": within, "cause": known})
+
+
+def _number(described: Described, path: str | None) -> int | None:
+    """Return the number of a module's call; None where it is called several times: then it isn't known which it is."""
+    numbers = [number for number, call in enumerate(described.calls) if call.path == path]
+    return numbers[0] if len(numbers) == 1 else None
+
+
+def _cause(first: int, partner: int | None, seen: _Seen, mine: Arrays, other: Arrays) -> str:
+    """Name what the port's sub-module does differently, if computing it reproduces what both gave."""
+    call = seen.described.calls[first]
+    if partner is None or f"given/{first}" not in mine:
+        return ""
+    gave = np.asarray(mine[f"gave/{first}"], np.float64)
+    found = as_expected(np.asarray(other[f"gave/{partner}"], np.float64), gave)
+    if found is None:
+        return ""
+    tensors = {}
+    for tensor in seen.described.tensors:
+        if _owner(tensor.path) == call.path:
+            tensors[tensor.kind] = in_usual_order(tensor, np.asarray(seen.arrays[tensor.path], np.float64))
+    situation = Situation(
+        np.asarray(mine[f"given/{first}"], np.float64), gave, found, tensors, bool(seen.described.channels_last)
+    )
+    return cause(situation)
 
 
 def _owner(path: str) -> str:

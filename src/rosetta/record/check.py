@@ -78,6 +78,11 @@ class PortCheck(_Model):
         default=[], description="where it isn't the same: the standard's calls of sub-modules, in their order"
     )
     parts_at: int | None = Field(default=None, description="which of them is the first whose outputs differ")
+    cause: str = Field(
+        default="",
+        description="what that call does in place of what the standard's does, where computing it reproduces both "
+        "sides' numbers; empty where that isn't found out",
+    )
     parts_within: bool = Field(
         default=False,
         description="whether it parts within that one: what went in is the same, or isn't known; else before it, in "

@@ -81,6 +81,8 @@ def _parting(port: PortCheck) -> Iterable[RenderableType]:
             else f"it parts before {where}: what goes in there is off already{given}, by what is no sub-module of both"
         )
         yield Text(printable(words), "bold")
+        if port.cause:
+            yield Text(printable(f"found, for it reproduces the port's numbers: {port.cause}"), "bold")
     table = plain_table()
     for header in ("module", "in the port"):
         table.add_column(header, overflow="fold")

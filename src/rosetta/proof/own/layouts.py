@@ -56,6 +56,16 @@ class Layout:
         return moved.reshape(array.shape)
 
 
+_USUAL = {"IO": "OI", "WIO": "OIW", "HWIO": "OIHW", "DHWIO": "OIDHW"}
+"""Layouts of weights and those that the causes of differences are computed in."""
+
+
+def in_usual_order(tensor: OwnTensor, array: NDArray[Any]) -> NDArray[Any]:
+    """Return a tensor's values with outputs and inputs first, where its layout says which axes they are."""
+    wanted = _USUAL.get(tensor.layout, tensor.layout)
+    return array.transpose([tensor.layout.index(letter) for letter in wanted]) if wanted else array
+
+
 def squeezed(shape: Iterable[int]) -> tuple[int, ...]:
     """Return a shape without its ones."""
     return tuple(size for size in shape if size != 1)

@@ -90,6 +90,13 @@ def layout_error(found: NDArray[np.float64], expected: NDArray[np.float64]) -> f
     return min((error for error in errors if error is not None), default=None)
 
 
+def as_expected(found: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Return a port's array in the standard's layout: as it is, channels last or first, whichever is nearer."""
+    orders = [found] + ([np.moveaxis(found, -1, 1), np.moveaxis(found, 1, -1)] if found.ndim > 2 else [])
+    fitting = [array for array in orders if array.shape == expected.shape]
+    return min(fitting, key=lambda array: float(np.linalg.norm((array - expected).ravel())), default=None)
+
+
 def _aligned(
     standard: Sequence[ModuleCall],
     port: Sequence[ModuleCall],
