@@ -154,9 +154,12 @@ MISDEEDS = {
 }
 
 
+KEYWORDS = ("Keywords", "KeywordsAndMore", "KeywordsOtherwise")
+
+
 @pytest.fixture(scope="module")
 def misbehaved() -> dict[str, PortCheck]:
-    names = [*MISDEEDS, "NotANumber", "OnlyFloat32", "Float32Inside", "Net"]
+    names = [*MISDEEDS, "NotANumber", "OnlyFloat32", "Float32Inside", "Net", *KEYWORDS]
     result = rosetta.check(
         f"{MISBEHAVING}:Net",
         [f"{MISBEHAVING}:{name}" for name in names],
@@ -179,6 +182,13 @@ def test_a_port_that_is_not_finite_is_not_the_same(misbehaved: dict[str, PortChe
     port = misbehaved["NotANumber"]
     assert port.verdict == "not the same"
     assert any(q.note == "isn't finite" for q in port.quantities)
+
+
+def test_where_it_parts_is_found_also_of_what_is_called_by_keyword(misbehaved: dict[str, PortCheck]) -> None:
+    assert misbehaved["Keywords"].verdict == "the same"
+    outside, inside = misbehaved["KeywordsAndMore"], misbehaved["KeywordsOtherwise"]
+    assert [part.standard for part in outside.parts] == ["fc"] and outside.parts_at is None
+    assert (inside.parts_at, inside.cause) == (0, "") and not inside.notes
 
 
 def test_a_port_in_float32_alone_is_held_to_float32(misbehaved: dict[str, PortCheck]) -> None:

@@ -97,6 +97,25 @@ class Float32Inside(Net):
         return torch.nn.functional.linear(x, self.fc.weight.float(), self.fc.bias)
 
 
+class Keywords(Net):
+    """Its sub-module is called by keyword, so that nothing is known of what it was given."""
+
+    factor = 1.0
+
+    def forward(self, x):
+        return self.fc(input=x) * self.factor
+
+
+class KeywordsAndMore(Keywords):
+    factor = 1.01
+
+
+class KeywordsOtherwise(Keywords):
+    def __init__(self):
+        super().__init__()
+        self.fc.forward = lambda input: nn.functional.linear(input, 1.01 * self.fc.weight, self.fc.bias)
+
+
 def function_of_nothing():
     return 3
 

@@ -370,7 +370,12 @@ class LazyArrays(Mapping[str, NDArray[Any]]):
         self._arrays = _read(file, ".npz", lambda: np.load(file, allow_pickle=False))
 
     def __getitem__(self, name: str) -> NDArray[Any]:
+        if name not in self:
+            raise KeyError(name)
         return _read(self._file, ".npz", lambda: np.asarray(self._arrays[name]))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._arrays.files
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays.files)
