@@ -14,7 +14,7 @@ FLOORS = (
     ("machine", "datasets"),
     ("workloads",),
     ("contenders",),
-    ("environments", "standalone", "lessons"),
+    ("environments", "standalone", "lessons", "networks"),
     ("record",),
     ("proof",),
     ("models", "report"),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rosetta.benchmark.lessons import LessonsObserver, try_lessons
     from rosetta.benchmark.observer import Observer
     from rosetta.errors import RosettaError
+    from rosetta.models.check import check
     from rosetta.models.convert import convert
     from rosetta.models.predict import predict
     from rosetta.models.train import TrainingObserver, train
@@ -31,6 +32,7 @@ _HOMES = {
     "TrainingObserver": "rosetta.models.train",
     "Weights": "rosetta.models.weights",
     "calibrate": "rosetta.benchmark.calls",
+    "check": "rosetta.models.check",
     "convert": "rosetta.models.convert",
     "load_weights": "rosetta.models.weights",
     "predict": "rosetta.models.predict",
@@ -53,6 +55,7 @@ __all__ = [
     "Weights",
     "__version__",
     "calibrate",
+    "check",
     "convert",
     "load_weights",
     "predict",

@@ -97,6 +97,50 @@ class Multiplied:
     own: bool
 
 
+@dataclass
+class OwnTensor:
+    """A parameter, running statistic or constant of a network of the user's own."""
+
+    path: str
+    shape: List[int]
+    dtype: str
+    role: str
+    """"parameter"; "statistic", which a step in training mode changes; or "constant"."""
+    kind: str
+    """As of canonical parameters ("dense_weight", "norm_scale"); empty where the framework doesn't know."""
+    layout: str
+    """A letter for each axis ("OI", "HWIO"), where the kind says what it is; else empty."""
+    trainable: bool
+
+
+@dataclass
+class ModuleCall:
+    """A call of a sub-module: its path, its class, and the shape of the first array that it gave."""
+
+    path: str
+    kind: str
+    shape: List[int]
+
+
+@dataclass
+class Described:
+    """What a network of the user's own is made of, and whether two evaluations of the same inputs differ."""
+
+    tensors: List[OwnTensor]
+    calls: List[ModuleCall]
+    random: bool
+    channels_last: Optional[bool] = None
+    """Whether it takes images so, where both were tried; None where there are none, or frameworks have one order."""
+
+
+@dataclass
+class Calculation:
+    """The scalar, None where it isn't finite, and the rates of the dropouts that were met, in their order."""
+
+    scalar: Optional[float]
+    drops: List[float]
+
+
 Reply = TypeVar("Reply")
 
 
@@ -386,13 +430,83 @@ class Multiply(Request[Multiplied]):
     seconds: float
 
 
+@dataclass
+class OpenOwn(Request[Opened]):
+    """Build a network of the user's own, in float32, in place of any other.
+
+    It is ``name`` in a ``file`` or else in a ``module``, called with ``arguments`` if it isn't a network itself; the
+    worker goes to ``folder``. The inputs that it will be asked about are in an ``.npz`` file, by position.
+    """
+
+    method = "open_own"
+    reply = Opened
+    folder: str
+    file: Optional[str]
+    module: Optional[str]
+    name: str
+    arguments: Dict[str, Any]
+    inputs: str
+    seed: int
+
+
+@dataclass
+class Describe(Request[Described]):
+    """Describe the open network of the user's own."""
+
+    method = "describe"
+    reply = Described
+
+
+@dataclass
+class OwnOutputs(Request[Done]):
+    """Write such a network's outputs in evaluation mode to an ``.npz`` file, by name."""
+
+    method = "own_outputs"
+    file: str
+
+
+@dataclass
+class Calculate(Request[Calculation]):
+    """Run such a network forward and backward, dropout off.
+
+    The factors of the outputs' values are in an ``.npz`` file, by the outputs' names. Written to another: what was
+    found, as "outputs/NAME", "gradients/PATH" and, in training mode, "statistics/PATH". Where ``nudge`` isn't
+    0, it seeds by which each input value is moved by a float32 rounding, up, down or not at all.
+    """
+
+    method = "calculate"
+    reply = Calculation
+    factors: str
+    training: bool
+    file: str
+    nudge: int = 0
+
+
+@dataclass
+class ModuleOutputs(Request[Done]):
+    """Write what each call of a sub-module was given and gave, in evaluation mode, to an ``.npz`` file.
+
+    The first array of each, as "given/N" and "gave/N", N being the call's number in ``Described``.
+    """
+
+    method = "module_outputs"
+    file: str
+
+
+@dataclass
+class ToFloat64(Request[Done]):
+    """Have such a network compute in float64; its weights are then loaded anew."""
+
+    method = "to_float64"
+
+
 _REQUESTS: Dict[str, Type[Request[Any]]] = {
     request.method: request
     for request in (
         *(ImportFramework, Open, Leave, LoadParameters, Parameters, Predict, LossAndGradients, Train, TrainFromFiles),
         *(TrainOn, Infer, Settle, Latency, SelectBatches, TakeAccuracy, Outputs, AskAbilities, Reseed),
         *(OptimizerState, LoadOptimizerState, SetStepsDone, OwnWeights, LoadOwnWeights, Save, Restore, AskMemory),
-        *(Loaded, UseData, Multiply),
+        *(Loaded, UseData, Multiply, OpenOwn, Describe, OwnOutputs, Calculate, ToFloat64, ModuleOutputs),
     )
 }
 

@@ -12,6 +12,7 @@ import numpy as np
 from rosetta_worker import messages, product, usage
 from rosetta_worker.batches import Batches
 from rosetta_worker.messages import Done
+from rosetta_worker.own_network import Maker, load_named, load_own_network
 from rosetta_worker.trainer import Inputs, Trainer, implementation_of, load_replicas, load_trainer
 
 
@@ -30,6 +31,7 @@ class Session:
         self._batches: Any = None
         self._data: Optional[Dict[str, Any]] = None
         self._loading = False
+        self._own_inputs: Inputs = ()
 
     def import_framework(self, request: messages.ImportFramework) -> messages.Imported:
         """Import the framework; clock one starts."""
@@ -277,6 +279,56 @@ class Session:
         self._trainer.restore(request.file)
         return Done()
 
+    def open_own(self, request: messages.OpenOwn) -> messages.Opened:
+        """Build a network of the user's own, replacing whatever is open."""
+        self._trainer = self._batches = None
+        usage.reset_peak()
+        arrays = _arrays(request.inputs)
+        self._own_inputs = tuple(arrays[str(position)] for position in range(len(arrays)))
+        own = load_own_network(self._folder)
+        start = time.perf_counter()
+        named = load_named(request.folder, request.file, request.module, request.name)
+        make = Maker(named, request.name, request.arguments)
+        self._trainer = own.OwnNetwork(make, self._own_inputs, self._device, request.seed)
+        return messages.Opened(time.perf_counter() - start)
+
+    def describe(self, request: messages.Describe) -> messages.Described:
+        """Describe the network of the user's own; evaluate it twice."""
+        first, second = (self._trainer.outputs(self._own_inputs) for _ in range(2))
+        random = any(not _alike(first[name], second[name]) for name in first)
+        images = any(array.ndim > 3 for array in self._own_inputs)
+        channels_last = getattr(self._trainer, "channels_last", None) if images else None
+        return messages.Described(self._trainer.tensors(), self._trainer.calls(), random, channels_last)
+
+    def own_outputs(self, request: messages.OwnOutputs) -> Done:
+        """Write its outputs in evaluation mode."""
+        np.savez(request.file, **self._trainer.outputs(self._own_inputs))
+        return Done()
+
+    def calculate(self, request: messages.Calculate) -> messages.Calculation:
+        """Run it forward and backward; write outputs, gradients and statistics."""
+        inputs = tuple(_nudged(array, request.nudge) for array in self._own_inputs)
+        found = self._trainer.calculate(inputs, _arrays(request.factors), request.training)
+        parts = {"outputs": found.outputs, "gradients": found.gradients, "statistics": found.statistics}
+        arrays = {"{}/{}".format(part, name): array for part, some in parts.items() for name, array in some.items()}
+        np.savez(request.file, **arrays)
+        return messages.Calculation(_finite(float(found.scalar)), found.drops)
+
+    def module_outputs(self, request: messages.ModuleOutputs) -> Done:
+        """Write what each of its sub-modules was given and gave."""
+        arrays = {}
+        for number, (given, gave) in enumerate(self._trainer.module_outputs(self._own_inputs)):
+            arrays["gave/{}".format(number)] = gave
+            if given is not None:
+                arrays["given/{}".format(number)] = given
+        np.savez(request.file, **arrays)
+        return Done()
+
+    def to_float64(self, request: messages.ToFloat64) -> Done:
+        """Have it compute in float64 from now on."""
+        self._trainer.to_float64()
+        return Done()
+
     def memory(self, request: messages.AskMemory) -> messages.Memory:
         """Return the largest resident size since the workload was opened, a loader's processes included, in bytes."""
         return messages.Memory(usage.peak_bytes())
@@ -292,6 +344,23 @@ class Session:
 def _arrays(file: str) -> Dict[str, np.ndarray]:
     with np.load(file, allow_pickle=False) as arrays:
         return dict(arrays)
+
+
+def _alike(first: np.ndarray, second: np.ndarray) -> bool:
+    """Whether two arrays differ by no more than rounding: on a GPU sums may come in another order each time."""
+    if first.shape != second.shape:
+        return False
+    largest = float(np.abs(first[np.isfinite(first)]).max()) if np.isfinite(first).any() else 0.0
+    return bool(np.allclose(first, second, rtol=0, atol=1e-5 * largest, equal_nan=True))
+
+
+def _nudged(array: np.ndarray, seed: int) -> np.ndarray:
+    """Move each float32 value by at most one rounding, up or down as the seed has it; nothing where that is 0."""
+    if not seed or array.dtype.kind != "f":
+        return array
+    moves = np.random.default_rng(seed).integers(-1, 2, array.shape)
+    moved: np.ndarray = (array * (1 + moves * np.float32(2.0**-23))).astype(array.dtype)
+    return moved
 
 
 def _clocked(work: Callable[[], Any], request: messages.Steps) -> messages.Stepped:

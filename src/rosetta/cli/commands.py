@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from rosetta.cli import lessons, machine, models, new, report, run
+from rosetta.cli import check, lessons, machine, models, new, report, run
 from rosetta.cli.options import CommandWithSets
 from rosetta.cli.show import show
 from rosetta.escapes import printable
@@ -52,6 +52,7 @@ requirement: `torch`, `torch[compile]`, `keras[jax]`, `torch==2.13.0`.""",
 app.command(cls=CommandWithSets)(run.run)
 app.command(cls=CommandWithSets)(run.verify)
 app.command()(run.calibrate)
+app.command()(check.check)
 app.command()(models.train)
 app.command()(models.predict)
 app.command()(models.convert)

@@ -49,6 +49,8 @@ class Contender:
     """Of variants that take one of several values, where it isn't the usual one: (("compile", "max-autotune"),)."""
     versions: tuple[tuple[str, str], ...] = ()
     """Of variants' own packages, such as a back end's, where they aren't the manifest's: (("torch", "2.5.1"),)."""
+    extra: tuple[str, ...] = ()
+    """Requirements besides: what a network of the user's own needs."""
 
     @cached_property
     def name(self) -> str:
@@ -110,7 +112,7 @@ class Contender:
             own = variant.packages.get(device, variant.packages.get("cpu", []))
             version = dict(self.versions).get(name)
             wanted += [_in_version(line, version) for line in own] if version else own
-        return sorted({self._in_its_version(line, device) for line in wanted})
+        return sorted({self._in_its_version(line, device) for line in wanted} | set(self.extra))
 
     def foreign(self, device: str) -> list[ForeignWheel]:
         """The wheels of other Pythons that its environment needs, likewise in the contender's version."""

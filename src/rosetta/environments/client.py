@@ -6,6 +6,7 @@ import contextlib
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -17,7 +18,7 @@ from rosetta.contenders.contender import Contender
 from rosetta.environments.worker import Worker, WorkerFailure
 from rosetta.workloads.spec import Workload
 from rosetta_worker import messages
-from rosetta_worker.messages import Accuracy, Imported, Multiplied, Request, Stepped
+from rosetta_worker.messages import Accuracy, Described, Imported, Multiplied, Request, Stepped
 
 Arrays = Mapping[str, NDArray[Any]]
 _Reply = TypeVar("_Reply")
@@ -36,6 +37,20 @@ class Timeouts(BaseModel):
     first_step: _Deadline = 600
     chunk: _Deadline = 120
     epoch: _Deadline = 7200
+
+
+@dataclass(frozen=True)
+class Calculated:
+    """What a network of the user's own gave, each array by its output's name or its parameter's path."""
+
+    outputs: Arrays
+    scalar: float | None
+    """Of which the gradients are; None where it isn't finite."""
+    gradients: Arrays
+    statistics: Arrays
+    """Running ones after a step in training mode; none in evaluation mode."""
+    drops: list[float]
+    """The rates of dropouts, all of them switched off, in the order in which they were met."""
 
 
 class Client:
@@ -224,6 +239,60 @@ class Client:
             file.write_bytes(content)
             self._ask(messages.Restore(str(file)), self.timeouts.building)
 
+    def open_own(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        inputs: Sequence[NDArray[Any]],
+        *,
+        file: Path | None,
+        module: str | None,
+        folder: Path,
+        seed: int,
+    ) -> float:
+        """Build a network of the user's own, which is asked about these inputs, (batch, …); return its seconds.
+
+        It is ``name`` in a ``file``, or in a ``module``; its code runs in ``folder``.
+        """
+        with self._written({str(position): array for position, array in enumerate(inputs)}) as given:
+            request = messages.OpenOwn(
+                str(folder), str(file) if file else None, module, name, dict(arguments), given, seed
+            )
+            return self._ask(request, self.timeouts.building).seconds
+
+    def describe(self) -> Described:
+        """Return what the network of the user's own is made of."""
+        return self._ask(messages.Describe(), self.timeouts.proving)
+
+    def own_outputs(self) -> Arrays:
+        """Return its outputs in evaluation mode, by name."""
+        with self._file(".npz") as file:
+            self._ask(messages.OwnOutputs(str(file)), self.timeouts.proving)
+            return _arrays(file)
+
+    def calculate(self, factors: Arrays, *, training: bool, nudge: int = 0) -> Calculated:
+        """Run it forward and backward, dropout off, from the factors of its outputs' values.
+
+        ``nudge``, if it isn't 0, seeds by which the inputs are moved by a float32 rounding.
+        """
+        with self._written(factors) as given, self._file(".npz") as file:
+            reply = self._ask(messages.Calculate(given, training, str(file), nudge), self.timeouts.proving)
+            parts: dict[str, dict[str, NDArray[Any]]] = {"outputs": {}, "gradients": {}, "statistics": {}}
+            for key, array in _arrays(file).items():
+                part, _, name = key.partition("/")
+                if part not in parts:
+                    raise WorkerFailure(f"The worker's answer to calculate has an array {key!r}.")
+                parts[part][name] = array
+            return Calculated(scalar=reply.scalar, drops=reply.drops, **parts)
+
+    def module_outputs(self, file: Path) -> None:
+        """Have it write what each call of a sub-module was given and gave; ``LazyArrays`` reads that."""
+        self._ask(messages.ModuleOutputs(str(file)), self.timeouts.proving)
+
+    def to_float64(self) -> None:
+        """Have it compute in float64; its weights have to be loaded anew."""
+        self._ask(messages.ToFloat64(), self.timeouts.building)
+
     def peak_bytes(self) -> int:
         """Return the worker's largest resident size since the workload was opened."""
         return self._ask(messages.AskMemory(), self.timeouts.chunk).peak_bytes
@@ -291,6 +360,32 @@ def _read(file: Path, what: str, read: Callable[[], _Reply]) -> _Reply:
         raise WorkerFailure(f"The worker has not written the {what} file that it was asked for.") from None
     except (ValueError, TypeError, EOFError, MemoryError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise WorkerFailure(f"The worker's {what} file can't be read: {error}.") from error
+
+
+class LazyArrays(Mapping[str, NDArray[Any]]):
+    """The arrays of an ``.npz`` file that a worker has written, each read when it is asked for; there may be many."""
+
+    def __init__(self, file: Path):
+        self._file = file
+        self._arrays = _read(file, ".npz", lambda: np.load(file, allow_pickle=False))
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        if name not in self:
+            raise KeyError(name)
+        return _read(self._file, ".npz", lambda: np.asarray(self._arrays[name]))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._arrays.files
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays.files)
+
+    def __len__(self) -> int:
+        return len(self._arrays.files)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._arrays.close()
 
 
 def _numbers(file: Path) -> NDArray[np.float64]:

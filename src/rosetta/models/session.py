@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from rosetta.contenders.contender import Contender
 from rosetta.environments.build import Environment, build
-from rosetta.environments.client import Arrays, Client
+from rosetta.environments.client import Arrays, Client, Timeouts
 from rosetta.environments.variables import worker_variables
 from rosetta.environments.worker import Worker, WorkerFailure
 from rosetta.errors import RosettaError
 from rosetta.machine.cpu import processors
 from rosetta.workloads.spec import Workload
+from rosetta_worker.messages import Imported
 
 _PREFIX = "rosetta-scratch-"
 _NEW_SECONDS = 60.0
@@ -44,6 +45,23 @@ def worker_session(
     """
     if why := contender.why_not(workload.module):
         raise RosettaError(why)
+    try:
+        with worker_client(contender, seed=seed, environment=environment) as (client, _):
+            client.open(workload, data, seed=seed, batch_size=batch_size)
+            yield client
+    except WorkerFailure as failure:
+        raise RosettaError(f"{contender.name} failed on {workload.name}: {failure}") from failure
+
+
+@contextlib.contextmanager
+def worker_client(
+    contender: Contender, *, seed: int = 1, environment: Environment | None = None, timeouts: Timeouts | None = None
+) -> Iterator[tuple[Client, Imported]]:
+    """Start a worker with all threads in an environment, or the contender's own, and import the framework.
+
+    Gives its client and what the import told. Raises ``RosettaError`` where the environment can't be built or the
+    worker started, and ``WorkerFailure`` where it fails then.
+    """
     environment = environment or build(contender)
     cores = processors()
     variables = worker_variables(len(cores), seed) | environment.variables(contender)
@@ -53,13 +71,8 @@ def worker_session(
         except WorkerFailure as failure:
             raise RosettaError(f"{contender.name} can't be started: {failure}") from failure
         with contextlib.closing(worker):
-            client = Client(worker, folder)
-            try:
-                client.import_framework(contender)
-                client.open(workload, data, seed=seed, batch_size=batch_size)
-                yield client
-            except WorkerFailure as failure:
-                raise RosettaError(f"{contender.name} failed on {workload.name}: {failure}") from failure
+            client = Client(worker, folder, timeouts)
+            yield client, client.import_framework(contender)
 
 
 @contextlib.contextmanager

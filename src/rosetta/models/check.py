@@ -1,0 +1,86 @@
+"""Checks whether ports of a network of the user's own are the same network."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from rosetta.contenders.device import Wanted
+from rosetta.contenders.manifest import frameworks as known_frameworks
+from rosetta.environments.client import Timeouts
+from rosetta.environments.variables import check_seed
+from rosetta.errors import RosettaError
+from rosetta.models.own_port import checked
+from rosetta.models.own_session import Asked
+from rosetta.models.own_standard import Recording, observe_standard
+from rosetta.models.session import temporary_folder
+from rosetta.networks.inputs import make_inputs, parse_input
+from rosetta.networks.notation import parse_network
+from rosetta.paths import folders
+from rosetta.proof.own.pairs_file import read_pairs, write_pairs
+from rosetta.record.check import CheckResult
+
+
+def check(
+    standard: str,
+    ports: str | Sequence[str],
+    *,
+    inputs: str | Sequence[str],
+    batch: int = 4,
+    seed: int = 1,
+    pairs: str | Path | None = None,
+    save_pairs: str | Path | None = None,
+    packages: str | Sequence[str] = (),
+    device: Wanted = "auto",
+    frameworks: str | Path | Iterable[str | Path] = (),
+    timeouts: Timeouts | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> CheckResult:
+    """Hold ports of a network against it: outputs, gradients, statistics, in evaluation and training mode.
+
+    Networks are named as ``torch:model.py:Net(width=32)``, inputs as ``3x32x32`` or ``int:0:1000:64``, the shape of one
+    sample. ``pairs`` is a file that says which parameters belong together, ``save_pairs`` one to write. ``packages``
+    are requirements for all environments, or as ``torch:torchvision`` for one framework's. ``say`` is told what is
+    under way. Raises ``RosettaError`` where the standard can't be held against anything; a port that fails has
+    its reason in the result.
+    """
+    check_seed(seed)
+    known = known_frameworks(folders(frameworks))
+    texts = [ports] if isinstance(ports, str) else list(ports)
+    if not texts:
+        raise RosettaError("There is nothing to hold the network against.", "Name a port after it.")
+    wanted = [packages] if isinstance(packages, str) else list(packages)
+    first, *others = (parse_network(text, known, device, wanted) for text in (standard, *texts))
+    specs = [parse_input(text) for text in ([inputs] if isinstance(inputs, str) else inputs)]
+    arrays = make_inputs(specs, batch, seed)
+    given = read_pairs(Path(pairs)) if pairs is not None else {}
+    if odd := sorted(given.keys() - {network.text for network in others}):
+        raise RosettaError(
+            f"{pairs} has pairs of {odd[0]}, which isn't among the ports.", "Name the port as it is there."
+        )
+    asked = Asked(arrays, seed, timeouts)
+    say(f"{first.text}: the standard, in float32 and float64")
+    seen, installed = observe_standard(first, asked)
+    versions = {first.contender.name: installed}
+    found = []
+    with temporary_folder() as folder:
+        recording = Recording(first, seen, asked, folder / "standard.npz")
+        for network in others:
+            say(f"{network.text}: against the standard")
+            port, installed = checked(network, seen, asked, given.get(network.text), recording)
+            versions[network.contender.name] = installed or versions.get(network.contender.name, {})
+            found.append(port)
+    if save_pairs is not None:
+        write_pairs(Path(save_pairs), found)
+    return CheckResult(
+        standard=first.text,
+        standard_contender=first.contender.name,
+        inputs=[spec.text for spec in specs],
+        batch=batch,
+        seed=seed,
+        parameters=sum(int(np.prod(t.shape)) for t in seen.described.tensors if t.role == "parameter"),
+        replaced=seen.replaced,
+        packages=versions,
+        notes=seen.notes,
+        ports=found,
+    )

@@ -1,0 +1,188 @@
+"""Holds one port against the standard of a check: pairs its parameters, runs it, judges it, finds where it parts."""
+
+import contextlib
+
+import numpy as np
+
+from rosetta.contenders.contender import Contender
+from rosetta.environments.client import Arrays, Client, LazyArrays
+from rosetta.environments.worker import WorkerFailure
+from rosetta.errors import RosettaError
+from rosetta.models.own_session import Asked, failed, opened, run
+from rosetta.models.own_standard import Recording, Seen
+from rosetta.networks.notation import OwnNetwork
+from rosetta.proof.own.causes import Situation, cause
+from rosetta.proof.own.judge import judge, match_outputs, outputs_error, overall, yardstick
+from rosetta.proof.own.layouts import image_shapes, in_usual_order
+from rosetta.proof.own.pairing import Pairing, by_order, by_paths, by_values
+from rosetta.proof.own.pairs_file import as_recorded, given_pairing
+from rosetta.proof.own.parting import as_expected, parts
+from rosetta.proof.own.settle import settle
+from rosetta.record.check import Dropout, PairedTensor, PortCheck
+from rosetta_worker.messages import Described
+
+_SETTLED = 1e-6
+"""With the right pairing the outputs of a port that is the same are as near as this, or as a few yardsticks."""
+_YARDSTICKS = 5.0
+_EXACT, _ROUNDED = 1e-7, 1e-5
+"""A sub-module's output that is off by more than this, in float64 and in float32, isn't what the standard's is."""
+
+
+def checked(
+    network: OwnNetwork, seen: Seen, asked: Asked, given: list[PairedTensor] | None, recording: Recording
+) -> tuple[PortCheck, dict[str, str]]:
+    """Hold one port against the standard; what fails is told in its result."""
+    told = PortCheck(network=network.text, contender=network.contender.name)
+    packages: dict[str, str] = {}
+    try:
+        with opened(network, asked) as (client, packages, described):
+            told = _compared(told, network.contender, client, described, seen, asked, given)
+            if told.in_evaluation != "the same":
+                told = _parted(told, client, described, seen, recording)
+            return told, packages
+    except WorkerFailure as failure:
+        error = failed(network, failure)
+    except RosettaError as found:
+        error = found
+    return told.model_copy(update={"failure": error.cause, "remedy": error.remedy}), packages
+
+
+def _compared(
+    told: PortCheck,
+    contender: Contender,
+    client: Client,
+    described: Described,
+    seen: Seen,
+    asked: Asked,
+    given: list[PairedTensor] | None,
+) -> PortCheck:
+    expected = seen.standard.exact["evaluation"].outputs
+    pairing, tried = _pair(client, described, seen, asked, given)
+    notes = []
+    if described.channels_last is not None:
+        notes.append(
+            f"It takes images channels {'last' if described.channels_last else 'first'}; it was given them so."
+        )
+    client.load_own_weights(pairing.carry(seen.arrays))
+    outputs = client.own_outputs()
+    matched = match_outputs(outputs, expected)
+    if matched is None:
+        raise RosettaError(
+            f"The port gives {len(outputs)} outputs, the standard {len(expected)}: {', '.join(expected)}.",
+            "Have both give the same.",
+        )
+    names = {name: own for name, own in zip(matched, outputs, strict=True)} if matched.keys() != outputs.keys() else {}
+    factors = {names.get(name, name): array for name, array in seen.factors.items()}
+    for name, array in seen.factors.items():
+        if matched[name].shape != array.shape:
+            raise RosettaError(
+                f"The port's {name} has shape {matched[name].shape}, the standard's {array.shape}.",
+                "Have both give the same shape.",
+            )
+    float32 = run(client, factors)
+    float64 = None
+    if "to_float64" in client.abilities():
+        try:
+            client.to_float64()
+            client.load_own_weights(pairing.carry(seen.arrays))
+            float64 = run(client, factors)
+        except WorkerFailure as failure:
+            notes.append(f"It doesn't compute in float64, so that it was held in float32 alone: {failure}")
+    else:
+        notes.append(f"{contender.framework.title} was held in float32 alone: it has no float64 for this.")
+    quantities = judge(seen.standard, float32, float64, pairing, contender.tolerances)
+    dropout = Dropout(standard=sorted(seen.drops), port=sorted(float32["training"].drops))
+    verdict, precision = overall(quantities, dropout)
+    in_evaluation, _ = overall([q for q in quantities if q.mode == "evaluation"])
+    in_training, _ = overall([q for q in quantities if q.mode == "training"], dropout)
+    return told.model_copy(
+        update={
+            "verdict": verdict,
+            "in_evaluation": in_evaluation,
+            "in_training": in_training,
+            "precision": precision,
+            "in_float64": float64 is not None,
+            "paired_by": pairing.how,
+            "pairings_tried": tried,
+            "pairs": as_recorded(pairing),
+            "quantities": quantities,
+            "dropout": dropout,
+            "notes": notes,
+        }
+    )
+
+
+def _pair(
+    client: Client, described: Described, seen: Seen, asked: Asked, given: list[PairedTensor] | None
+) -> tuple[Pairing, int]:
+    mine, other = seen.described.tensors, described.tensors
+    if given is not None:
+        return given_pairing(given, mine, other), 0
+    images = image_shapes([array.shape for array in asked.inputs])
+    for one in (seen.described, described):
+        images += image_shapes([call.shape for call in one.calls], channels_last=bool(one.channels_last))
+    expected = seen.standard.exact["evaluation"].outputs
+    proposals = [
+        by_values(mine, other, seen.own, client.own_weights(), images),
+        by_order(mine, other),
+        by_paths(mine, other),
+    ]
+
+    def error(pairing: Pairing) -> float:
+        client.load_own_weights(pairing.carry(seen.arrays))
+        return outputs_error(client.own_outputs(), expected)
+
+    enough = max(_SETTLED, _YARDSTICKS * yardstick(seen.standard))
+    return settle([proposal for proposal in proposals if proposal], error, enough, images)
+
+
+def _parted(told: PortCheck, client: Client, described: Described, seen: Seen, recording: Recording) -> PortCheck:
+    """Tell where in evaluation a port parts from the standard; it has the standard's weights."""
+    if "module_outputs" not in client.abilities():
+        return told
+    file = recording.file.with_name("port.npz")
+    try:
+        client.module_outputs(file)
+        with contextlib.closing(recording.made()) as mine, contextlib.closing(LazyArrays(file)) as other:
+            limit = _EXACT if told.in_float64 else _ROUNDED
+            owners = {(_owner(pair.standard), _owner(pair.port)) for pair in told.pairs}
+            listed, first, within = parts(seen.described.calls, described.calls, owners, mine, other, limit)
+            known = ""
+            if first is not None and within and told.in_float64:
+                known = _cause(first, _number(described, listed[first].port), seen, mine, other)
+    except WorkerFailure as failure:
+        note = f"Where it parts can't be told: {failure}"
+        return told.model_copy(update={"notes": [*told.notes, note]})
+    finally:
+        file.unlink(missing_ok=True)
+    return told.model_copy(update={"parts": listed, "parts_at": first, "parts_within": within, "cause": known})
+
+
+def _cause(first: int, partner: int | None, seen: Seen, mine: Arrays, other: Arrays) -> str:
+    """Name what the port's sub-module does differently, if computing it reproduces what both gave."""
+    call = seen.described.calls[first]
+    if partner is None or f"given/{first}" not in mine:
+        return ""
+    gave = np.asarray(mine[f"gave/{first}"], np.float64)
+    found = as_expected(np.asarray(other[f"gave/{partner}"], np.float64), gave)
+    if found is None:
+        return ""
+    tensors = {}
+    for tensor in seen.described.tensors:
+        if _owner(tensor.path) == call.path:
+            tensors[tensor.kind] = in_usual_order(tensor, np.asarray(seen.arrays[tensor.path], np.float64))
+    situation = Situation(
+        np.asarray(mine[f"given/{first}"], np.float64), gave, found, tensors, bool(seen.described.channels_last)
+    )
+    return cause(situation)
+
+
+def _number(described: Described, path: str | None) -> int | None:
+    """Return the number of a module's call; None where it is called several times: then it isn't known which it is."""
+    numbers = [number for number, call in enumerate(described.calls) if call.path == path]
+    return numbers[0] if len(numbers) == 1 else None
+
+
+def _owner(path: str) -> str:
+    """Return the path of the module that has a parameter."""
+    return path.rpartition(".")[0]

@@ -1,0 +1,65 @@
+"""Opens a network of the user's own in a worker of its contender, and asks it."""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from rosetta.environments.client import Arrays, Client, Timeouts
+from rosetta.environments.worker import WorkerFailure
+from rosetta.errors import RosettaError
+from rosetta.models.session import worker_client
+from rosetta.networks.notation import OwnNetwork
+from rosetta.proof.own.judge import MODES, Run
+from rosetta_worker.messages import Described
+
+Inputs = tuple[NDArray[Any], ...]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What every network is asked about, and how."""
+
+    inputs: Inputs
+    seed: int
+    timeouts: Timeouts | None
+
+
+@contextlib.contextmanager
+def opened(network: OwnNetwork, asked: Asked) -> Iterator[tuple[Client, dict[str, str], Described]]:
+    """Open a network in a worker of its contender; raise ``RosettaError`` where it is random in evaluation."""
+    with worker_client(network.contender, seed=asked.seed, timeouts=asked.timeouts) as (client, imported):
+        client.open_own(
+            network.name,
+            network.arguments,
+            asked.inputs,
+            file=network.file,
+            module=network.module,
+            folder=Path.cwd(),
+            seed=asked.seed,
+        )
+        described = client.describe()
+        if described.random:
+            raise RosettaError(
+                f"{network.text} is random in evaluation mode: twice the same inputs gave different outputs.",
+                "Switch off there what is random: dropout asks whether the network trains.",
+            )
+        yield client, imported.packages, described
+
+
+def run(client: Client, factors: Arrays, nudge: int = 0) -> Run:
+    """Run it in both modes; ``nudge`` as of ``Client.calculate``."""
+    return {mode: client.calculate(factors, training=mode == "training", nudge=nudge) for mode in MODES}
+
+
+def failed(network: OwnNetwork, failure: WorkerFailure) -> RosettaError:
+    """Make the error that says what a worker's failure was, and what helps."""
+    said = str(failure)
+    match = re.search(r"ModuleNotFoundError: No module named '([\w.]+)'", said)
+    whose = network.contender.framework.name
+    remedy = f"If it isn't a file of yours, have it installed: --package {whose}:{match[1]}" if match else ""
+    return RosettaError(f"{network.text} failed: {said}", remedy)

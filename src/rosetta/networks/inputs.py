@@ -1,0 +1,71 @@
+"""Reads ``3x32x32`` and ``int:0:100:16``, and makes the random inputs that networks are asked about."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rosetta.errors import RosettaError
+
+_SHAPE = re.compile(r"[1-9]\d*(x[1-9]\d*)*", re.ASCII)
+_INTEGERS = re.compile(r"int:(?P<low>-?\d+):(?P<high>-?\d+):(?P<shape>.*)", re.ASCII)
+_REMEDY = (
+    "Write the shape of one sample, channels first: 3x32x32; or whole numbers from LOW to HIGH - 1, as tokens are: "
+    "int:0:1000:64."
+)
+_LARGEST = 2**28
+"""Values of one input, the whole batch."""
+_MOST_DIMENSIONS = 8
+
+
+@dataclass(frozen=True)
+class OwnInput:
+    """One input of a network: the shape of a sample and, where it is whole numbers, their range."""
+
+    text: str
+    shape: tuple[int, ...]
+    low: int = 0
+    high: int = 0
+    """Above all of them; where it is the same as ``low`` the values are real numbers."""
+
+    def make(self, batch: int, random: np.random.Generator) -> NDArray[Any]:
+        """Return a batch: standard normal, float32; or uniform whole numbers, int64."""
+        shape = (batch, *self.shape)
+        if self.high > self.low:
+            return random.integers(self.low, self.high, shape, np.int64)
+        return random.standard_normal(shape, np.float32)
+
+
+def parse_input(text: str) -> OwnInput:
+    """Read an input's notation; raise ``RosettaError`` where it can't be read."""
+    match = _INTEGERS.fullmatch(text.strip())
+    shape_text = match["shape"] if match else text.strip()
+    if len(text) > 200 or not _SHAPE.fullmatch(shape_text):
+        raise RosettaError(f"'{text[:200]}' is no input.", _REMEDY)
+    shape = tuple(map(int, shape_text.split("x")))
+    if len(shape) > _MOST_DIMENSIONS:
+        raise RosettaError(f"'{text}' has more than {_MOST_DIMENSIONS} dimensions.", _REMEDY)
+    if match is None:
+        return OwnInput(text.strip(), shape)
+    low, high = int(match["low"]), int(match["high"])
+    if not -(2**31) <= low < high <= 2**31:
+        raise RosettaError(f"'{text}' has no whole numbers of 32 bits from {low} to {high} - 1.", _REMEDY)
+    return OwnInput(text.strip(), shape, low, high)
+
+
+def make_inputs(inputs: Sequence[OwnInput], batch: int, seed: int) -> tuple[NDArray[Any], ...]:
+    """Return a batch of each input, by the seed; raise ``RosettaError`` where there are none or they are too large."""
+    if not inputs:
+        raise RosettaError("The network's inputs aren't named.", _REMEDY.replace("Write", "Give --input with", 1))
+    if batch < 1:
+        raise RosettaError(f"A batch of {batch} samples is none.", "--batch is at least 1.")
+    for one in inputs:
+        if batch * math.prod(one.shape) > _LARGEST:
+            raise RosettaError(
+                f"A batch of {batch} inputs {one.text} has more than {_LARGEST:,} values.", "Take a smaller --batch."
+            )
+    return tuple(one.make(batch, np.random.default_rng([seed, position])) for position, one in enumerate(inputs))

@@ -1,0 +1,207 @@
+"""A network of the user's own in Flax NNX: any ``nnx.Module``, with what its modules and variables tell."""
+
+import contextlib
+import math
+
+import jax
+import numpy as np
+from flax import nnx
+from jax import numpy as jnp
+
+from rosetta_worker.messages import ModuleCall, OwnTensor
+from rosetta_worker.own_network import (
+    Calculated,
+    OwnCodeError,
+    ask_in_either_layout,
+    check_fit,
+    in_layout,
+    named_outputs,
+    own_code,
+    replaced,
+)
+
+_NORMALISATIONS = (nnx.BatchNorm, nnx.LayerNorm, nnx.GroupNorm, nnx.RMSNorm)
+_NORM_KINDS = {"scale": "norm_scale", "bias": "norm_shift", "mean": "norm_mean", "var": "norm_variance"}
+
+
+class OwnNetwork:
+    """An ``nnx.Module``, or a class or function that makes one; what it wants as ``rngs`` it gets."""
+
+    def __init__(self, make, inputs, device, seed):
+        jax.config.update("jax_default_device", jax.devices(device)[0])
+        jax.config.update("jax_default_matmul_precision", "highest")
+        jax.config.update("jax_enable_x64", False)
+        self.dtype = jnp.float32
+        self.network = make(lambda found: isinstance(found, nnx.Module), "an nnx.Module", {"rngs": nnx.Rngs(seed)})
+        self.load_own_weights(self.own_weights())
+        self.channels_last = ask_in_either_layout(inputs, lambda last: self.watch(inputs, last))
+        self.statistics = self.moved_by_training(inputs)
+
+    def watch(self, inputs, channels_last, kept=None):
+        """Run it once, to see in which order modules are used; ``kept``, a list, gets what each was given and gave."""
+        self.channels_last = channels_last
+        self.used, self.called = [], []
+        modules = [(joined(path), module) for path, module in nnx.iter_modules(self.network)]
+        names = {id(module): path for path, module in modules}
+
+        def watched(call):
+            def wrapper(module, *args, **kwargs):
+                name = names.get(id(module))  # None within nnx.jit, where modules are copies
+                self.used += [] if name is None else [name]
+                outputs = call(module, *args, **kwargs)
+                arrays = arrays_in(outputs)[:1] if name else []
+                self.called += [ModuleCall(name, type(module).__name__, list(array.shape)) for array in arrays]
+                if arrays and kept is not None:
+                    given = arrays_in(args)[:1]
+                    kept.append((np.array(given[0]) if given else None, np.array(arrays[0])))
+                return outputs
+
+            return wrapper
+
+        with contextlib.ExitStack() as stack:
+            for kind in {type(module) for _, module in modules}:
+                if "__call__" in vars(kind):
+                    stack.enter_context(replaced(kind, "__call__", watched(vars(kind)["__call__"])))
+            self.outputs(inputs)
+
+    def moved_by_training(self, inputs):
+        """Return the paths of the variables, other than parameters, that a step in training mode changes."""
+        before = self.own_weights()
+        self.network.train()
+        network = nnx.merge(*nnx.split(self.network), copy=True)
+        with own_code(), WithoutDropout(network):
+            network(*self.arrays(inputs))
+        return {path for path, array in values_of(network).items() if not np.array_equal(before[path], array)}
+
+    def tensors(self):
+        order = {path: number for number, path in reversed(list(enumerate(self.used)))}
+        modules = {joined(path): module for path, module in nnx.iter_modules(self.network)}
+        parameters = {joined(path) for path, _ in nnx.to_flat_state(nnx.state(self.network, nnx.Param))}
+        found = []
+        for path, array in self.own_weights().items():
+            owner, _, name = path.rpartition(".")
+            role = "parameter" if path in parameters else "statistic" if path in self.statistics else "constant"
+            kind, layout = kind_of(modules.get(owner), name, array.ndim)
+            told = OwnTensor(path, list(array.shape), str(array.dtype), role, kind, layout, path in parameters)
+            found.append((order.get(owner, math.inf), told))
+        return [told for _, told in sorted(found, key=lambda pair: pair[0])]
+
+    def calls(self):
+        return self.called
+
+    def own_weights(self):
+        return values_of(self.network)
+
+    def load_own_weights(self, arrays):
+        paths = {joined(path): path for path, _ in nnx.to_flat_state(nnx.state(self.network))}
+        check_fit(arrays, {path: array.shape for path, array in self.own_weights().items()})
+        values = {paths[path]: jnp.array(array, self.dtype) for path, array in arrays.items()}
+        nnx.update(self.network, nnx.from_flat_state(values))
+
+    def module_outputs(self, inputs):
+        kept = []
+        self.watch(inputs, self.channels_last, kept)
+        return kept
+
+    def outputs(self, inputs):
+        self.network.eval()
+        with own_code():
+            return as_arrays(named_outputs(self.network(*self.arrays(inputs)), is_array))
+
+    def calculate(self, inputs, factors, training):
+        self.network.train() if training else self.network.eval()
+        graph, parameters, others = nnx.split(self.network, nnx.Param, ...)
+        arrays = self.arrays(inputs)
+        rates = []
+
+        def scalar_of(parameters):
+            network = nnx.merge(graph, parameters, others, copy=True)  # its statistics may move in this trace
+            with WithoutDropout(network) as without:
+                outputs = named_outputs(network(*arrays), is_array)
+            rates.extend(without.rates)
+            terms = [(outputs[name] * jnp.asarray(factor, self.dtype)).sum() for name, factor in factors.items()]
+            return sum(terms), (outputs, nnx.as_pure(nnx.state(network, nnx.Not(nnx.Param))))
+
+        with own_code():
+            (scalar, (outputs, after)), gradients = jax.value_and_grad(scalar_of, has_aux=True)(parameters)
+        gradients = as_arrays({joined(path): array for path, array in nnx.to_flat_state(nnx.as_pure(gradients))})
+        if not any(array.any() for array in gradients.values()):
+            raise OwnCodeError("the outputs have no gradient: they hang on no parameter, or it was stopped")
+        moved = {joined(path): array for path, array in nnx.to_flat_state(after)}
+        statistics = as_arrays({path: moved[path] for path in self.statistics}) if training else {}
+        return Calculated(as_arrays(outputs), float(scalar), gradients, statistics, rates)
+
+    def to_float64(self):
+        jax.config.update("jax_enable_x64", True)
+        self.dtype = jnp.float64
+        self.load_own_weights(self.own_weights())
+
+    def arrays(self, inputs):
+        arrays = [in_layout(array, self.channels_last) for array in inputs]
+        return [jnp.asarray(a, self.dtype if a.dtype.kind == "f" else jnp.int32) for a in arrays]
+
+
+class WithoutDropout:
+    """Lets dropout of a network's modules pass its input, and notes the rates."""
+
+    def __init__(self, network):
+        self.rates = []
+        self.stack = contextlib.ExitStack()
+        self.attentions = [m for _, m in nnx.iter_modules(network) if isinstance(m, nnx.MultiHeadAttention)]
+
+    def __enter__(self):
+        def passed(module, inputs, *, deterministic=None, rngs=None):
+            off = module.deterministic if deterministic is None else deterministic
+            self.rates += [] if off or not module.rate else [float(module.rate)]
+            return inputs
+
+        self.stack.enter_context(replaced(nnx.Dropout, "__call__", passed))
+        for module in self.attentions:
+            if module.dropout_rate and not module.deterministic:
+                self.rates.append(float(module.dropout_rate))
+            self.stack.enter_context(replaced(module, "dropout_rate", 0.0))
+        return self
+
+    def __exit__(self, *error):
+        return self.stack.__exit__(*error)
+
+
+def joined(path):
+    return ".".join(map(str, path))
+
+
+def values_of(network):
+    """Return all variables of real numbers by path; counts and keys of random numbers are none."""
+    flat = {joined(path): array for path, array in nnx.to_flat_state(nnx.as_pure(nnx.state(network)))}
+    return as_arrays({path: array for path, array in flat.items() if jnp.issubdtype(array.dtype, jnp.floating)})
+
+
+def is_array(value):
+    return isinstance(value, (jax.Array, np.ndarray))
+
+
+def arrays_in(value):
+    try:
+        return list(named_outputs(value, is_array).values())
+    except OwnCodeError:  # a sub-module may give what the whole network may not
+        return []
+
+
+def as_arrays(arrays):
+    return {name: np.array(array) for name, array in arrays.items()}
+
+
+def kind_of(module, name, dimensions):
+    """Return what a variable is, and a letter for each of its axes, as far as its module's class says."""
+    if isinstance(module, nnx.Linear) and name in ("kernel", "bias"):
+        return ("dense_weight", "IO") if name == "kernel" else ("bias", "O")
+    if isinstance(module, nnx.Conv) and name in ("kernel", "bias"):
+        if name == "bias":
+            return "bias", "O"
+        spatial = dimensions - 2
+        return "conv{}d_weight".format(spatial), "DHW"[3 - spatial :] + "IO"
+    if isinstance(module, nnx.Embed):
+        return "embedding_weight", "VE"
+    if isinstance(module, _NORMALISATIONS) and name in _NORM_KINDS:
+        return _NORM_KINDS[name], "C" if dimensions == 1 else ""
+    return "", ""

@@ -1,0 +1,226 @@
+"""A network of the user's own in PyTorch: any ``nn.Module``, with what its modules and buffers tell."""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.overrides import TorchFunctionMode
+
+from rosetta_worker.messages import ModuleCall, OwnTensor
+from rosetta_worker.own_network import Calculated, OwnCodeError, check_fit, named_outputs, own_code
+
+from .trainer import set_precision
+
+F = nn.functional
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_NORMALISATIONS = (_NormBase, nn.LayerNorm, nn.GroupNorm)
+_NORM_KINDS = {
+    "weight": "norm_scale",
+    "bias": "norm_shift",
+    "running_mean": "norm_mean",
+    "running_var": "norm_variance",
+}
+# What each means by default is in its name: those of SELU are off unless they are told to train.
+_DROPOUTS = {getattr(F, name): name for name in dir(F) if name.endswith("dropout") or name.startswith("dropout")}
+
+
+class OwnNetwork:
+    """An ``nn.Module``, or a class or function that makes one."""
+
+    def __init__(self, make, inputs, device, seed):
+        torch.manual_seed(seed)
+        set_precision("ieee")
+        self.device = torch.device(device)
+        self.dtype = torch.float32
+        self.network = make(lambda found: isinstance(found, nn.Module), "a torch.nn.Module")
+        self.network.to(self.device, self.dtype)
+        self.used, self.called = self.watch(inputs)
+        self.statistics = self.moved_by_training(inputs)
+
+    def watch(self, inputs, kept=None):
+        """Run it once; return the paths of the modules in the order of their use, and their calls.
+
+        ``kept``, a list, gets copies of what each call was given and gave.
+        """
+        names = {id(module): path for path, module in self.network.named_modules()}
+        used, called, entered = [], [], []
+
+        def enters(module, given):
+            used.append(names[id(module)])
+            # A module may work in place, so that later it is too late.
+            entered.append(as_arrays(dict(enumerate(arrays_in(given)[:1]))) if kept is not None else {})
+
+        def leaves(module, _, gave):
+            given, arrays = entered.pop(), arrays_in(gave)[:1]
+            if arrays and names[id(module)]:
+                called.append(ModuleCall(names[id(module)], type(module).__name__, list(arrays[0].shape)))
+                if kept is not None:
+                    kept.append((given.get(0), as_arrays({0: arrays[0]})[0]))
+
+        hooks = [module.register_forward_pre_hook(enters) for module in self.network.modules()]
+        hooks += [module.register_forward_hook(leaves) for module in self.network.modules()]
+        try:
+            self.outputs(inputs)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return used, called
+
+    def moved_by_training(self, inputs):
+        """Return the paths of the buffers that a step in training mode changes."""
+        before = self.buffers()
+        self.network.train()
+        with torch.no_grad(), WithoutDropout(self.network):
+            self.forward(inputs)
+        after = self.buffers()
+        self.restore(before)
+        moved = {path for path, value in before.items() if not torch.equal(value, after[path])}
+        return moved & self.owned().keys()  # without counters
+
+    def tensors(self):
+        order = {path: number for number, path in reversed(list(enumerate(self.used)))}
+        modules = dict(self.network.named_modules())
+        found = []
+        for path, tensor in self.owned().items():
+            owner, _, name = path.rpartition(".")
+            parameter = isinstance(tensor, nn.Parameter)
+            role = "parameter" if parameter else "statistic" if path in self.statistics else "constant"
+            kind, layout = kind_of(modules[owner], name, tensor)
+            dtype = str(tensor.dtype).replace("torch.", "")
+            told = OwnTensor(path, list(tensor.shape), dtype, role, kind, layout, tensor.requires_grad)
+            found.append((order.get(owner, math.inf), told))
+        return [told for _, told in sorted(found, key=lambda pair: pair[0])]
+
+    def calls(self):
+        return self.called
+
+    def own_weights(self):
+        return {path: tensor.detach().cpu().numpy().copy() for path, tensor in self.owned().items()}
+
+    def load_own_weights(self, arrays):
+        owned = self.owned()
+        check_fit(arrays, {path: tuple(tensor.shape) for path, tensor in owned.items()})
+        with torch.no_grad():
+            for path, array in arrays.items():
+                owned[path].copy_(torch.from_numpy(array))
+
+    def module_outputs(self, inputs):
+        kept = []
+        self.watch(inputs, kept)
+        return kept
+
+    def outputs(self, inputs):
+        self.network.eval()
+        with torch.no_grad():
+            return as_arrays(self.forward(inputs))
+
+    def calculate(self, inputs, factors, training):
+        before = self.buffers()
+        self.network.train(training)
+        self.network.zero_grad()
+        with torch.enable_grad(), WithoutDropout(self.network) as without:
+            outputs = self.forward(inputs)
+        terms = [(outputs[name] * self.tensor(factor)).sum() for name, factor in factors.items()]
+        scalar = torch.stack(terms).sum()
+        if not scalar.requires_grad:
+            raise OwnCodeError("the outputs have no gradient: they hang on no parameter, or were detached")
+        with own_code():
+            scalar.backward()
+        wanted = {path: tensor for path, tensor in self.owned().items() if tensor.requires_grad}
+        gradients = {path: t.new_zeros(t.shape) if t.grad is None else t.grad for path, t in wanted.items()}
+        gradients = as_arrays(gradients)
+        self.network.zero_grad()
+        owned = self.owned()
+        statistics = as_arrays({path: owned[path] for path in self.statistics}) if training else {}
+        self.restore(before)
+        return Calculated(as_arrays(outputs), scalar.item(), gradients, statistics, without.rates)
+
+    def to_float64(self):
+        self.dtype = torch.float64
+        torch.set_default_dtype(torch.float64)  # for what the network makes as it runs
+        self.network.double()
+
+    def owned(self):
+        """Return parameters and floating buffers by path; a step may put another tensor in a buffer's place."""
+        buffers = {path: buffer for path, buffer in self.network.named_buffers() if buffer.is_floating_point()}
+        return {**dict(self.network.named_parameters()), **buffers}
+
+    def forward(self, inputs):
+        with own_code():
+            return named_outputs(self.network(*map(self.tensor, inputs)), torch.is_tensor)
+
+    def tensor(self, array):
+        tensor = torch.from_numpy(array).to(self.device)
+        return tensor.to(self.dtype) if tensor.is_floating_point() else tensor.long()
+
+    def buffers(self):
+        return {path: buffer.clone() for path, buffer in self.network.named_buffers() if buffer is not None}
+
+    def restore(self, buffers):
+        with torch.no_grad():
+            for path, buffer in self.network.named_buffers():
+                buffer.copy_(buffers[path])
+
+
+class WithoutDropout(TorchFunctionMode):
+    """Lets dropout pass its input, whoever calls it, and notes the rates."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.rates = []
+        # These pass a rate on to functions inside of which no mode looks.
+        self.holders = [m for m in network.modules() if isinstance(m, (nn.RNNBase, nn.MultiheadAttention))]
+        self.before = [m.dropout for m in self.holders]
+
+    def __enter__(self):
+        self.rates += [float(rate) for rate, m in zip(self.before, self.holders) if rate and m.training]
+        for module in self.holders:
+            module.dropout = 0.0
+        return super().__enter__()
+
+    def __exit__(self, *error):
+        for module, rate in zip(self.holders, self.before):
+            module.dropout = rate
+        return super().__exit__(*error)
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = dict(kwargs or {})
+        if function in _DROPOUTS:
+            given = dict(zip(("input", "p", "training", "inplace"), args), **kwargs)
+            if given.get("training", "alpha" not in _DROPOUTS[function]) and given.get("p", 0.5):
+                self.rates.append(float(given.get("p", 0.5)))
+            return given["input"]
+        if function is F.scaled_dot_product_attention:
+            given = dict(zip(("query", "key", "value", "attn_mask", "dropout_p", "is_causal"), args), **kwargs)
+            if given.get("dropout_p"):
+                self.rates.append(float(given["dropout_p"]))
+            return function(**{**given, "dropout_p": 0.0})
+        return function(*args, **kwargs)
+
+
+def arrays_in(value):
+    try:
+        return list(named_outputs(value, torch.is_tensor).values())
+    except OwnCodeError:  # a sub-module may give what the whole network may not
+        return []
+
+
+def as_arrays(tensors):
+    return {name: tensor.detach().cpu().resolve_conj().numpy().copy() for name, tensor in tensors.items()}
+
+
+def kind_of(module, name, tensor):
+    """Return what a parameter or buffer is, and a letter for each of its axes, as far as its module's class says."""
+    if isinstance(module, nn.Linear):
+        return ("dense_weight", "OI") if name == "weight" else ("bias", "O")
+    if isinstance(module, _CONVOLUTIONS):
+        dimensions = tensor.ndim - 2
+        if name == "weight":
+            return "conv{}d_weight".format(dimensions), "OI" + "DHW"[3 - dimensions :]
+        return "bias", "O"
+    if isinstance(module, nn.Embedding):
+        return "embedding_weight", "VE"
+    if isinstance(module, _NORMALISATIONS) and name in _NORM_KINDS:
+        return _NORM_KINDS[name], "C" if tensor.ndim == 1 else ""
+    return "", ""
