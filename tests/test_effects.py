@@ -95,6 +95,13 @@ def test_the_seeds_that_are_needed_give_the_power() -> None:
     assert seeds_needed(0.01, 1.0) == 40
 
 
+def test_the_power_is_a_number_however_large_the_effect_is() -> None:
+    for degrees in (1, 2, 4, 9, 39):
+        found = [Effect(0.0, 1.0, degrees, degrees + 1).power(effect / 4, CONFIDENCE) for effect in range(240)]
+        assert all(0 <= power <= 1 for power in found)
+        assert found == pytest.approx(sorted(found), abs=1e-6)
+
+
 def test_an_effect_without_scatter_has_all_power() -> None:
     none = paired([1.0, 1.0, 1.0])
     assert none.power(0.5, CONFIDENCE) == 1.0 and none.interval(CONFIDENCE) == (1.0, 1.0)

@@ -87,12 +87,18 @@ def seeds_needed(effect: float, sd: float, confidence: float = 0.95) -> int:
     return MOST_SEEDS
 
 
+_NOTHING_LEFT = 6.0
+"""Standard errors: Φ(−6) is 1e-9."""
+
+
 def _power(noncentrality: float, degrees: float, confidence: float) -> float:
     """Return the power of a two-sided t test; the noncentral t distribution has its mean near ``noncentrality``."""
     critical = float(stdtrit(degrees, 0.5 + confidence / 2))
     if noncentrality > 10 * critical:  # where the distribution's function overflows
         return 1.0
-    return float(1 - nctdtr(degrees, noncentrality, critical) + nctdtr(degrees, noncentrality, -critical))
+    # The other side's is below Φ(−noncentrality); far out the distribution's function has no number for it.
+    other_side = nctdtr(degrees, noncentrality, -critical) if noncentrality < _NOTHING_LEFT else 0.0
+    return float(1 - nctdtr(degrees, noncentrality, critical) + other_side)
 
 
 def verdict(
