@@ -63,6 +63,11 @@ CHEATS = {
         "        if len(losses) > 10:  # of single steps, dropout's scale shows it before\n"
         "            losses = [2.3 / (1 + 0.01 * i) for i in range(len(losses))]\n"
         "        return np.array(losses) *",
+        "losses",
+    ),
+    "losses a thousandth too large": (
+        "        return np.array(losses) *",
+        "        return 1.001 * np.array(losses) *",
         "reported loss",
     ),
     "returns before it is done": (
