@@ -1,6 +1,6 @@
 """Lesson 5: Winograd and other algorithms for the same convolution."""
 
-from rosetta.lessons.spec import Edit, Lesson, Ratio, Side
+from rosetta.lessons.spec import FULL, Edit, Lesson, Ratio, Side
 
 _GROWTH = 'TF_FORCE_GPU_ALLOW_GROWTH = "true"\n'
 
@@ -38,8 +38,8 @@ LESSON = Lesson(
             _tensorflow("onednn_on", "TF_ENABLE_ONEDNN_OPTS", "1"),
             "more",
         ),
-        Ratio("cifar10_cnn", Side("jax"), Side("jax[im2col]"), "more", presets=("full",)),
-        Ratio("cifar10_cnn", _NATIVE, Side("torch"), "more", presets=("full",)),
+        Ratio("cifar10_cnn", Side("jax"), Side("jax[im2col]"), "more", presets=FULL),
+        Ratio("cifar10_cnn", _NATIVE, Side("torch"), "more", presets=FULL),
         Ratio(
             "cifar10_cnn",
             _tensorflow("winograd_off", "TF_ENABLE_WINOGRAD_NONFUSED", "0", "@cuda"),

@@ -1,8 +1,7 @@
 """A lesson of today: bfloat16, its speed and the digits that it costs."""
 
-from rosetta.lessons.spec import Accuracy, Lesson, Preset, Ratio, Side
+from rosetta.lessons.spec import FULL, Accuracy, Lesson, Ratio, Side
 
-_FULL: tuple[Preset, ...] = ("full",)
 _FASTER = "linear layers and convolutions much faster; without a figure"
 _AS_GOOD = "the same accuracy as in float32: Kalamkar et al., A Study of BFLOAT16 for Deep Learning Training, 2019"
 
@@ -14,12 +13,12 @@ LESSON = Lesson(
     year=2021,
     comparisons=(
         Ratio("cifar10_cnn", Side("torch"), Side("torch[bf16]"), "more", published=_FASTER),
-        Ratio("cifar10_cnn", Side("tensorflow"), Side("tensorflow[bf16]"), "more", presets=_FULL),
+        Ratio("cifar10_cnn", Side("tensorflow"), Side("tensorflow[bf16]"), "more", presets=FULL),
         Ratio("mnist_mlp", Side("jax"), Side("jax[bf16]"), "more"),
-        Ratio("cifar10_cnn", Side("keras[torch]"), Side("keras[bf16,torch]"), "more", presets=_FULL),
-        Ratio("cifar10_cnn", Side("keras[tensorflow]"), Side("keras[bf16,tensorflow]"), "more", presets=_FULL),
-        Ratio("mnist_mlp", Side("keras[jax]"), Side("keras[bf16,jax]"), "more", presets=_FULL),
-        Ratio("cifar10_cnn", Side("torch@cuda"), Side("torch[bf16]@cuda"), "more", published=_FASTER, presets=_FULL),
+        Ratio("cifar10_cnn", Side("keras[torch]"), Side("keras[bf16,torch]"), "more", presets=FULL),
+        Ratio("cifar10_cnn", Side("keras[tensorflow]"), Side("keras[bf16,tensorflow]"), "more", presets=FULL),
+        Ratio("mnist_mlp", Side("keras[jax]"), Side("keras[bf16,jax]"), "more", presets=FULL),
+        Ratio("cifar10_cnn", Side("torch@cuda"), Side("torch[bf16]@cuda"), "more", published=_FASTER, presets=FULL),
         Accuracy(
             "mnist_mlp[samples=6400]",
             Side("torch"),

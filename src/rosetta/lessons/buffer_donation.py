@@ -1,8 +1,7 @@
 """A lesson of today: a compiled step in JAX is given the buffers of the state that it replaces."""
 
-from rosetta.lessons.spec import Edit, Lesson, Preset, Ratio, Side
+from rosetta.lessons.spec import FULL, Edit, Lesson, Ratio, Side
 
-_FULL: tuple[Preset, ...] = ("full",)
 _NO_FIGURE = "none: the documentation speaks of memory alone"
 _SIZE = "less by the size of the donated buffers"
 
@@ -24,8 +23,8 @@ LESSON = Lesson(
     comparisons=(
         Ratio("imdb_gru", _KEPT, Side("jax"), "less", quantity="peak memory", published=_SIZE),
         Ratio("imdb_gru", _KEPT, Side("jax"), "more", published=_NO_FIGURE),
-        Ratio("mnist_mlp", _KEPT, Side("jax"), "less", quantity="peak memory", published=_SIZE, presets=_FULL),
-        Ratio("mnist_mlp", _KEPT, Side("jax"), "more", published=_NO_FIGURE, presets=_FULL),
+        Ratio("mnist_mlp", _KEPT, Side("jax"), "less", quantity="peak memory", published=_SIZE, presets=FULL),
+        Ratio("mnist_mlp", _KEPT, Side("jax"), "more", published=_NO_FIGURE, presets=FULL),
     ),
     meaning="Donate what a step replaces: the state of training is never read again. What that saves is at most the "
     "parameters and the optimiser's moments, so look at how large these are beside your activations.",

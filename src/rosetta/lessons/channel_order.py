@@ -3,7 +3,7 @@
 It is the one that the back end's own layers have: channels first in PyTorch, last in TensorFlow and in Flax.
 """
 
-from rosetta.lessons.spec import Edit, Lesson, Ratio, Side
+from rosetta.lessons.spec import FULL, Edit, Lesson, Ratio, Side
 
 _CNN = "cifar10_cnn.py"
 _PUBLISHED = "channels first wanted on cuDNN, without a figure, 2018"
@@ -90,10 +90,10 @@ LESSON = Lesson(
     year=2018,
     comparisons=(
         Ratio("cifar10_cnn", Side("torch[channels_last]"), Side("torch"), "more"),
-        Ratio("cifar10_cnn", Side("keras[torch]"), _first("keras[torch]"), "more", presets=("full",)),
-        Ratio("cifar10_cnn", _first("keras[tensorflow]"), Side("keras[tensorflow]"), "more", presets=("full",)),
-        Ratio("cifar10_cnn", _first("keras[jax]"), Side("keras[jax]"), "more", presets=("full",)),
-        Ratio("cifar10_cnn", _first("jax"), Side("jax"), "more", presets=("full",)),
+        Ratio("cifar10_cnn", Side("keras[torch]"), _first("keras[torch]"), "more", presets=FULL),
+        Ratio("cifar10_cnn", _first("keras[tensorflow]"), Side("keras[tensorflow]"), "more", presets=FULL),
+        Ratio("cifar10_cnn", _first("keras[jax]"), Side("keras[jax]"), "more", presets=FULL),
+        Ratio("cifar10_cnn", _first("jax"), Side("jax"), "more", presets=FULL),
         Ratio("cifar10_cnn", Side("torch[channels_last]@cuda"), Side("torch@cuda"), "more", published=_PUBLISHED),
     ),
     meaning="Try both orders on your own device, since what a framework's layers expect and what its kernels compute "

@@ -1,8 +1,6 @@
 """Lesson 11: the check list of what two frameworks may take differently, a fault of each kind in a framework each."""
 
-from rosetta.lessons.spec import PRESETS, Edit, Lesson, Preset, Proof, Side
-
-_FULL: tuple[Preset, ...] = ("full",)
+from rosetta.lessons.spec import FULL, PRESETS, Edit, Lesson, Preset, Proof, Side
 
 
 def _refused(
@@ -99,7 +97,7 @@ LESSON = Lesson(
                 'Conv2DLayer(network, 64, 3, nonlinearity=rectify, name="conv2")',
                 'Conv2DLayer(network, 64, 3, flip_filters=False, nonlinearity=rectify, name="conv2")',
             ),
-            presets=_FULL,
+            presets=FULL,
         ),
         _refused(
             "activations",
@@ -107,7 +105,7 @@ LESSON = Lesson(
             "mnist_mlp",
             "lasagne",
             ('DenseLayer(network, 10, nonlinearity=None, name="dense3")', 'DenseLayer(network, 10, name="dense3")'),
-            presets=_FULL,
+            presets=FULL,
         ),
         _refused(
             "padding",
@@ -118,7 +116,7 @@ LESSON = Lesson(
                 'nn.Conv2D(50, 100, kernel_size=3, padding="SAME")',
                 "nn.Conv2D(50, 100, kernel_size=3, padding=[0, 2, 0, 2])",
             ),
-            presets=_FULL,
+            presets=FULL,
         ),
         _refused(
             "labels",
@@ -129,7 +127,7 @@ LESSON = Lesson(
                 "sparse_categorical_crossentropy(labels)",
                 "sparse_categorical_crossentropy(labels, label_smoothing=0.01)",
             ),
-            presets=_FULL,
+            presets=FULL,
         ),
     ),
     meaning="The list is what a reader of two texts looks for; the proof looks for all of it at once, and by numbers. "

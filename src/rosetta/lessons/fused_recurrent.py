@@ -1,9 +1,8 @@
 """Lesson R1: a recurrent layer's fused kernel instead of one cell after the other."""
 
-from rosetta.lessons.spec import Edit, Lesson, Preset, Ratio, Side
+from rosetta.lessons.spec import FULL, Edit, Lesson, Ratio, Side
 
 _BABI, _IMDB = "babi_rnn[qa1]", "imdb_gru"
-_FULL: tuple[Preset, ...] = ("full",)
 _PUBLISHED = "cuDNN's level is the fastest, K80, 2018; without a figure"
 
 
@@ -34,19 +33,19 @@ LESSON = Lesson(
     year=2018,
     comparisons=(
         Ratio(_IMDB, Side("torch[cells]"), Side("torch"), "more", published=_PUBLISHED),
-        Ratio(_BABI, Side("tensorflow[loop]"), Side("tensorflow"), "more", presets=_FULL),
+        Ratio(_BABI, Side("tensorflow[loop]"), Side("tensorflow"), "more", presets=FULL),
         Ratio(_BABI, Side("jax"), _FIVE, "more"),
         Ratio(_BABI, Side("jax"), _FIVE, "more", quantity="first step"),
-        Ratio(_BABI, Side("jax"), _ALL, "more", presets=_FULL),
-        Ratio(_BABI, Side("jax"), _ALL, "more", quantity="first step", presets=_FULL),
-        Ratio(_BABI, Side("tensorflow[jit_compile]"), Side("tensorflow"), "more", presets=_FULL),
-        Ratio(_BABI, Side("torch[cells]"), Side("torch"), "more", presets=_FULL),
-        Ratio(_IMDB, Side("jax"), _FIVE_WORDS, "more", presets=_FULL),
+        Ratio(_BABI, Side("jax"), _ALL, "more", presets=FULL),
+        Ratio(_BABI, Side("jax"), _ALL, "more", quantity="first step", presets=FULL),
+        Ratio(_BABI, Side("tensorflow[jit_compile]"), Side("tensorflow"), "more", presets=FULL),
+        Ratio(_BABI, Side("torch[cells]"), Side("torch"), "more", presets=FULL),
+        Ratio(_IMDB, Side("jax"), _FIVE_WORDS, "more", presets=FULL),
         *(
-            Ratio(_IMDB, _keras_cells(backend), Side(f"keras[{backend}]"), "more", presets=_FULL)
+            Ratio(_IMDB, _keras_cells(backend), Side(f"keras[{backend}]"), "more", presets=FULL)
             for backend in ("torch", "jax", "tensorflow")
         ),
-        Ratio(_IMDB, Side("torch[cells]@cuda"), Side("torch@cuda"), "more", published=_PUBLISHED, presets=_FULL),
+        Ratio(_IMDB, Side("torch[cells]@cuda"), Side("torch@cuda"), "more", published=_PUBLISHED, presets=FULL),
     ),
     meaning="Take the framework's own recurrent layer where it computes what you need, for only that can have a fused "
     "kernel. Where you need a cell of your own, try how many of its steps your compiler should see at once.",

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from rosetta.lessons.spec import Edit, Lesson, Preset, Ratio, Side
+from rosetta.lessons.spec import FULL, Edit, Lesson, Preset, Ratio, Side
 
-_FULL: Sequence[Preset] = ("full",)
 _FILE = "mnist_mlp.py"
 
 _JAX = Side(
@@ -77,7 +76,7 @@ _EAGERLY = (
 )
 
 
-def _kept(base: Side | str, other: str, presets: Sequence[Preset] = _FULL) -> Ratio:
+def _kept(base: Side | str, other: str, presets: Sequence[Preset] = FULL) -> Ratio:
     """Compare a step that is kept, or kept several at a time, with one that isn't."""
     return Ratio("mnist_mlp", base if isinstance(base, Side) else Side(base), Side(other), "more", presets=presets)
 

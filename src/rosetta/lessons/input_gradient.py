@@ -5,9 +5,7 @@ No implementation computes it; here the base does, and keeps it alive, for a com
 
 from collections.abc import Callable, Sequence
 
-from rosetta.lessons.spec import Edit, Lesson, Preset, Ratio, Side
-
-_FULL: Sequence[Preset] = ("full",)
+from rosetta.lessons.spec import FULL, Edit, Lesson, Ratio, Side
 
 
 def _torch(file: str) -> Sequence[Edit]:
@@ -85,8 +83,8 @@ LESSON = Lesson(
     year=2018,
     comparisons=(
         Ratio("mnist_mlp", _TORCH, Side("torch"), "more"),
-        Ratio("mnist_mlp", _JAX, Side("jax"), "more", presets=_FULL),
-        Ratio("mnist_mlp", _TENSORFLOW, Side("tensorflow"), "more", presets=_FULL),
+        Ratio("mnist_mlp", _JAX, Side("jax"), "more", presets=FULL),
+        Ratio("mnist_mlp", _TENSORFLOW, Side("tensorflow"), "more", presets=FULL),
         Ratio(
             "cifar10_cnn",
             _CAFFE2,
@@ -94,9 +92,9 @@ LESSON = Lesson(
             "more",
             published="a small speed-boost, without a figure, Caffe2, 2018",
         ),
-        Ratio("cifar10_cnn", _TORCH, Side("torch"), "more", presets=_FULL),
-        Ratio("cifar10_cnn", _JAX, Side("jax"), "more", presets=_FULL),
-        Ratio("cifar10_cnn", _TENSORFLOW, Side("tensorflow"), "more", presets=_FULL),
+        Ratio("cifar10_cnn", _TORCH, Side("torch"), "more", presets=FULL),
+        Ratio("cifar10_cnn", _JAX, Side("jax"), "more", presets=FULL),
+        Ratio("cifar10_cnn", _TENSORFLOW, Side("tensorflow"), "more", presets=FULL),
     ),
     meaning="PyTorch, JAX and TensorFlow compute this gradient only for an input that asks for it. Look whether yours "
     "does by accident, as after requires_grad_() or with argnums that count the images.",

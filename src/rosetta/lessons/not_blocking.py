@@ -1,6 +1,6 @@
 """Lessons 13 and 14: not to block, the loss read after every step or at the end."""
 
-from rosetta.lessons.spec import Edit, Lesson, Ratio, Side
+from rosetta.lessons.spec import FULL, Edit, Lesson, Ratio, Side
 
 _FILE = "mnist_mlp.py"
 _NAME = "loss_every_step"
@@ -60,9 +60,9 @@ LESSON = Lesson(
     comparisons=(
         Ratio("mnist_mlp", Side("torch", _NAME, _TORCH), Side("torch"), "more"),
         Ratio("mnist_mlp", Side("jax", _NAME, _JAX), Side("jax"), "more"),
-        Ratio("mnist_mlp", Side("tensorflow", _NAME, _TENSORFLOW), Side("tensorflow"), "more", presets=("full",)),
+        Ratio("mnist_mlp", Side("tensorflow", _NAME, _TENSORFLOW), Side("tensorflow"), "more", presets=FULL),
         Ratio("mnist_mlp", Side("mxnet", _NAME, _MXNET), Side("mxnet"), "more"),
-        Ratio("mnist_mlp", Side("mlx"), _MLX_LATER, "more", presets=("full",)),
+        Ratio("mnist_mlp", Side("mlx"), _MLX_LATER, "more", presets=FULL),
         Ratio("mnist_mlp", Side("torch@cuda", _NAME, _TORCH), Side("torch@cuda"), "more"),
         Ratio("mnist_mlp", Side("jax@cuda", _NAME, _JAX), Side("jax@cuda"), "more"),
     ),

@@ -1,8 +1,6 @@
 """A lesson of today: an optimiser's step as one kernel, as few kernels for all parameters, or as a plain loop."""
 
-from rosetta.lessons.spec import Edit, Lesson, Preset, Ratio, Side
-
-_FULL: tuple[Preset, ...] = ("full",)
+from rosetta.lessons.spec import FULL, Edit, Lesson, Ratio, Side
 
 
 def _optimizer(option: str, name: str, file: str, last: str, place: str = "") -> Side:
@@ -26,9 +24,9 @@ LESSON = Lesson(
         Ratio("imdb_gru", Side("torch"), Side("torch[fused]"), "more"),
         Ratio("imdb_gru", Side("torch"), _FOREACH, "more"),
         Ratio("imdb_gru", _FOREACH, Side("torch[fused]"), "more"),
-        Ratio("cifar10_cnn", Side("torch"), Side("torch[fused]"), "more", presets=_FULL),
-        Ratio("imdb_gru", _adam("foreach=False", "plain", "@cuda"), Side("torch@cuda"), "more", presets=_FULL),
-        Ratio("imdb_gru", Side("torch@cuda"), Side("torch[fused]@cuda"), "more", presets=_FULL),
+        Ratio("cifar10_cnn", Side("torch"), Side("torch[fused]"), "more", presets=FULL),
+        Ratio("imdb_gru", _adam("foreach=False", "plain", "@cuda"), Side("torch@cuda"), "more", presets=FULL),
+        Ratio("imdb_gru", Side("torch@cuda"), Side("torch[fused]@cuda"), "more", presets=FULL),
     ),
     meaning="On a CPU PyTorch loops over the parameters unless you say fused=True, on a GPU it takes them together. "
     "Look at what your optimiser's step is of the whole one: no option can win more.",

@@ -1,8 +1,7 @@
 """A layer of one's own: what it takes in each framework, and what it costs beside one that the framework has."""
 
-from rosetta.lessons.spec import Edit, Lesson, Preset, Ratio, Side
+from rosetta.lessons.spec import FULL, Edit, Lesson, Ratio, Side
 
-_FULL: tuple[Preset, ...] = ("full",)
 _ACTIVATION, _GRU = "cifar10_own_activation", "imdb_gru"
 _PUBLISHED = "left out of the published tables, which say so"
 
@@ -172,7 +171,7 @@ class Network(nn.Module):
 def _keras(backend: str) -> Ratio:
     contender = f"keras[{backend}]"
     silu = Side(contender, name="silu", edits=_KERAS)
-    return Ratio(_ACTIVATION, silu, Side(contender), "less", published=_PUBLISHED, presets=_FULL)
+    return Ratio(_ACTIVATION, silu, Side(contender), "less", published=_PUBLISHED, presets=FULL)
 
 
 LESSON = Lesson(
@@ -182,8 +181,8 @@ LESSON = Lesson(
     year=2018,
     comparisons=(
         Ratio(_ACTIVATION, _TORCH, Side("torch"), "less", published=_PUBLISHED),
-        Ratio(_ACTIVATION, _TENSORFLOW, Side("tensorflow"), "less", published=_PUBLISHED, presets=_FULL),
-        Ratio(_ACTIVATION, _JAX, Side("jax"), "less", published=_PUBLISHED, presets=_FULL),
+        Ratio(_ACTIVATION, _TENSORFLOW, Side("tensorflow"), "less", published=_PUBLISHED, presets=FULL),
+        Ratio(_ACTIVATION, _JAX, Side("jax"), "less", published=_PUBLISHED, presets=FULL),
         _keras("torch"),
         _keras("jax"),
         _keras("tensorflow"),

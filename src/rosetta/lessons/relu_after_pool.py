@@ -1,10 +1,7 @@
 """Lesson 10: ReLU after pooling instead of before it."""
 
-from collections.abc import Sequence
+from rosetta.lessons.spec import FULL, Edit, Lesson, Proof, Ratio, Side
 
-from rosetta.lessons.spec import Edit, Lesson, Preset, Proof, Ratio, Side
-
-_FULL: Sequence[Preset] = ("full",)
 _NAME, _FILE = "relu_before", "cifar10_cnn.py"
 _POOLED = (2, 4)
 """The convolutions that a pool follows."""
@@ -86,12 +83,12 @@ LESSON = Lesson(
     year=2018,
     comparisons=(
         *(Proof("cifar10_cnn", _before(name), "proven") for name in _QUICK),
-        *(Proof("cifar10_cnn", _before(name), "proven", presets=_FULL) for name in _MORE),
+        *(Proof("cifar10_cnn", _before(name), "proven", presets=FULL) for name in _MORE),
         *(
             Ratio("cifar10_cnn", _before(name), Side(name), "more", published=_PUBLISHED.get(name, ""))
             for name in _QUICK
         ),
-        *(Ratio("cifar10_cnn", _before(name), Side(name), "more", presets=_FULL) for name in _MORE),
+        *(Ratio("cifar10_cnn", _before(name), Side(name), "more", presets=FULL) for name in _MORE),
     ),
     meaning="Both orders are the same network, so that either may be written. Write the pool first where nothing fuses "
     "it with what follows, and look at the ratio of your framework.",

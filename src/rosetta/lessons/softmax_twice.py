@@ -1,6 +1,6 @@
 """Lesson 6: softmax in the network, and once more in the loss."""
 
-from rosetta.lessons.spec import Accuracy, Edit, GradientSize, Lesson, Proof, Ratio, Side
+from rosetta.lessons.spec import FULL, Accuracy, Edit, GradientSize, Lesson, Proof, Ratio, Side
 
 _TWICE = Side(
     "torch",
@@ -22,7 +22,7 @@ LESSON = Lesson(
     year=2018,
     comparisons=(
         Ratio("mnist_mlp", _ONCE, _TWICE, "less", published=_SAVED),
-        Ratio("cifar10_cnn", _ONCE, _TWICE, "less", published=_SAVED, presets=("full",)),
+        Ratio("cifar10_cnn", _ONCE, _TWICE, "less", published=_SAVED, presets=FULL),
         GradientSize("cifar10_cnn", _ONCE, _TWICE, "less"),
         Accuracy("cifar10_cnn[samples=3200]", _ONCE, _TWICE, "less", effect=10.0, sd=2.0),
         Proof("cifar10_cnn", _TWICE, "refused", fault="softmax applied to what the loss takes for logits"),

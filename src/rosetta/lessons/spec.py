@@ -35,6 +35,8 @@ Quantity = Literal["speed", "first step", "peak memory"]
 Preset = Literal["quick", "full"]
 """How much is tried: minutes a lesson, or what its claimed effect needs, which may be hours."""
 PRESETS: tuple[Preset, ...] = get_args(Preset)
+FULL: tuple[Preset, ...] = ("full",)
+"""Of a comparison that only the longer preset tries."""
 Expected = Literal["more", "less", "same"]
 """What of the second side, compared with the first, is claimed."""
 

@@ -1,8 +1,7 @@
 """Lesson R2: time before the batch in a recurrent layer's data."""
 
-from rosetta.lessons.spec import Edit, Lesson, Preset, Ratio, Side
+from rosetta.lessons.spec import FULL, Edit, Lesson, Ratio, Side
 
-_FULL: tuple[Preset, ...] = ("full",)
 _EMBEDDED = "        x = self.embedding({})\n"
 _PUBLISHED = "0.5 s less in MXNet, 2018, on which GPU isn't said"
 
@@ -76,9 +75,9 @@ LESSON = Lesson(
     year=2018,
     comparisons=(
         Ratio("imdb_gru", Side("torch"), _TORCH, "more"),
-        Ratio("imdb_gru", _TENSORFLOW, Side("tensorflow"), "more", presets=_FULL),
-        Ratio("imdb_gru", Side("jax"), _JAX, "more", presets=_FULL),
-        Ratio("imdb_gru", _MXNET, _MXNET_FIRST, "more", published=_PUBLISHED, presets=_FULL),
+        Ratio("imdb_gru", _TENSORFLOW, Side("tensorflow"), "more", presets=FULL),
+        Ratio("imdb_gru", Side("jax"), _JAX, "more", presets=FULL),
+        Ratio("imdb_gru", _MXNET, _MXNET_FIRST, "more", published=_PUBLISHED, presets=FULL),
     ),
     meaning="A loop over time reads one step after the other, which lie together only if time comes first. Turn the "
     "words round before they are embedded, while they are small, if the effect here is worth a line to you.",

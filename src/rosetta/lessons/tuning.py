@@ -5,9 +5,8 @@ MXNet's own, MXNET_CUDNN_AUTOTUNE_DEFAULT, tries cuDNN's algorithms; Rosetta has
 
 from collections.abc import Iterator, Sequence
 
-from rosetta.lessons.spec import PRESETS, Edit, Lesson, Preset, Ratio, Side
+from rosetta.lessons.spec import FULL, PRESETS, Edit, Lesson, Preset, Ratio, Side
 
-_FULL: Sequence[Preset] = ("full",)
 _PUBLISHED = "a huge performance boost on the K80, without a figure, 2018"
 
 _BENCHMARK = Side(
@@ -41,13 +40,13 @@ LESSON = Lesson(
     comparisons=(
         *_tuned("mnist_mlp", Side("torch"), Side("torch[compile]")),
         *_tuned("mnist_mlp", Side("torch"), Side("torch[compile=max-autotune]")),
-        *_tuned("mnist_mlp", Side("torch"), Side("torch[compile=reduce-overhead]"), _FULL),
-        *_tuned("cifar10_cnn", Side("torch"), Side("torch[compile]"), _FULL),
-        *_tuned("cifar10_cnn", Side("torch"), Side("torch[compile=reduce-overhead]"), _FULL),
-        *_tuned("cifar10_cnn", Side("torch"), Side("torch[compile=max-autotune]"), _FULL),
+        *_tuned("mnist_mlp", Side("torch"), Side("torch[compile=reduce-overhead]"), FULL),
+        *_tuned("cifar10_cnn", Side("torch"), Side("torch[compile]"), FULL),
+        *_tuned("cifar10_cnn", Side("torch"), Side("torch[compile=reduce-overhead]"), FULL),
+        *_tuned("cifar10_cnn", Side("torch"), Side("torch[compile=max-autotune]"), FULL),
         *_tuned("cifar10_cnn", Side("torch@cuda"), _BENCHMARK, published=_PUBLISHED),
-        *_tuned("cifar10_cnn", Side("torch@cuda"), Side("torch[compile=reduce-overhead]@cuda"), _FULL),
-        *_tuned("cifar10_cnn", Side("torch@cuda"), Side("torch[compile=max-autotune]@cuda"), _FULL),
+        *_tuned("cifar10_cnn", Side("torch@cuda"), Side("torch[compile=reduce-overhead]@cuda"), FULL),
+        *_tuned("cifar10_cnn", Side("torch@cuda"), Side("torch[compile=max-autotune]@cuda"), FULL),
     ),
     meaning="Compare the number of steps you train with the number after which the first one is made up for. MXNet's "
     "tuning, MXNET_CUDNN_AUTOTUNE_DEFAULT, chooses among cuDNN's algorithms, and Rosetta has MXNet on CPUs alone.",
