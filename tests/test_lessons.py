@@ -24,7 +24,7 @@ from rosetta.lessons.spec import (
     Side,
     known_frameworks,
 )
-from rosetta.record import lesson_outcome
+from rosetta.record import lesson_measures
 from rosetta.record.effects import seeds_needed
 from rosetta.record.lessons import QUICK_SEEDS, LessonsPlan, LessonsResult
 from rosetta.record.result import DropoutCheck, Equivalence, TensorError
@@ -326,6 +326,6 @@ def test_dropout_is_off_by_times_its_tolerance_as_all_others_are() -> None:
     dropout = DropoutCheck(tensor="dense1.weight", distance=0.9, expected=0.5, sd=0.01, passed=False)
     proof = Equivalence(passed=False, logits=small, loss=small, gradients=small, update=small, dropout=dropout)
     run = types.SimpleNamespace(contender=lambda side: types.SimpleNamespace(equivalence=proof))
-    found = lesson_outcome._proof(Proof("mnist_mlp", STOPPED, "refused", fault="x"), run)  # type: ignore[arg-type]
+    found = lesson_measures.proof(Proof("mnist_mlp", STOPPED, "refused", fault="x"), run)  # type: ignore[arg-type]
     assert found["verdict"] == "holds here"
     assert found["checks"] == {"dropout": pytest.approx(0.4 / (6 * 0.01))}
