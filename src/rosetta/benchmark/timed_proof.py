@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from rosetta.benchmark.context import Arm, RunContext
 from rosetta.benchmark.launch import LaunchSession
 from rosetta.benchmark.prover import Prover
-from rosetta.environments.client import Arrays, read_arrays
+from rosetta.environments.client import Arrays
+from rosetta.environments.written import read_arrays
 from rosetta.proof import timed
 from rosetta.proof.further.elsewhere import Elsewhere
 from rosetta.proof.timed import TimedCall, Whole

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -16,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rosetta.contenders.contender import Contender
 from rosetta.environments.worker import Worker, WorkerFailure
+from rosetta.environments.written import read_written, written_arrays, written_numbers
 from rosetta.workloads.spec import Workload
 from rosetta_worker import messages
 from rosetta_worker.messages import Accuracy, Described, Imported, Multiplied, Request, Stepped
@@ -111,19 +110,19 @@ class Client:
         """Return the canonical parameters, in the precision of the network."""
         with self._file(".npz") as file:
             self._ask(messages.Parameters(str(file)), self.timeouts.building)
-            return _arrays(file)
+            return written_arrays(file)
 
     def predict(self, first: int) -> NDArray[np.float64]:
         """Return the logits, (batch, classes), of the training batch of step ``first``."""
         with self._file(".npy") as file:
             self._ask(messages.Predict(first, str(file)), self.timeouts.proving)
-            return _numbers(file)
+            return written_numbers(file)
 
     def loss_and_gradients(self, first: int) -> tuple[float | None, Arrays]:
         """Return the loss of the training batch of step ``first``, None if it isn't finite, and its gradients."""
         with self._file(".npz") as file:
             reply = self._ask(messages.LossAndGradients(first, str(file)), self.timeouts.proving)
-            return reply.loss, _arrays(file)
+            return reply.loss, written_arrays(file)
 
     def train(self, first: int, steps: int, timeout: float | None = None) -> Stepped:
         """Train on the host's batches, from step ``first`` of the order on."""
@@ -145,7 +144,7 @@ class Client:
         """Predict ``steps`` batches as ``run`` does, after ``lead_in`` others; return outputs, (steps · batch, …)."""
         with self._file(".npy") as file:
             self._ask(messages.Infer(first, steps, lead_in, file=str(file)), self.timeouts.first_step)
-            return _numbers(file)
+            return written_numbers(file)
 
     def settle(self) -> float:
         """Return how many seconds longer the parameters take now than asked for again: work that was left over."""
@@ -156,7 +155,7 @@ class Client:
         """Return the next batches of the framework's own loader: images, (steps, batch, …), labels, (steps, batch)."""
         with self._file(".npz") as file:
             self._ask(messages.Loaded(steps, str(file)), self.timeouts.proving)
-            arrays = _arrays(file)
+            arrays = written_arrays(file)
             if arrays.keys() != {"images", "labels"}:
                 raise WorkerFailure(f"The worker's loader gave {', '.join(arrays)}, not images and labels.")
             return arrays["images"], arrays["labels"]
@@ -173,13 +172,13 @@ class Client:
         """Return the outputs, (count + 1, …), of the first samples, predicted one by one as ``latencies`` does."""
         with self._file(".npy") as file:
             self._ask(messages.Latency(count, str(file)), self.timeouts.first_step)
-            return _numbers(file)
+            return written_numbers(file)
 
     def select_batches(self, candidates: int, steps: int) -> NDArray[np.int32]:
         """Have the reference select the proof's batches for ``steps``; return their rows of the order."""
         with self._file(".npy") as file:
             self._ask(messages.SelectBatches(candidates, steps, str(file)), self.timeouts.proving)
-            return _read(file, ".npy", lambda: np.asarray(np.load(file, allow_pickle=False), np.int32))
+            return read_written(file, ".npy", lambda: np.asarray(np.load(file, allow_pickle=False), np.int32))
 
     def accuracy(self, count: int | None = None) -> Accuracy:
         """Return how many of the first ``count`` test samples, by default all, it has right."""
@@ -191,7 +190,7 @@ class Client:
         names = [one.name for one in self._workload.inputs]
         with self._written(dict(zip(names, inputs, strict=True))) as given, self._file(".npy") as file:
             self._ask(messages.Outputs(given, str(file)), self.timeouts.proving)
-            return _numbers(file)
+            return written_numbers(file)
 
     def abilities(self) -> set[str]:
         """Return the names of the trainer's methods."""
@@ -205,7 +204,7 @@ class Client:
         """Return all that the optimiser has accumulated."""
         with self._file(".npz") as file:
             self._ask(messages.OptimizerState(str(file)), self.timeouts.building)
-            return _arrays(file)
+            return written_arrays(file)
 
     def load_optimizer_state(self, arrays: Arrays) -> None:
         """Set all that the optimiser had accumulated."""
@@ -220,7 +219,7 @@ class Client:
         """Return all weights by the framework's own names, in its own layout."""
         with self._file(".npz") as file:
             self._ask(messages.OwnWeights(str(file)), self.timeouts.building)
-            return _arrays(file)
+            return written_arrays(file)
 
     def load_own_weights(self, arrays: Arrays) -> None:
         """Set all weights by the framework's own names; a name or shape that it doesn't have is its error."""
@@ -231,7 +230,7 @@ class Client:
         """Return the file that the framework itself writes of its network."""
         with self._file(suffix) as file:
             self._ask(messages.Save(str(file)), self.timeouts.building)
-            return _read(file, suffix, file.read_bytes)
+            return read_written(file, suffix, file.read_bytes)
 
     def load_own_file(self, suffix: str, content: bytes) -> None:
         """Have the framework read a file of its own."""
@@ -268,7 +267,7 @@ class Client:
         """Return its outputs in evaluation mode, by name."""
         with self._file(".npz") as file:
             self._ask(messages.OwnOutputs(str(file)), self.timeouts.proving)
-            return _arrays(file)
+            return written_arrays(file)
 
     def calculate(self, factors: Arrays, *, training: bool, nudge: int = 0) -> Calculated:
         """Run it forward and backward, dropout off, from the factors of its outputs' values.
@@ -278,7 +277,7 @@ class Client:
         with self._written(factors) as given, self._file(".npz") as file:
             reply = self._ask(messages.Calculate(given, training, str(file), nudge), self.timeouts.proving)
             parts: dict[str, dict[str, NDArray[Any]]] = {"outputs": {}, "gradients": {}, "statistics": {}}
-            for key, array in _arrays(file).items():
+            for key, array in written_arrays(file).items():
                 part, _, name = key.partition("/")
                 if part not in parts:
                     raise WorkerFailure(f"The worker's answer to calculate has an array {key!r}.")
@@ -350,53 +349,3 @@ def _fault(request: Request[Any], reply: Any) -> str:
             if peak_bytes < 0:
                 return f"{peak_bytes} bytes"
     return ""
-
-
-def _read(file: Path, what: str, read: Callable[[], _Reply]) -> _Reply:
-    """Read what a worker has written; what can't be read is the worker's failure, not the host's end."""
-    try:
-        return read()
-    except FileNotFoundError:
-        raise WorkerFailure(f"The worker has not written the {what} file that it was asked for.") from None
-    except (ValueError, TypeError, EOFError, MemoryError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise WorkerFailure(f"The worker's {what} file can't be read: {error}.") from error
-
-
-class LazyArrays(Mapping[str, NDArray[Any]]):
-    """The arrays of an ``.npz`` file that a worker has written, each read when it is asked for; there may be many."""
-
-    def __init__(self, file: Path):
-        self._file = file
-        self._arrays = _read(file, ".npz", lambda: np.load(file, allow_pickle=False))
-
-    def __getitem__(self, name: str) -> NDArray[Any]:
-        if name not in self:
-            raise KeyError(name)
-        return _read(self._file, ".npz", lambda: np.asarray(self._arrays[name]))
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._arrays.files
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._arrays.files)
-
-    def __len__(self) -> int:
-        return len(self._arrays.files)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._arrays.close()
-
-
-def _numbers(file: Path) -> NDArray[np.float64]:
-    return _read(file, ".npy", lambda: np.asarray(np.load(file, allow_pickle=False), np.float64))
-
-
-def _arrays(file: Path) -> dict[str, NDArray[Any]]:
-    return _read(file, ".npz", lambda: read_arrays(file))
-
-
-def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Load the arrays of an ``.npz`` file."""
-    with np.load(path, allow_pickle=False) as arrays:
-        return dict(arrays)

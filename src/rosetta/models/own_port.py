@@ -5,8 +5,9 @@ import contextlib
 import numpy as np
 
 from rosetta.contenders.contender import Contender
-from rosetta.environments.client import Arrays, Client, LazyArrays
+from rosetta.environments.client import Arrays, Client
 from rosetta.environments.worker import WorkerFailure
+from rosetta.environments.written import LazyArrays
 from rosetta.errors import RosettaError
 from rosetta.models.own_session import Asked, failed, opened, run
 from rosetta.models.own_standard import Recording, Seen

@@ -9,8 +9,9 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from rosetta.environments.client import Arrays, LazyArrays
+from rosetta.environments.client import Arrays
 from rosetta.environments.worker import WorkerFailure
+from rosetta.environments.written import LazyArrays
 from rosetta.errors import RosettaError
 from rosetta.models.own_session import Asked, failed, opened, run
 from rosetta.networks.notation import OwnNetwork
