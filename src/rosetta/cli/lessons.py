@@ -39,7 +39,7 @@ def lesson(
             metavar="[LESSON]...", help="Lessons; rosetta lessons lists them.", autocompletion=complete_lesson
         ),
     ] = None,
-    all_: Annotated[bool, typer.Option("--all", help="Every lesson: about an hour with the preset quick.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Every lesson: over an hour with the preset quick.")] = False,
     preset: Annotated[
         str,
         typer.Option(

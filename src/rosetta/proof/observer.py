@@ -41,8 +41,7 @@ class Observer:
 
     def change(self) -> Arrays:
         """Return how far each parameter is from the canonical one."""
-        after = self.client.parameters()
-        return {name: after[name].astype(np.float64) - value for name, value in self.prepared.parameters.items()}
+        return difference(self.client.parameters(), self.prepared.parameters)
 
     @property
     def first_step(self) -> int:
@@ -65,3 +64,8 @@ class Observer:
         self.load()
         self.client.train(0, 1)
         return self.change()
+
+
+def difference(after: Arrays, before: Arrays) -> Arrays:
+    """Return by how much each array has changed, in float64."""
+    return {name: after[name].astype(np.float64) - value for name, value in before.items()}

@@ -21,7 +21,7 @@ from rosetta.proof.errors import worst
 from rosetta.proof.further import loader_chances as chances
 from rosetta.proof.further.check import Moment
 from rosetta.proof.further.recognition import ImageSet, Recogniser, allowed_changes, random_images
-from rosetta.proof.observer import Observer
+from rosetta.proof.observer import Observer, difference
 from rosetta.record.result import Check
 from rosetta.workloads.spec import Workload
 
@@ -148,12 +148,12 @@ def _trained(observer: Observer, folder: Path, rng: np.random.Generator) -> NDAr
     np.savez(given, allow_pickle=False, **parameters)
     client.load_parameters(given)
     client.run(0, TRAINED_STEPS, client.timeouts.proving)
-    found = _change(client.parameters(), parameters)
+    found = difference(client.parameters(), parameters)
     errors = []
     for number in range(TRAINED_STEPS):
         client.load_parameters(given)
         client.train(number * TRAINED_STEPS, TRAINED_STEPS)
-        error = worst(found, _change(client.parameters(), parameters), 0.0).error
+        error = worst(found, difference(client.parameters(), parameters), 0.0).error
         errors.append(np.nan if error is None else error)
     return np.array(errors)
 
@@ -176,10 +176,6 @@ def _telling(workload: Workload, canonical: Arrays) -> Arrays:
         elif parameter.kind == "bias":
             value[:] = -0.5 if parameters[parameter.name.replace(".bias", ".weight")].ndim > 2 else 0.5
     return parameters
-
-
-def _change(after: Arrays, before: Arrays) -> Arrays:
-    return {name: after[name].astype(np.float64) - value for name, value in before.items()}
 
 
 def _images(found: Arrays, known: NDArray[np.bool_]) -> Check:
