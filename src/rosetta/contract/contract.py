@@ -22,6 +22,8 @@ from rosetta.workloads import find_workload
 # Of each list the first that the contender implements is taken.
 WITH_DROPOUT = ("mnist_mlp", "babi_rnn[qa4]", "mnist_cnn")
 WITH_CONVOLUTIONS = ("cifar10_keras_cnn", "mnist_cnn", "cifar10_cnn")
+# In batches of so many samples, for what is proven is the same and takes half the time:
+FEW = 8
 RELOADED = ("mnist_cnn", "mnist_mlp")
 RESUMED = ("babi_rnn[qa4]", "mnist_mlp")
 # Of the following all. One is trained by RMSprop and one by Adam, in batches whose size isn't theirs:
@@ -60,7 +62,7 @@ class Contract:
 
     def test_a_network_with_convolutions_is_the_same(self, pair: Pair) -> None:
         """Prove it, as ``rosetta verify`` does."""
-        assert_same(pair.prove(pair.prepared(self._chosen(pair, WITH_CONVOLUTIONS))))
+        assert_same(pair.prove(pair.prepared(self._chosen(pair, WITH_CONVOLUTIONS), FEW)))
 
     def test_the_last_weights_predict(self, pair: Pair) -> None:
         """Load weights in place of others, after a prediction with those: some libraries keep a form of their own."""
