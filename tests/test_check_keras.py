@@ -13,19 +13,18 @@ NETWORKS = Path(__file__).parent / "networks"
 TORCH = f"torch:{NETWORKS / 'convolutional.py'}"
 KERAS = {backend: f"keras[{backend}]:{NETWORKS / 'keras_ports.py'}" for backend in ("jax", "tensorflow", "torch")}
 TENSORFLOW = f"tensorflow:{NETWORKS / 'tensorflow_ports.py'}"
-OTHER_EPSILON = f"{KERAS['jax']}:Net(epsilon=1e-3, rate=0.4)"
+OTHER_EPSILON = f"{KERAS['torch']}:Net(epsilon=1e-3, rate=0.4)"
 # What each must be told to have done.
 MISDEEDS = {
     "stopped": r"the outputs have no gradient",
     "NeedsArguments": r"missing a required argument: 'width'.*NeedsArguments\(width\)",
-    "WrongShape": r"expected axis -1 of input shape to have value 7.*keras_ports\.py, line \d+, in call",
 }
 
 
 @pytest.fixture(scope="module")
 def ports() -> dict[str, PortCheck]:
     """Ports of a network with running statistics and dropout."""
-    names = [*(f"{port}:Net" for port in KERAS.values()), OTHER_EPSILON, f"{TENSORFLOW}:Net"]
+    names = [f"{KERAS['jax']}:Net", f"{KERAS['tensorflow']}:Net", OTHER_EPSILON, f"{TENSORFLOW}:Net"]
     found = rosetta.check(f"{TORCH}:Net", names, inputs="3x8x8").ports
     return dict(zip(names, found, strict=True))
 
@@ -33,15 +32,13 @@ def ports() -> dict[str, PortCheck]:
 @pytest.fixture(scope="module")
 def of_keras() -> dict[str, PortCheck]:
     """Networks held against one in Keras."""
-    names = [f"{TORCH}:Plain", f"{TENSORFLOW}:Plain", *(f"{KERAS['jax']}:{name}" for name in MISDEEDS)]
-    found = rosetta.check(f"{KERAS['jax']}:sequential", names, inputs="3x8x8").ports
+    names = [f"{TORCH}:Plain", *(f"{KERAS['jax']}:{name}" for name in MISDEEDS)]
+    found = rosetta.check(f"{KERAS['torch']}:sequential", names, inputs="3x8x8").ports
     return dict(zip(names, found, strict=True))
 
 
-@pytest.mark.parametrize("backend", KERAS)
-def test_on_each_back_end_a_port_differs_in_its_running_variance_alone(
-    ports: dict[str, PortCheck], backend: str
-) -> None:
+@pytest.mark.parametrize("backend", ["jax", "tensorflow"])
+def test_a_port_differs_in_its_running_variance_alone(ports: dict[str, PortCheck], backend: str) -> None:
     port = ports[f"{KERAS[backend]}:Net"]
     wrong = {(q.mode, q.what, q.name) for q in port.quantities if q.verdict != "the same"}
     assert wrong == {("training", "statistic", "norm.running_var")}, port.failure
@@ -68,9 +65,8 @@ def test_a_port_to_the_core_of_tensorflow_is_the_same(ports: dict[str, PortCheck
     assert port.in_float64 and port.dropout.port == [0.5]
 
 
-@pytest.mark.parametrize("name", [f"{TORCH}:Plain", f"{TENSORFLOW}:Plain"])
-def test_the_standard_may_be_a_model_of_keras_that_its_file_makes(of_keras: dict[str, PortCheck], name: str) -> None:
-    port = of_keras[name]
+def test_the_standard_may_be_a_model_of_keras_that_its_file_makes(of_keras: dict[str, PortCheck]) -> None:
+    port = of_keras[f"{TORCH}:Plain"]
     assert port.verdict == "the same", (port.failure, [q for q in port.quantities if q.verdict != "the same"])
     assert max(q.error_float64 for q in port.quantities if q.error_float64 is not None) < 1e-9
 

@@ -55,13 +55,3 @@ def stopped():
 class NeedsArguments(keras.Model):
     def __init__(self, width):
         super().__init__()
-
-
-class WrongShape(keras.Model):
-    def __init__(self):
-        super().__init__()
-        self.fc = layers.Dense(5)
-        self.fc.build((None, 7))
-
-    def call(self, x):
-        return self.fc(x)
