@@ -91,10 +91,14 @@ class OwnCodeError(Exception):
 
 
 class Maker:
-    """Makes the user's network: what is named is one, or is called with arguments and gives one."""
+    """Makes the user's network: what is named is one, or is called with arguments and gives one.
 
-    def __init__(self, named: Any, name: str, arguments: Mapping[str, Any]):
-        self._named = named
+    Whoever needs another one, in another precision, calls it again: what is named is loaded anew then, as a network
+    may be made where its file is run.
+    """
+
+    def __init__(self, load: Callable[[], Any], name: str, arguments: Mapping[str, Any]):
+        self._load = load
         self._name = name
         self._arguments = dict(arguments)
 
@@ -102,26 +106,27 @@ class Maker:
         self, is_network: Callable[[Any], bool], kind: str, offered: Optional[Mapping[str, Any]] = None
     ) -> Any:
         """Return the network; ``kind`` names what one is, ``offered`` are arguments for a parameter of that name."""
-        if is_network(self._named):
+        named = self._load()
+        if is_network(named):
             if self._arguments:
                 raise OwnCodeError("{} is a network already: it takes no arguments".format(self._name))
-            return self._named
-        if not callable(self._named):
+            return named
+        if not callable(named):
             raise OwnCodeError(
-                "{} is a {}: neither {} nor what makes one".format(self._name, type(self._named).__name__, kind)
+                "{} is a {}: neither {} nor what makes one".format(self._name, type(named).__name__, kind)
             )
-        arguments = self._bound(dict(offered or {}))
+        arguments = self._bound(named, dict(offered or {}))
         with own_code():
-            made = self._named(**arguments)
+            made = named(**arguments)
         if not is_network(made):
             raise OwnCodeError("{}(…) gives a {}, not {}".format(self._name, type(made).__name__, kind))
         return made
 
-    def _bound(self, offered: Dict[str, Any]) -> Dict[str, Any]:
+    def _bound(self, named: Any, offered: Dict[str, Any]) -> Dict[str, Any]:
         try:
             # A metaclass, as Flax's modules have one, may hide what their class takes.
-            of_class = inspect.isclass(self._named) and self._named.__init__ is not object.__init__
-            signature = inspect.signature(self._named.__init__ if of_class else self._named)
+            of_class = inspect.isclass(named) and named.__init__ is not object.__init__
+            signature = inspect.signature(named.__init__ if of_class else named)
             if of_class:
                 signature = signature.replace(parameters=list(signature.parameters.values())[1:])
         except (TypeError, ValueError):  # what is written in C has none
@@ -192,21 +197,23 @@ def named_outputs(value: Any, is_array: Callable[[Any], bool], name: str = "outp
     return found
 
 
-def ask_in_either_layout(inputs: Inputs, ask: Callable[[bool], Any]) -> bool:
+def ask_in_either_layout(inputs: Inputs, ask: Callable[[bool], Any], first: bool = True) -> bool:
     """Ask a network about images channels last, and where that fails channels first; return whether it was last.
 
-    ``ask`` is told which, and raises ``OwnCodeError`` where the network doesn't take them so.
+    ``ask`` is told which, and raises ``OwnCodeError`` where the network doesn't take them so. ``first`` is what it is
+    told first.
     """
     try:
-        ask(True)
-        return True
+        ask(first)
+        return first
     except OwnCodeError as error:
         if all(array.ndim < 4 for array in inputs):
             raise
         with contextlib.suppress(OwnCodeError):
-            ask(False)
-            return False
-        raise OwnCodeError("{} (with images channels last; channels first fails too)".format(error)) from error
+            ask(not first)
+            return not first
+        one, other = ("last", "first") if first else ("first", "last")
+        raise OwnCodeError("{} (with images channels {}; channels {} fails too)".format(error, one, other)) from error
 
 
 def in_layout(array: np.ndarray, channels_last: bool) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
+from functools import partial
 from importlib import metadata
 from typing import Any, Callable, Dict, FrozenSet, List, Optional
 
@@ -287,8 +288,8 @@ class Session:
         self._own_inputs = tuple(arrays[str(position)] for position in range(len(arrays)))
         own = load_own_network(self._folder)
         start = time.perf_counter()
-        named = load_named(request.folder, request.file, request.module, request.name)
-        make = Maker(named, request.name, request.arguments)
+        load = partial(load_named, request.folder, request.file, request.module, request.name)
+        make = Maker(load, request.name, request.arguments)
         self._trainer = own.OwnNetwork(make, self._own_inputs, self._device, request.seed)
         return messages.Opened(time.perf_counter() - start)
 

@@ -1,6 +1,7 @@
 """What Keras leaves to the user of its JAX back end: the device, the precision, gradients without an update."""
 
 import jax
+import keras
 
 
 def use(device, count, dtype, tf32):
@@ -25,3 +26,22 @@ def loss_and_gradients(model, inputs, labels):
         return model.compute_loss(y=labels, y_pred=logits, training=False)
 
     return jax.value_and_grad(loss_function)([variable.value for variable in model.trainable_variables])
+
+
+def differentiate(forward, variables, others):
+    """Return the scalar and outputs that ``forward`` gives, its gradients for variables, and the others after it."""
+
+    def forward_of(values):
+        state = [*zip(variables, values), *((variable, variable.value) for variable in others)]
+        with keras.StatelessScope(state_mapping=state) as scope:
+            scalar, outputs = forward()
+        return scalar, (outputs, [scope.get_current_value(variable) for variable in others])
+
+    values = [variable.value for variable in variables]
+    (scalar, (outputs, after)), gradients = jax.value_and_grad(forward_of, has_aux=True)(values)
+    return scalar, outputs, gradients, after
+
+
+def has_values(tensor):
+    """Whether it isn't one that stands for others in a trace."""
+    return not isinstance(tensor, jax.core.Tracer)

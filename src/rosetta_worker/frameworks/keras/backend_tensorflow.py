@@ -20,3 +20,18 @@ def loss_and_gradients(model, inputs, labels):
     with tf.GradientTape() as tape:
         loss = model.compute_loss(y=labels, y_pred=model(inputs, training=False), training=False)
     return loss, tape.gradient(loss, [variable.value for variable in model.trainable_variables])
+
+
+def differentiate(forward, variables, others):
+    """Return the scalar and outputs that ``forward`` gives, its gradients for variables, and the others after it."""
+    with tf.GradientTape() as tape:
+        scalar, outputs = forward()
+    values = [variable.value for variable in variables]
+    gradients = tape.gradient(scalar, values, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]  # an embedding's is sparse
+    return scalar, outputs, gradients, [tf.identity(variable.value) for variable in others]
+
+
+def has_values(tensor):
+    """Whether it isn't one that stands for others in a trace."""
+    return hasattr(tensor, "numpy")

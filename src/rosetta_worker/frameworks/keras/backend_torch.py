@@ -35,3 +35,19 @@ def loss_and_gradients(model, inputs, labels):
     gradients = [variable.value.grad.clone() for variable in model.trainable_variables]
     model.zero_grad()
     return loss.detach(), gradients
+
+
+def differentiate(forward, variables, others):
+    """Return the scalar and outputs that ``forward`` gives, its gradients for variables, and the others after it."""
+    scalar, outputs = forward()
+    values = [variable.value for variable in variables]
+    if scalar.requires_grad:
+        gradients = torch.autograd.grad(scalar, values, allow_unused=True, materialize_grads=True)
+    else:
+        gradients = [torch.zeros_like(value) for value in values]
+    return scalar, outputs, gradients, [variable.value.detach().clone() for variable in others]
+
+
+def has_values(tensor):
+    """Whether it isn't one that stands for others in a trace: PyTorch has none."""
+    return True

@@ -55,3 +55,14 @@ def drop_differently(strategy, model, seed):
             state.assign(tf.cast([seed + 1000 * replica, index], state.dtype))
 
     strategy.run(differ)
+
+
+def let_results_be_float64(wanted):
+    """Have operations on float64 give float64, or float32 again, as Keras has it on all back ends but TensorFlow.
+
+    There Keras' rules of promotion end in float32, as JAX's do by default: a matrix product of float64 on PyTorch too.
+    """
+    from keras.src.backend.common import dtypes
+
+    of_keras = "float64" if keras.config.backend() == "tensorflow" else "float32"
+    dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64" if wanted else of_keras
