@@ -132,7 +132,10 @@ def network_by_hand(p, frames, words, mode):
     x = anp.reshape(x, (batch, 6, 3))
     gru = ("input_weight", "recurrent_weight", "input_bias", "recurrent_bias")
     x = recurrent.gru(x, *(p[f"gru.{part}"] for part in gru))
-    read = layers.embedding(p["table.weight"], words)
+    read = layers.embedding(p["table.weight"], words) + p["places.weight"]
+    read = layers.layer_norm(read, p["steady.scale"], 1e-3)
+    read = layers.causal_self_attention(anp.dot(read, p["qkv.weight"].T), heads=2)
+    read = layers.gelu(anp.dot(read, p["table.weight"].T))
     cell = ("input_weight", "recurrent_weight", "bias")
     read = recurrent.minimal_gated_unit(read, *(p[f"cell.{part}"] for part in cell))
     x = anp.stack([x + read, x + read], axis=1)
@@ -183,6 +186,9 @@ def check_a_network_that_differs_by_little_is_told_apart():
     for which, options in (
         ("norm", {"epsilon": 1.00001e-4}),
         ("norm", {"momentum": 0.80000001}),
+        ("steady", {"epsilon": 1.00001e-3}),
+        ("CausalSelfAttention", {"heads": 1}),
+        ("gelu", {"kind": "relu"}),
         ("dropout", {"rate": 0.400001}),
         ("MaxPool2d", {"padding": 0}),
         ("main", {"bias": False}),
@@ -227,7 +233,7 @@ def failure(workload):
 
 
 def check_a_layer_without_a_formula_is_refused():
-    assert "no formula for layers of the kind LayerNorm" in refusal(changed("relu", kind="LayerNorm")), "deep inside"
+    assert "no formula for layers of the kind GroupNorm" in refusal(changed("relu", kind="GroupNorm")), "deep inside"
     workload = changed("conv", dilation=1)
     assert "Conv2d doesn't fit what is declared: got an unexpected keyword argument 'dilation'" in refusal(workload)
     del workload["layers"][1]["times"]
@@ -248,6 +254,12 @@ def check_an_array_of_another_form_is_refused():
         ("norm", "channels", "4 axes, the second 5 long, not an array (6, 3, 5, 5)"),
     ):
         assert failure(changed(name, **{option: 5})) == f"{name}: takes {form}."
+    for name, options, said in (
+        ("places", {"length": 5}, "places: takes 5 positions of 4 features, not (2, 4, 4)."),
+        ("steady", {"features": 1}, "steady: takes 1 features, not an array (2, 4, 4)."),
+        ("CausalSelfAttention", {"heads": 3}, "Attention of 3 heads takes 3 axes, the third 3 · 4 long, not an array"),
+    ):
+        assert said in failure(changed(name, **options))
     flat = copy.deepcopy(OWN)
     flat["layers"][-2] = {"kind": "Repeat", "times": 3}
     assert failure(flat) == "dense: takes 2 axes, the second 4 long, not an array (2, 3, 2, 1, 2)."

@@ -106,6 +106,18 @@ def check_gradient_learned_swish():
     assert_gradients(layers.learned_swish, normal(2, 3, 4, 2), normal(3), normal(3))
 
 
+def check_gradient_gelu():
+    assert_gradients(layers.gelu, normal(3, 4))
+
+
+def check_gradient_layer_norm():
+    assert_gradients(lambda x, scale: layers.layer_norm(x, scale, 1e-3), normal(2, 3, 5), normal(5))
+
+
+def check_gradient_causal_self_attention():
+    assert_gradients(lambda qkv: layers.causal_self_attention(qkv, 2), normal(2, 4, 12))
+
+
 def check_gradient_conv_padded():
     assert_gradients(
         lambda x, w, b: layers.conv2d(x, w, b, padding=1), normal(2, 3, 4, 5), normal(4, 3, 3, 3), normal(4)
@@ -202,6 +214,34 @@ def check_gradient_of_a_whole_network():
 
 
 # Values
+
+
+def check_gelu_is_the_exact_one():
+    # x·Φ(x) by tables of the normal distribution; the approximation by tanh gives 0.841192 for 1.
+    np.testing.assert_allclose(layers.gelu(np.array([0.0, 1.0, -2.0])), [0.0, 0.8413447460685429, -0.04550026389635842])
+
+
+def check_layer_norm_by_hand():
+    x, scale = normal(3, 2, 5), normal(5)
+    expected = [[scale * (row - row.mean()) / np.sqrt(row.var() + 1e-5) for row in rows] for rows in x]
+    np.testing.assert_allclose(layers.layer_norm(x, scale, 1e-5), expected)
+
+
+def check_attention_by_hand():
+    """Written out for each sample, head and position, over the positions up to it."""
+    qkv, heads, d = normal(2, 5, 3 * 6), 3, 2
+    found = layers.causal_self_attention(qkv, heads)
+    for sample, head, time in np.ndindex(2, heads, 5):
+        q, k, v = (qkv[sample, :, part * 6 + head * d : part * 6 + (head + 1) * d] for part in range(3))
+        weights = np.exp(k[: time + 1] @ q[time] / math.sqrt(d))
+        expected = weights @ v[: time + 1] / weights.sum()
+        np.testing.assert_allclose(found[sample, time, head * d : (head + 1) * d], expected)
+
+
+def check_loss_of_positions_is_the_mean_over_them():
+    logits, labels = normal(2, 3, 4), np.array([[0, 3, 1], [2, 2, 0]])
+    each = [layers.softmax_cross_entropy(logits[:, t], labels[:, t]) for t in range(3)]
+    np.testing.assert_allclose(layers.softmax_cross_entropy(logits, labels), np.mean(each))
 
 
 def check_convolution_by_hand():
@@ -578,6 +618,34 @@ def check_adam_by_hand():
     assert abs(adam_by_hand(gradients, 1e-7, True) / adam_by_hand(gradients, 1e-7, False) - 1) > 0.1
 
 
+def adamw_by_hand(w, gradients, before):
+    """imdb_gpt's optimiser on the only two numbers of a network, the first in a matrix."""
+    m = v = np.zeros(2)
+    for t, g in enumerate(gradients):
+        steps = before + t
+        if steps < 100:
+            rate = 0.001 * (steps + 1) / 101
+        else:
+            rate = 1e-4 + 9e-4 * math.cos(math.pi / 2 * min(1, (steps - 100) / 1900)) ** 2
+        g = g / max(1.0, np.linalg.norm(g))
+        m, v = 0.9 * m + 0.1 * g, 0.99 * v + 0.01 * g**2
+        corrected = m / (1 - 0.9 ** (steps + 1)), v / (1 - 0.99 ** (steps + 1))
+        w = w - rate * 0.1 * w * [1, 0] - rate * corrected[0] / (np.sqrt(corrected[1]) + 1e-8)
+    return w
+
+
+def check_adamw_by_hand():
+    gradients = [np.array(g) for g in ((0.3, -0.2), (3.0, 4.0), (1e-7, 2.0))]
+    for before in (0, 98, 1000, 1998, 5000):
+        p = {"w": np.array([[0.5]]), "b": np.array([-0.25])}
+        optimizer = implementation_of(FOLDER, WORKLOADS["imdb_gpt"]).make_optimizer(p)
+        optimizer.t = before
+        for first, second in gradients:
+            optimizer(p, {"w": np.array([[first]]), "b": np.array([second])})
+        expected = adamw_by_hand(np.array([0.5, -0.25]), gradients, before)
+        np.testing.assert_allclose([p["w"].item(), p["b"].item()], expected, rtol=1e-12, err_msg=str(before))
+
+
 # Whole networks
 
 
@@ -599,7 +667,8 @@ def random_batch(workload, batch):
         else RANDOM.random((batch, *given["shape"]), np.float32)
         for given in workload["inputs"]
     )
-    return inputs, RANDOM.integers(0, workload["output_shape"][0], batch)
+    *positions, classes = workload["output_shape"]
+    return inputs, RANDOM.integers(0, classes, (batch, *positions))
 
 
 def open_workload(name, batch, variants=(), dropout=False):
@@ -677,6 +746,10 @@ def check_network_babi_rnn():
 
 def check_network_imdb_gru():
     assert_network("imdb_gru")
+
+
+def check_network_imdb_gpt():
+    assert_network("imdb_gpt", step=1e-6)  # it has no kinks
 
 
 def check_network_cifar10_own_activation():

@@ -25,7 +25,15 @@ from rosetta.workloads import find_workload
 from rosetta.workloads.layers import Elementwise
 
 KNOWN = frameworks()
-ONNX = ("mnist_hrnn", "cifar10_tpu_cnn", "babi_rnn[qa1]", "imdb_gru", "cifar10_own_activation", "mnist_own_cell")
+ONNX = (
+    "mnist_hrnn",
+    "cifar10_tpu_cnn",
+    "babi_rnn[qa1]",
+    "imdb_gru",
+    "cifar10_own_activation",
+    "mnist_own_cell",
+    "imdb_gpt",
+)
 RANDOM = np.random.default_rng(1)
 
 

@@ -8,7 +8,7 @@ import pytest
 from proof_bench import Bench, Fault, open_bench
 
 from rosetta.contenders.manifest import Tolerances, frameworks
-from rosetta.proof.further.late import STEPS_DONE, LateState, _stood_still
+from rosetta.proof.further.late import LateState, _stood_still
 from rosetta.proof.further.precision import TimedPrecision
 from rosetta.proof.further.stress import SATURATING, SGD_STRESS, STRESS, homogeneous, saturating
 from rosetta.record.result import Check, Equivalence
@@ -252,10 +252,10 @@ def test_a_count_that_stands_still_fails() -> None:
 
 def test_a_count_is_what_held_the_number_of_steps_and_must_go_on() -> None:
     """Neither a count of another kind nor a rate that stays as it is counts."""
-    told = {"steps": np.full(3, STEPS_DONE - 1.0, np.float32), "last": np.array(STEPS_DONE - 2), "rate": np.ones(2)}
-    assert _stood_still(told, told) == 1
-    assert _stood_still(told, told | {"steps": told["steps"] + 1}) == 0
-    assert _stood_still({"steps": np.zeros(0)}, {}) == 0
+    told = {"steps": np.full(3, 999.0, np.float32), "last": np.array(998), "rate": np.ones(2)}
+    assert _stood_still(told, told, 999) == 1
+    assert _stood_still(told, told | {"steps": told["steps"] + 1}, 999) == 0
+    assert _stood_still({"steps": np.zeros(0)}, {}, 999) == 0
 
 
 def test_a_folder_without_the_method_is_not_held_to_it() -> None:

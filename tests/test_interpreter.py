@@ -36,20 +36,26 @@ from rosetta.workloads.description import describe
 from rosetta.workloads.initialisers import uniform
 from rosetta.workloads.layers import (
     FLATTEN,
+    GELU,
     GLOBAL_AVERAGE_POOL,
     RELU,
     BatchNorm2d,
+    CausalSelfAttention,
     Conv2d,
     Dense,
     Embedding,
     Gru,
+    LayerNorm,
+    Linear,
     Lstm,
     MaxPool2d,
     MinimalGatedUnit,
     OwnActivation,
+    PositionEmbedding,
     Repeat,
     Reshape,
     Sum,
+    TiedLinear,
     TimeDistributed,
     dropout,
 )
@@ -62,7 +68,7 @@ CHECKS = re.findall(r"^def (check_\w+)", SCRIPT.read_text("utf-8"), re.MULTILINE
 NUMPY = Contender(frameworks()["numpy"])
 KNOWN = {**workloads(), "babi_rnn[qa1]": find_workload("babi_rnn[qa1]")}
 BY_HAND = [name for name, workload in KNOWN.items() if NUMPY.implementation(workload.module).exists()]
-ELEMENTWISE = {"relu", "dropout", "flatten", "global_average_pool"}
+ELEMENTWISE = {"relu", "gelu", "dropout", "flatten", "global_average_pool"}
 
 OWN = dataclasses.replace(
     find_workload("cifar10_cnn"),
@@ -88,7 +94,16 @@ OWN = dataclasses.replace(
                     Reshape((6, 3)),
                     Gru("gru", 3, 5),
                 ),
-                (Embedding("table", 7, 4, uniform(-1, 1)), MinimalGatedUnit("cell", 4, 5)),
+                (
+                    Embedding("table", 7, 4, uniform(-1, 1)),
+                    PositionEmbedding("places", 4, 4, uniform(-1, 1)),
+                    LayerNorm("steady", 4, epsilon=1e-3),
+                    Linear("qkv", 4, 12, uniform(-1, 1)),
+                    CausalSelfAttention(4, heads=2),
+                    TiedLinear("table", 4, 7),
+                    GELU,
+                    MinimalGatedUnit("cell", 7, 5),
+                ),
             )
         ),
         Repeat(2),

@@ -12,19 +12,24 @@ from hypothesis import strategies as st
 
 from rosetta.errors import RosettaError
 from rosetta.workloads import find_workload, workloads
-from rosetta.workloads.initialisers import orthogonal, unit_forget_bias
+from rosetta.workloads.initialisers import constant, orthogonal, unit_forget_bias
 from rosetta.workloads.layers import (
     FLATTEN,
+    CausalSelfAttention,
     Conv2d,
     Dense,
     Gru,
     Layer,
+    LayerNorm,
+    Linear,
     Lstm,
     MaxPool2d,
     MinimalGatedUnit,
     OwnActivation,
+    PositionEmbedding,
     Reshape,
     Sum,
+    TiedLinear,
     TimeDistributed,
 )
 from rosetta.workloads.order import batch_order
@@ -48,6 +53,7 @@ def test_every_workload_is_found_the_cheapest_step_first() -> None:
         "resnet50_features",
         "cifar10_own_activation",
         "mnist_own_cell",
+        "imdb_gpt",
     }
     assert all(workload.name == name for name, workload in workloads().items())
     costs = [workload.flops_per_sample * workload.batch_size for workload in workloads().values()]
@@ -98,6 +104,7 @@ _LSTM_128_128 = 4 * 128 * (128 + 128)
         ("babi_rnn", (5 + 552) * 4 * 50 * (50 + 50) + 50 * 36),
         ("imdb_gru", 150 * 3 * 100 * (125 + 100) + 100 * 2),
         ("mnist_own_cell", 28 * 2 * 128 * (28 + 128) + 128 * 10),
+        ("imdb_gpt", 64 * (4 * 128 * (3 * 128 + 128 + 4 * 128 + 4 * 128) + 4 * 2 * 64 * 128 + 128 * 97)),
         ("cifar10_own_activation", 32 * 32 * 32 * 3 * 9 + 16 * 16 * 64 * 32 * 9 + 4096 * 10),
         (
             "cifar10_tpu_cnn",
@@ -188,6 +195,35 @@ def test_the_parameters_of_layers_of_ones_own() -> None:
     assert first["conv2.weight"].std() == pytest.approx(math.sqrt(2 / 288), rel=0.05), "He's"
 
 
+def test_the_gpts_parameters() -> None:
+    gpt = find_workload("imdb_gpt")
+    named = {p.name: (p.kind, p.shape) for p in gpt.parameters}
+    assert list(named)[:8] == [
+        "tokens.weight",
+        "positions.weight",
+        "blocks_0_norm1.scale",
+        "blocks_0_qkv.weight",
+        "blocks_0_projection.weight",
+        "blocks_0_norm2.scale",
+        "blocks_0_expand.weight",
+        "blocks_0_contract.weight",
+    ]
+    assert named["tokens.weight"] == ("embedding_weight", (97, 128)), "and there is no other output layer"
+    assert named["positions.weight"] == ("position_weight", (64, 128))
+    # Of nanoGPT's model: 12·128² and two scales a block, two tables, one more scale.
+    assert sum(math.prod(p.shape) for p in gpt.parameters) == 4 * (12 * 128**2 + 2 * 128) + (97 + 64) * 128 + 128
+    assert (gpt.output_shape, gpt.label_shape) == ((64, 97), (64,))
+    first = gpt.initial_parameters(1)
+    assert first["blocks_3_expand.weight"].std() == pytest.approx(0.02, rel=0.02)
+    assert first["blocks_3_contract.weight"].std() == pytest.approx(0.02 / math.sqrt(8), rel=0.02)
+    assert np.all(first["norm.scale"] == 1.0)
+
+
+def test_a_sequence_of_another_length_has_no_positions() -> None:
+    with pytest.raises(ValueError, match="positions has 8 × 4 numbers, none for"):
+        PositionEmbedding("positions", 8, 4, constant(0.0)).output_shape((9, 4))
+
+
 def check_chain(layers: tuple[Layer, ...], shape: Any) -> None:
     """Assert that every layer takes what the one before it gives."""
     for layer in layers:
@@ -200,6 +236,12 @@ def check_chain(layers: tuple[Layer, ...], shape: Any) -> None:
                 assert shape == (layer.in_features,)
             case Lstm() | Gru() | MinimalGatedUnit():
                 assert shape[1] == layer.in_features
+            case Linear():
+                assert shape[-1] == layer.in_features
+            case LayerNorm() | TiedLinear():
+                assert shape[-1] == layer.features
+            case CausalSelfAttention():
+                assert shape == (shape[0], 3 * layer.features) and layer.features % layer.heads == 0
             case TimeDistributed():
                 check_chain(layer.layers, shape[1:])
             case Sum():

@@ -31,16 +31,21 @@ class Batches:
         self.batch_size = workload["batch_size"]
 
     @property
+    def labels_per_sample(self) -> int:
+        """Return how many classes a sample has: one, or one for each position."""
+        return int(np.prod(self._test_labels.shape[1:]))
+
+    @property
     def test_size(self) -> int:
         """Return the number of test samples."""
         return len(self._test_labels)
 
     def training(self, first: int, steps: int) -> Tuple[Inputs, np.ndarray]:
-        """Return inputs (steps, batch, …) and labels, int64 (steps, batch); the order repeats at its end."""
+        """Return inputs (steps, batch, …) and labels, int64 (steps, batch) or (steps, batch, …); the order repeats."""
         positions = np.arange(first * self.batch_size, (first + steps) * self.batch_size) % len(self._order)
         inputs, labels, _ = self._samples(self._order[positions])
         size = (steps, self.batch_size)
-        return tuple(value.reshape(size + value.shape[1:]) for value in inputs), labels.reshape(size)
+        return tuple(value.reshape(size + value.shape[1:]) for value in inputs), labels.reshape(size + labels.shape[1:])
 
     def one_by_one(self, count: int) -> Inputs:
         """Return the inputs of the first ``count`` samples as batches of one, (count, 1, …)."""
@@ -59,7 +64,7 @@ class Batches:
         for start in range(0, count, self.batch_size):
             rows = np.arange(start, min(start + self.batch_size, count))
             filled = np.resize(rows, self.batch_size)
-            labels = np.full(self.batch_size, -1, np.int64)
+            labels = np.full((self.batch_size, *self._test_labels.shape[1:]), -1, np.int64)
             labels[: len(rows)] = self._test_labels[rows]
             yield tuple(self._as_input(*pair) for pair in zip((a[filled] for a in self._test), self._specs)), labels
 

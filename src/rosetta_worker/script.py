@@ -64,8 +64,8 @@ def all_batches(arrays):
 
 
 def accuracy(predict, arrays):
-    """Return the share of samples whose class has the largest output; ``predict`` maps a batch's inputs to outputs."""
+    """Return the share of labels whose class has the largest output; ``predict`` maps a batch's inputs to outputs."""
     right = 0
     for *inputs, labels in all_batches(arrays):
-        right += int((np.argmax(predict(*inputs), axis=1) == labels).sum())
-    return right / len(arrays[-1])
+        right += int((np.argmax(predict(*inputs), axis=-1) == labels).sum())
+    return right / arrays[-1].size

@@ -216,13 +216,13 @@ class Session:
         return messages.Selected(float(margin))
 
     def accuracy(self, request: messages.TakeAccuracy) -> messages.Accuracy:
-        """Count the right classes among the first ``count`` test samples, or all if that is None."""
+        """Count the right classes of the first ``count`` test samples, or all if that is None, at each position."""
         wanted = self._batches.test_size if request.count is None else request.count
         count = min(wanted, self._batches.test_size)
         correct = 0
         for inputs, labels in self._batches.test(count):
-            correct += int((np.argmax(np.asarray(self._trainer.predict(inputs)), axis=1) == labels).sum())
-        return messages.Accuracy(correct, count)
+            correct += int((np.argmax(np.asarray(self._trainer.predict(inputs)), axis=-1) == labels).sum())
+        return messages.Accuracy(correct, count * self._batches.labels_per_sample)
 
     def outputs(self, request: messages.Outputs) -> Done:
         """Write the logits of the inputs in an ``.npz`` file, in batches of the workload's size, the last filled up."""

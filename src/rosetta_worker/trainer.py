@@ -1,19 +1,20 @@
 """The few methods that every framework implements, and how a worker finds them.
 
 A framework's folder has a ``trainer.py`` with a class ``Trainer`` and one module per workload. Arrays in and out are
-NumPy: pixels of the workload's ``dtype``, channels first; tokens int32; labels int64. The inputs of a network are a
-tuple, mostly of one.
+NumPy: pixels of the workload's ``dtype``, channels first; tokens int32; labels int64, one for a sample, or
+one for each position where the network classifies them. The inputs of a network are a tuple, mostly of one.
 Parameters are canonical under the names that the workload declares, by kind:
 
     dense_weight                        (out, in)
     conv2d_weight                       (out, in, height, width), not flipped
     bias                                (out,)
     embedding_weight                    (vocabulary, features)
+    position_weight                     (length, features)
     lstm_weight, lstm_bias              (4·units, in or units), (4·units,); gates i, f, g, o
     gru_weight, gru_bias                (3·units, in or units), (3·units,); gates r, z, n
     mgu_weight, mgu_bias                (2·units, in or units), (2·units,); gates f, c
     activation_scale, activation_slope  (channels,), a and b of a·x·σ(b·x)
-    norm_scale, norm_shift              (channels,)
+    norm_scale, norm_shift              (channels,), or (features,) of a layer normalisation
     norm_mean, norm_variance            (channels,), the running ones: not trainable
 """
 
@@ -61,7 +62,10 @@ class Trainer:
         raise NotImplementedError
 
     def predict(self, inputs: Inputs) -> np.ndarray:
-        """Return the logits, (batch, classes), dropout off, batch normalisation by running statistics."""
+        """Return the logits, (batch, classes) or (batch, …, classes).
+
+        Dropout is off, and batch normalisation is by running statistics.
+        """
         raise NotImplementedError
 
     def loss_and_gradients(self, inputs: Inputs, labels: np.ndarray) -> Tuple[float, Parameters]:
@@ -69,7 +73,7 @@ class Trainer:
         raise NotImplementedError
 
     def prepare(self, inputs: Inputs, labels: np.ndarray) -> Any:
-        """Bring batches, each input (steps, batch, …) and labels (steps, batch), into the framework's host layout.
+        """Bring batches, each input and the labels (steps, batch, …), into the framework's host layout.
 
         This happens before the clock starts. The copy to the device belongs to ``train``.
         """

@@ -16,7 +16,7 @@ from rosetta.datasets.spec import Dataset, Edition, InputArray, Samples, Split, 
 from rosetta.files import file_name
 
 _DESCRIPTION = "arrays.json"
-_LABELS = InputArray("labels", (), "int64")
+_LABELS = "labels"
 
 
 class Description(NamedTuple):
@@ -29,7 +29,7 @@ class Description(NamedTuple):
 
 def input_files(folder: Path, dataset: Dataset, split: Split) -> tuple[Path, ...]:
     """Return the files of a split's inputs."""
-    return tuple(_file(folder, split, array) for array in dataset.inputs)
+    return tuple(_file(folder, split, array.name) for array in dataset.inputs)
 
 
 def label_file(folder: Path, split: Split) -> Path:
@@ -79,16 +79,16 @@ def write_arrays(folder: Path, dataset: Dataset, edition: Edition, samples: Samp
     return description
 
 
-def _file(folder: Path, split: Split, array: InputArray) -> Path:
-    return folder / f"{split}_{array.name}.npy"
+def _file(folder: Path, split: Split, array: str) -> Path:
+    return folder / f"{split}_{array}.npy"
 
 
 def _layouts(folder: Path, dataset: Dataset, edition: Edition) -> dict[Path, tuple[tuple[int, ...], np.dtype[Any]]]:
     """Map every array's file to its shape and dtype."""
     return {
-        _file(folder, split, array): ((size, *array.shape), np.dtype(array.dtype))
+        _file(folder, split, array.name): ((size, *array.shape), np.dtype(array.dtype))
         for split, size in splits(edition.train_size, edition.test_size)
-        for array in (*dataset.inputs, _LABELS)
+        for array in (*dataset.inputs, InputArray(_LABELS, dataset.label_shape, "int64"))
     }
 
 

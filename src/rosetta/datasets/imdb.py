@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,28 +51,46 @@ Order = Callable[[Split, Collection[str]], list[str]]
 """Sorts the names of a split's reviews."""
 
 
-def decode_archive(folder: Path, edition: Edition) -> Samples:
-    """Read reviews (n, 150) int32 and labels (n,); raise ``RosettaError`` naming what isn't right.
+class Source(NamedTuple):
+    """Reviews as they are read: names, such as "train/pos/0_9.txt", and texts; where they lie; how they are sorted."""
 
-    The archive is read once, as a stream; nothing is unpacked onto the disk, and no text outlives its turn.
-    """
+    texts: Iterator[tuple[str, bytes]]
+    path: Path
+    order: Order
+
+
+def archive_texts(folder: Path, edition: Edition) -> Source:
+    """Return the reviews of the archive, which is read once, as a stream; nothing is unpacked onto the disk."""
     path = folder / edition.files[0].name
-    return _samples(archived(path), path, edition, _by_paths(path, edition))
+    return Source(archived(path), path, _by_paths(path, edition))
 
 
-def decode_folder(folder: Path, edition: Edition) -> Samples:
-    """Read the same from the unpacked archive."""
+def folder_texts(folder: Path, edition: Edition) -> Source:
+    """Return the reviews of the unpacked archive."""
     (original,) = edition.files
     assert isinstance(original, OriginalFolder)
     path = folder / original.name
     texts = ((name, file.read_bytes()) for name, file in files_in_folder(path, original).items())
-    return _samples(texts, path, edition, _by_paths(path, edition))
+    return Source(texts, path, _by_paths(path, edition))
+
+
+def decode_archive(folder: Path, edition: Edition) -> Samples:
+    """Read reviews (n, 150) int32 and labels (n,); raise ``RosettaError`` naming what isn't right.
+
+    No text outlives its turn.
+    """
+    return _samples(archive_texts(folder, edition), edition)
+
+
+def decode_folder(folder: Path, edition: Edition) -> Samples:
+    """Read the same from the unpacked archive."""
+    return _samples(folder_texts(folder, edition), edition)
 
 
 def decode_parquet(folder: Path, edition: Edition) -> Samples:
     """Read the same from Hugging Face's parquet files; whatever order their rows are in, it is the archive's here."""
     path = folder / edition.files[0].name
-    return _samples(named_by_content(_rows(folder, edition)), path, edition, in_archives_order)
+    return _samples(Source(named_by_content(_rows(folder, edition)), path, in_archives_order), edition)
 
 
 def read_text(text: str, vocabulary: Sequence[str]) -> Reading:
@@ -122,8 +141,9 @@ def _by_paths(path: Path, edition: Edition) -> Order:
     return order
 
 
-def _samples(texts: Iterator[tuple[str, bytes]], path: Path, edition: Edition, order: Order) -> Samples:
-    """Make samples of names and texts; a name begins with split and sentiment, and ``order`` sorts each split's."""
+def _samples(source: Source, edition: Edition) -> Samples:
+    """Make samples of names and texts; a name begins with split and sentiment."""
+    texts, path, order = source
     counts: Counter[str] = Counter()
     # Words are numbered as they appear, because their frequencies are known only at the end; no word is empty.
     numbers = _Numbers({"": 0})
@@ -156,11 +176,15 @@ def _batches(reviews: Mapping[str, NDArray[np.int32]], edition: Edition, order: 
 
 
 def _words(content: bytes, name: str, path: Path) -> list[str]:
+    return _split(decoded(content, name, path))
+
+
+def decoded(content: bytes, name: str, path: Path) -> str:
+    """Return a review's text; raise ``RosettaError`` where it is none."""
     try:
-        text = content.decode()
+        return content.decode()
     except UnicodeDecodeError as fault:
         raise damaged(path, f"{name!r} is not UTF-8 text: {fault.reason} at byte {fault.start}") from fault
-    return _split(text)
 
 
 def _split(text: str) -> list[str]:
@@ -175,9 +199,9 @@ class _Numbers(dict[str, int]):
         return self[word]
 
 
-_ARCHIVE = OriginalFile("aclImdb_v1.tar.gz", 84_125_825, "7c2ac02c03563afcf9b574c7e56c153a")
-_REPACKED = OriginalFile("aclImdb_labelled.tar.gz", 28_262_110, "0c221a250c7b34e5a0bff84b9bced037")
-_FOLDER = OriginalFolder(
+ARCHIVE = OriginalFile("aclImdb_v1.tar.gz", 84_125_825, "7c2ac02c03563afcf9b574c7e56c153a")
+REPACKED = OriginalFile("aclImdb_labelled.tar.gz", 28_262_110, "0c221a250c7b34e5a0bff84b9bced037")
+FOLDER = OriginalFolder(
     "aclImdb",
     parts=("test/neg", "test/pos", "train/neg", "train/pos"),
     pattern=r"\d+_\d+\.txt",
@@ -196,10 +220,10 @@ DATASET = Dataset(
     folder="imdb",
     class_names=_CLASSES,
     editions=(
-        Edition("real", 25_000, 25_000, decode_archive, (_ARCHIVE,)),
+        Edition("real", 25_000, 25_000, decode_archive, (ARCHIVE,)),
         # The labelled reviews alone, their texts untouched.
-        Edition("real", 25_000, 25_000, decode_archive, (_REPACKED,)),
-        Edition("real", 25_000, 25_000, decode_folder, (_FOLDER,)),
+        Edition("real", 25_000, 25_000, decode_archive, (REPACKED,)),
+        Edition("real", 25_000, 25_000, decode_folder, (FOLDER,)),
         Edition(
             *("real, from parquet", 25_000, 25_000, decode_parquet),
             train_files=(OriginalFile("train-*.parquet", 0, ""),),
@@ -209,7 +233,7 @@ DATASET = Dataset(
         ),
         Edition("real, words as ranked by Keras", 25_000, 25_000, decode_ranks, (_RANKS,), folders=("datasets",)),
     ),
-    downloads=(Download(_ARCHIVE, ("https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz",)),),
+    downloads=(Download(ARCHIVE, ("https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz",)),),
     generated=generated("synthetic", 25_000, 25_000, _CLASSES, synthetic_reviews),
     read_text=read_text,
 )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 Split = Literal["train", "test"]
 Batch = tuple[Split, tuple[NDArray[Any], ...], NDArray[np.int64]]
-"""Consecutive samples of one split: an array (n, ...) for each input and labels (n,)."""
+"""Consecutive samples of one split: an array (n, ...) for each input and labels, mostly (n,)."""
 
 
 class Reading(NamedTuple):
@@ -162,6 +162,8 @@ class Dataset:
     folder: str = ""
     class_names: tuple[str, ...] = ()
     """Where they don't come from the files."""
+    label_shape: tuple[int, ...] = ()
+    """The shape of a sample's labels, where it has several."""
     editions: tuple[Edition, ...] = ()
     downloads: tuple[Download, ...] = ()
     read_text: ReadText | None = None
@@ -178,7 +180,8 @@ class PreparedDataset:
 
     ``kind`` is "real", "real, ..." with what sets it apart, "synthetic" or "random". Inputs are (N, ...), one array for
     each: images are uint8, channels first, and ``inputs * scale`` in float32 is what the network takes; words are int32
-    indices, 0 for padding, and their scale is 1. Labels are int64, (N,). ``digest`` (SHA-256) identifies the content.
+    indices, 0 for padding, and their scale is 1. Labels are int64, (N,), or (N, …) where a sample has several.
+    ``digest`` (SHA-256) identifies the content.
     """
 
     name: str

@@ -44,6 +44,37 @@ def synthetic_reviews(train_size: int, test_size: int) -> Iterator[Batch]:
             yield split, (left_padded(reviews, _LENGTH),), labels
 
 
+_PROSE = (
+    *("the", "a", "and", "of", "to", "it", "was", "film", "that", "in", "this", "is", "story", "with", "not", "good"),
+    *(
+        "one",
+        "actor",
+        "scene",
+        "really",
+        "watch",
+        "never",
+        "music",
+        "plot",
+        "time",
+        "great",
+        "bad",
+        "about",
+        "director",
+    ),
+    *("director", "ending", "because", "character", "beautiful", "nothing"),
+)
+
+
+def synthetic_prose(size: int, stream: int) -> str:
+    """Return sentences of English words, about ``size`` of them, the same every time; early words are more frequent."""
+    rng = np.random.default_rng([_SEED, stream])
+    sentences = []
+    for length in rng.integers(4, 12, size):
+        words = [_PROSE[index] for index in rng.integers(0, rng.integers(2, len(_PROSE) + 1, length))]
+        sentences.append(" ".join(words).capitalize() + ".")
+    return " ".join(sentences)
+
+
 _FIXED_WORDS = (".", "?", "Where", "is", "moved", "the", "to")
 _NAMES = (
     *("Anna", "Ben", "Carla", "David", "Emma", "Felix", "Grace", "Hugo", "Ida", "Jonas"),

@@ -164,6 +164,48 @@ def _batch_norm(graph: _Graph, layer: network.BatchNorm2d, x: str, shape: networ
     )
 
 
+def _position_embedding(graph: _Graph, layer: network.PositionEmbedding, x: str, shape: network.Shape) -> str:
+    return graph.add("Add", x, graph.weight(f"{layer.name}.weight"))
+
+
+def _linear(graph: _Graph, layer: network.Linear, x: str, shape: network.Shape) -> str:
+    weight = graph.constant(f"{layer.name}.weight", np.ascontiguousarray(graph.parameters[f"{layer.name}.weight"].T))
+    return graph.add("MatMul", x, weight)
+
+
+def _tied_linear(graph: _Graph, layer: network.TiedLinear, x: str, shape: network.Shape) -> str:
+    return graph.add("MatMul", x, graph.add("Transpose", f"{layer.embedding}.weight", perm=[1, 0]))
+
+
+def _causal_self_attention(graph: _Graph, layer: network.CausalSelfAttention, x: str, shape: network.Shape) -> str:
+    """Add the matrix products and the softmax between them: ONNX has had an operator for all of it only since 2025."""
+    time, d = shape[0], layer.features // layer.heads
+    heads = graph.add("Reshape", x, graph.shape(-1, time, 3, layer.heads, d))
+    parts = graph.add("Transpose", heads, perm=[2, 0, 3, 1, 4])
+    q, k, v = (
+        graph.add("Squeeze", graph.add("Gather", parts, graph.shape(part), axis=0), graph.shape(0)) for part in range(3)
+    )
+    scale = graph.constant(f"scale_of_{d}", np.array(1 / np.sqrt(d), np.float32))
+    scores = graph.add("Mul", graph.add("MatMul", q, graph.add("Transpose", k, perm=[0, 1, 3, 2])), scale)
+    later = np.triu(np.full((time, time), -np.inf, np.float32), 1)
+    weights = graph.add("Softmax", graph.add("Add", scores, graph.constant(f"later_of_{time}", later)), axis=-1)
+    mixed = graph.add("Transpose", graph.add("MatMul", weights, v), perm=[0, 2, 1, 3])
+    return graph.add("Reshape", mixed, graph.shape(-1, time, layer.features))
+
+
+def _layer_norm(graph: _Graph, layer: network.LayerNorm, x: str, shape: network.Shape) -> str:
+    return graph.add("LayerNormalization", x, graph.weight(f"{layer.name}.scale"), axis=-1, epsilon=layer.epsilon)
+
+
+def _gelu(graph: _Graph, x: str) -> str:
+    half, one, root = (
+        graph.constant(name, np.array(value, np.float32))
+        for name, value in (("half", 0.5), ("one", 1.0), ("root_of_half", np.sqrt(0.5)))
+    )
+    erf = graph.add("Erf", graph.add("Mul", x, root))
+    return graph.add("Mul", graph.add("Mul", x, half), graph.add("Add", erf, one))
+
+
 def _max_pool(graph: _Graph, layer: network.MaxPool2d, x: str, shape: network.Shape) -> str:
     stride = layer.stride or layer.size
     return graph.add("MaxPool", x, kernel_shape=[layer.size] * 2, strides=[stride] * 2, pads=[layer.padding] * 4)
@@ -174,6 +216,8 @@ def _elementwise(graph: _Graph, layer: network.Elementwise, x: str, shape: netwo
         return x
     if layer.kind == "relu":
         return graph.add("Relu", x)
+    if layer.kind == "gelu":
+        return _gelu(graph, x)
     if layer.kind == "global_average_pool":
         x = graph.add("GlobalAveragePool", x)
     elif layer.kind != "flatten":
@@ -200,6 +244,11 @@ _ADD: dict[type, Callable[..., str]] = {
     network.Conv2d: _conv,
     network.Dense: _dense,
     network.Embedding: _embedding,
+    network.PositionEmbedding: _position_embedding,
+    network.Linear: _linear,
+    network.TiedLinear: _tied_linear,
+    network.CausalSelfAttention: _causal_self_attention,
+    network.LayerNorm: _layer_norm,
     network.Lstm: _lstm,
     network.Gru: _gru,
     network.MinimalGatedUnit: _minimal_gated_unit,

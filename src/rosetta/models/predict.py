@@ -64,6 +64,8 @@ def predict(
     workload = weights.workload
     if not workload.trains:
         raise RosettaError(f"{workload.name} has no classes: its network only makes features.")
+    if workload.label_shape:
+        raise RosettaError(f"{workload.name} has a class for each position of a text, not one for the text.")
     (count,) = workload.output_shape
     names = _distinct(_named(weights, "classes", count, count))
     inputs, notes = _texts(weights, texts) if datasets()[workload.dataset].read_text else _pictures(workload, texts)

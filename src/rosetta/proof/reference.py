@@ -96,8 +96,9 @@ def _read(cached: Path) -> tuple[NDArray[Any], Observation]:
 
 
 def _digest(prepared: PreparedWorkload, sources: list[Path], variant: str) -> str:
+    workload = prepared.workload
     digest = hashlib.sha256(
-        json.dumps([prepared.workload.to_worker(), prepared.workload.proof_batch, prepared.seed, variant]).encode()
+        json.dumps([workload.to_worker(), workload.proof_batch, workload.late_steps, prepared.seed, variant]).encode()
     )
     digest.update(f"{UPDATE_STEPS} {DROPOUT_DRAWS} {CANDIDATES} {CANDIDATE_BATCHES}".encode())
     digest.update(repr([(check.name, check.version) for check in CHECKS]).encode())

@@ -196,7 +196,7 @@ def _workload(plan: Plan, workload: Workload, index: Index) -> WorkloadResult:
 
 def _no_data(workload: Workload) -> Event:
     """Return what is known of a workload's data without their event."""
-    return {"kind": UNKNOWN, "classes": math.prod(workload.output_shape), "epoch_samples": 0, "seconds": 0.0}
+    return {"kind": UNKNOWN, "classes": workload.output_shape[-1], "epoch_samples": 0, "seconds": 0.0}
 
 
 def _no_environment(label: str) -> Event:

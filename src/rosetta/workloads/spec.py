@@ -97,6 +97,9 @@ class Workload:
     """The precision of the proof's training steps: float64 where sums over a batch round too much in float32."""
     proof_batch: int = 0
     """Samples in a batch of the proof's training steps where whole batches must be chosen; default: all of a batch."""
+    late_steps: int = 100_000
+    """Steps that the optimiser has done where the proof looks at a late one: where the rate depends on them, one in
+    the midst of the schedule."""
     implementation: str = ""
     """The module of the implementations, where several workloads share them; default: the name."""
     options: Mapping[str, int] = field(default_factory=dict)
@@ -132,6 +135,11 @@ class Workload:
     def output_shape(self) -> Shape:
         """The shape of one sample's logits or features."""
         return network.output_shape(self.layers, self._input_shape)
+
+    @property
+    def label_shape(self) -> Shape:
+        """The shape of one sample's labels: (), or one for each position that the network classifies."""
+        return self.output_shape[:-1]
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:

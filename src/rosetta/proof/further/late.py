@@ -10,8 +10,6 @@ from rosetta.proof.observer import Observer
 from rosetta.record.result import Check
 from rosetta.workloads.spec import Workload
 
-STEPS_DONE = 100_000
-"""Bias corrections are over by then, and a rate that decays by a millionth each step has lost a tenth."""
 _NEEDED = {"optimizer_state", "load_optimizer_state", "set_steps_done"}
 _STOOD_STILL = "counts that stood still"
 _NO_COUNT = 0.5
@@ -24,7 +22,8 @@ class LateState:
     What comes of the last hangs on all that ten steps from nothing hardly show: constants that work through a long
     past or a count, and what acts on large gradients, large weights or saturated cells only. Of the two, the first is
     for the training loop to arrive there by itself: whoever sets the rate, or counts, must do so in that step. A folder
-    written before trainers had ``set_steps_done`` shows nothing, and isn't held to anything.
+    written before trainers had ``set_steps_done`` shows nothing, and isn't held to anything. After the 100,000 steps
+    that are usual, bias corrections are over, and a rate that decays by a millionth each step has lost a tenth.
     """
 
     name = "late state"
@@ -53,7 +52,7 @@ class LateState:
         before = client.parameters()
         # The count is set for one step less. A loop that sets the rate itself does so at that step's end: what rate it
         # had isn't known, so the parameters are put back, and what the step left in the optimiser stays.
-        client.set_steps_done(STEPS_DONE - 1)
+        client.set_steps_done(workload.late_steps - 1)
         told = client.optimizer_state()
         client.train(observer.first_step + 1, 1)
         state = client.optimizer_state()
@@ -64,7 +63,7 @@ class LateState:
         client.train(observer.first_step + 1, 1)
         after = client.parameters()
         embeddings = {parameter.name for parameter in workload.parameters if parameter.kind == "embedding_weight"}
-        found = {_STOOD_STILL: np.asarray(_stood_still(told, state))}
+        found = {_STOOD_STILL: np.asarray(_stood_still(told, state, workload.late_steps - 1))}
         for name, value in before.items():
             if name in embeddings or factors.get(name, 1) < 1:
                 continue
@@ -87,10 +86,10 @@ class LateState:
         ]
 
 
-def _stood_still(told: Arrays, state: Arrays) -> int:
-    """Count what held the number of steps that the optimiser was told, and still did so after a step."""
+def _stood_still(told: Arrays, state: Arrays, steps: int) -> int:
+    """Count what held the number of ``steps`` that the optimiser was told, and still did so after a step."""
     return sum(
-        bool(value.size and np.all(value == STEPS_DONE - 1) and name in state and np.array_equal(state[name], value))
+        bool(value.size and np.all(value == steps) and name in state and np.array_equal(state[name], value))
         for name, value in told.items()
     )
 

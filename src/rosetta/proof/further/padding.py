@@ -81,4 +81,5 @@ def _padded(workload: Workload, seed: int) -> tuple[list[NDArray[Any]], NDArray[
             inputs.append(np.where(np.arange(length) < length - lengths[:, None], 0, tokens).astype(np.int32))
         else:
             inputs.append(random.random(shape, np.float32))
-    return inputs, random.integers(workload.output_shape[-1], size=size, dtype=np.int64)
+    labels = random.integers(workload.output_shape[-1], size=(size, *workload.label_shape), dtype=np.int64)
+    return inputs, labels

@@ -31,6 +31,7 @@ CONVERTERS = {
         lambda value, spec: layouts.kernel_from_hwio(value),
     ),
     "embedding_weight": ({"weight": "embedding"}, same, same),
+    "position_weight": ({"weight": "embedding"}, same, same),
     # Flax has the gates in the canonical orders: i, f, g, o and r, z, n.
     "lstm_weight": (RECURRENT_WEIGHTS, transposed, transposed),
     "lstm_bias": ({"bias": "cell_dense_h_bias"}, same, same),

@@ -11,6 +11,7 @@ LAYER = {
     "conv2d_weight": "kernel",
     "bias": "bias",
     "embedding_weight": "embeddings",
+    "position_weight": "embeddings",
     "activation_scale": "scale",
     "activation_slope": "slope",
     "norm_scale": "gamma",

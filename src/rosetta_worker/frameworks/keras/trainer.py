@@ -70,7 +70,7 @@ class Trainer:
         return float(loss), canonical(wanted, self.trainable)
 
     def prepare(self, inputs, labels):
-        return self.prepare_inputs(inputs), labels.reshape(-1)
+        return self.prepare_inputs(inputs), labels.reshape(-1, *labels.shape[2:])
 
     def prepare_inputs(self, inputs):
         return as_fed([array.reshape(-1, *array.shape[2:]) for array in inputs])
@@ -111,7 +111,8 @@ class Trainer:
     def load_optimizer_state(self, arrays):
         # The first call of fit or evaluate builds the loss and draws random numbers for that, on PyTorch: not in fit.
         # A whole batch, for replicas to share.
-        self.model.evaluate(self.zeros, np.zeros(self.batch_size, np.int64), self.batch_size, verbose=0)
+        labels = np.zeros((self.batch_size, *self.model.output_shape[1:-1]), np.int64)
+        self.model.evaluate(self.zeros, labels, self.batch_size, verbose=0)
         for index, variable in enumerate(self.model.optimizer.variables):
             variable.assign(arrays[str(index)])
 

@@ -28,6 +28,7 @@ CONVERTERS = {
         lambda value, specification: value.transpose(0, 3, 1, 2),
     ),
     "embedding_weight": ({"weight": "weight"}, same, same),
+    "position_weight": ({"weight": "weight"}, same, same),
     "lstm_weight": (RECURRENT_WEIGHTS, same, same),
     "lstm_bias": ({"bias": "bias"}, same, same),
     "gru_weight": (RECURRENT_WEIGHTS, same, same),

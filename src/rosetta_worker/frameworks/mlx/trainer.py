@@ -41,7 +41,8 @@ class Trainer:
         layout.load(self.network, parameters, self.specifications, self.dtype)
         if self.trained:
             # The step is compiled for this optimiser's state, so it stays and takes in what a new one's has.
-            self.optimizer.state.update(self.new_optimizer().state)
+            for state, new in zip(states(self.optimizer), states(self.new_optimizer())):
+                state.update(new)
             mx.eval(self.optimizer.state)
 
     def parameters(self):
@@ -72,11 +73,14 @@ class Trainer:
         return {name: np.array(array) for name, array in tree_flatten(self.optimizer.state)}
 
     def load_optimizer_state(self, arrays):
-        self.optimizer.state.update(tree_unflatten([(name, mx.array(array)) for name, array in arrays.items()]))
+        loaded = tree_unflatten([(name, mx.array(array)) for name, array in arrays.items()])
+        for state, new in zip(states(self.optimizer), loaded.get("states", [loaded])):
+            state.update(new)
         mx.eval(self.optimizer.state)
 
     def set_steps_done(self, steps):
-        self.optimizer.state["step"] = mx.array(steps, self.optimizer.state["step"].dtype)
+        for state in states(self.optimizer):
+            state["step"] = mx.array(steps, state["step"].dtype)
 
     def prepare_inputs(self, inputs):
         return [tuple(map(self.host_array, batch)) for batch in zip(*inputs)]
@@ -89,3 +93,8 @@ class Trainer:
     def host_array(self, array):
         """Copy one batch into an array of MLX's, images with their channels last."""
         return mx.array(images_to_channels_last(array), self.dtype if array.dtype.kind == "f" else mx.int32)
+
+
+def states(optimizer):
+    """Return the dicts that the state is in: one, or of a ``MultiOptimizer`` that of each optimiser."""
+    return [one.state for one in getattr(optimizer, "optimizers", [optimizer])]

@@ -71,6 +71,13 @@ def sized(x, name, axes, size):
     return x
 
 
+def positions(x, name, length, features):
+    """Return x, (batch, length, features), if that is its form."""
+    if x.shape[1:] != (length, features):
+        raise ValueError("{}: takes {} positions of {} features, not {}.".format(name, length, features, x.shape))
+    return x
+
+
 def conv2d(p, x, mode, name, in_channels, out_channels, kernel, padding, stride, bias):
     """Convolve; "same" leaves out half a kernel on every side, which an even one doesn't have."""
     if padding == "same" and kernel % 2 == 0:
@@ -87,6 +94,36 @@ def dense(p, x, mode, name, in_features, out_features):
 def embedding(p, x, mode, name, vocabulary, features):
     """Look up each token's vector."""
     return layers.embedding(p[name + ".weight"], x)
+
+
+def position_embedding(p, x, mode, name, length, features):
+    """Add each position's vector."""
+    return positions(x, name, length, features) + p[name + ".weight"]
+
+
+def linear(p, x, mode, name, in_features, out_features):
+    """Multiply by the weight."""
+    return np.dot(x, p[name + ".weight"].T)
+
+
+def tied_linear(p, x, mode, embedding, features, vocabulary):
+    """Multiply by an embedding's table."""
+    return np.dot(x, p[embedding + ".weight"].T)
+
+
+def causal_self_attention(p, x, mode, features, heads):
+    """Mix the values of each position and those before it."""
+    if x.ndim != 3 or x.shape[2] != 3 * features or features % heads:
+        text = "Attention of {} heads takes 3 axes, the third 3 · {} long, not an array {}."
+        raise ValueError(text.format(heads, features, x.shape))
+    return layers.causal_self_attention(x, heads)
+
+
+def layer_norm(p, x, mode, name, features, epsilon):
+    """Normalise the features of each position."""
+    if x.shape[-1] != features:
+        raise ValueError("{}: takes {} features, not an array {}.".format(name, features, x.shape))
+    return layers.layer_norm(x, p[name + ".scale"], epsilon)
 
 
 def lstm(p, x, mode, name, in_features, units):
@@ -159,6 +196,11 @@ KINDS = {
     "Conv2d": conv2d,
     "Dense": dense,
     "Embedding": embedding,
+    "PositionEmbedding": position_embedding,
+    "Linear": linear,
+    "TiedLinear": tied_linear,
+    "CausalSelfAttention": causal_self_attention,
+    "LayerNorm": layer_norm,
     "Lstm": lstm,
     "Gru": gru,
     "MinimalGatedUnit": minimal_gated_unit,
@@ -166,6 +208,7 @@ KINDS = {
     "BatchNorm2d": batch_norm2d,
     "MaxPool2d": max_pool2d,
     "relu": elementwise(layers.relu),
+    "gelu": elementwise(layers.gelu),
     "dropout": dropout,
     "flatten": elementwise(layers.flatten),
     "global_average_pool": elementwise(layers.global_average_pool),

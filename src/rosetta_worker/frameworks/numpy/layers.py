@@ -29,6 +29,44 @@ def sigmoid(x):
     return 0.5 * (1.0 + numpy.tanh(0.5 * x))
 
 
+ERF = numpy.vectorize(math.erf, otypes=[float])
+
+
+@primitive
+def gelu(x):
+    """x·Φ(x), Φ(x) = ½·(1 + erf(x / √2)): the exact one (Hendrycks & Gimpel 2016)."""
+    return (0.5 * x * (1.0 + ERF(x / math.sqrt(2.0)))).astype(x.dtype)
+
+
+def _gradient_of_gelu(output, x):
+    """dy/dx = Φ(x) + x·φ(x), φ the normal distribution's density."""
+    phi = numpy.exp(-0.5 * x**2) / math.sqrt(2.0 * math.pi)
+    return lambda g: g * (0.5 * (1.0 + ERF(x / math.sqrt(2.0))) + x * phi)
+
+
+defvjp(gelu, _gradient_of_gelu)
+
+
+def layer_norm(x, scale, epsilon):
+    """scale · (x − mean) / √(variance + ε) over the last axis of (…, features), the variance biased."""
+    centred = x - np.mean(x, axis=-1, keepdims=True)
+    return scale * (centred / np.sqrt(np.mean(centred**2, axis=-1, keepdims=True) + epsilon))
+
+
+def causal_self_attention(qkv, heads):
+    """(batch, time, 3 · features), queries, keys and values → (batch, time, features).
+
+    softmax(q·kᵀ / √d)·v in each head, d = features / heads, where no position has a weight for a later one.
+    """
+    batch, time, width = qkv.shape
+    d = width // 3 // heads
+    q, k, v = np.transpose(np.reshape(qkv, (batch, time, 3, heads, d)), (2, 0, 3, 1, 4))
+    scores = np.where(numpy.tri(time, dtype=bool), np.matmul(q, np.swapaxes(k, 2, 3)) / math.sqrt(d), -np.inf)
+    powers = np.exp(scores - np.max(scores, axis=-1, keepdims=True))
+    mixed = np.matmul(powers / np.sum(powers, axis=-1, keepdims=True), v)
+    return np.reshape(np.transpose(mixed, (0, 2, 1, 3)), (batch, time, width // 3))
+
+
 @primitive
 def learned_swish(x, scale, slope):
     """scale · x · σ(slope · x) for every channel of (batch, channels, height, width)."""
@@ -210,7 +248,11 @@ defvjp(embedding, _gradient_for_table, None)
 
 
 def softmax_cross_entropy(logits, labels, most=math.inf):
-    """Mean over the batch of log(Σ exp(logits)) − logit of the right class, of each sample ``most`` at most."""
+    """Mean over the batch of log(Σ exp(logits)) − logit of the right class, of each sample ``most`` at most.
+
+    With logits (batch, …, classes) and labels (batch, …) it is the mean over all positions.
+    """
+    logits, labels = np.reshape(logits, (-1, logits.shape[-1])), labels.ravel()
     shifted = logits - np.max(logits, axis=1, keepdims=True)
     log_sum = np.log(np.sum(np.exp(shifted), axis=1))
     return np.mean(np.minimum(log_sum - shifted[numpy.arange(len(labels)), labels], most))

@@ -1,5 +1,7 @@
 """The optimisers' formulas: each is called with parameters and gradients by name, and updates the parameters."""
 
+import math
+
 import numpy as np
 
 VARIANTS = ("epsilon_inside_root", "epsilon_after_correction", "epsilon_before_correction")
@@ -74,6 +76,36 @@ class Adam:
             else:
                 step = np.sqrt(correction_2) / correction_1 * m / (np.sqrt(v) + self.epsilon)
             p[name] = p[name] - self.learning_rate * step
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019) of matrices, clipping and a schedule.
+
+    g ← g·min(1, clip / ‖g‖), the norm that of all gradients together; w ← w − lr·decay·w where w is a matrix; then
+    Adam's step. lr rises in ``warm_up`` steps and falls along half a cosine to ``least_rate`` at ``decay_steps``.
+    """
+
+    def __init__(self, p, learning_rate, least_rate, warm_up, decay_steps, decay, clip, **of_adam):
+        super().__init__(p, learning_rate, **of_adam)
+        self.most, self.least, self.warm_up, self.decay_steps = learning_rate, least_rate, warm_up, decay_steps
+        self.decay, self.clip = decay, clip
+
+    def rate(self, t):
+        """Return the rate of the step before which t were done."""
+        if t < self.warm_up:
+            return self.most * (t + 1) / (self.warm_up + 1)
+        share = min(1.0, (t - self.warm_up) / (self.decay_steps - self.warm_up))
+        return self.least + 0.5 * (1 + math.cos(math.pi * share)) * (self.most - self.least)
+
+    def __call__(self, p, gradients):
+        """Update the parameters in place."""
+        norm = math.sqrt(sum(float(np.sum(g**2)) for g in gradients.values()))
+        factor = min(1.0, self.clip / norm) if norm else 1.0
+        self.learning_rate = self.rate(self.t)
+        for name in gradients:
+            if p[name].ndim > 1:
+                p[name] = p[name] - self.learning_rate * self.decay * p[name]
+        super().__call__(p, {name: factor * g for name, g in gradients.items()})
 
 
 class Adadelta:

@@ -28,6 +28,7 @@ KINDS = {
     "conv2d_weight": ("weight", same),
     "bias": ("bias", same),
     "embedding_weight": ("weight", same),
+    "position_weight": ("weight", same),
     "norm_scale": ("weight", same),
     "norm_shift": ("bias", same),
     "norm_mean": ("_mean", same),

@@ -95,3 +95,21 @@ class Adam(tf.Module):
                 epsilon=epsilon,
                 grad=tf.convert_to_tensor(g),  # an embedding's is sparse, but Adam moves all its rows
             )
+
+
+class AdamW(Adam):
+    """Adam as in the paper that also decays matrices (Loshchilov & Hutter 2019); the rate is a function of the steps
+    done.
+    """
+
+    def __init__(self, variables, learning_rate, beta_1, beta_2, epsilon, weight_decay):
+        super().__init__(variables, learning_rate, beta_1, beta_2, epsilon, epsilon_after_correction=True)
+        self.schedule, self.weight_decay = learning_rate, weight_decay
+
+    def apply_gradients(self, gradients, variables):
+        """Update the variables in place."""
+        self.learning_rate = rate = self.schedule(self.step)
+        for w in variables:
+            if w.shape.rank > 1:
+                w.assign_sub(rate * self.weight_decay * w)
+        super().apply_gradients(gradients, variables)

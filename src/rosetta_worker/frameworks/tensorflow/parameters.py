@@ -31,6 +31,7 @@ CONVERTERS = {
     ),
     "bias": (unchanged, unchanged),
     "embedding_weight": (unchanged, unchanged),
+    "position_weight": (unchanged, unchanged),
     "lstm_weight": (
         lambda array, parameter: swap_middle_gates(array).T,
         lambda array, parameter: swap_middle_gates(array.T),

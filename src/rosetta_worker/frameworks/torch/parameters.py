@@ -9,6 +9,7 @@ NAMES = {
     "conv2d_weight": "weight",
     "bias": "bias",
     "embedding_weight": "weight",
+    "position_weight": "weight",
     "norm_scale": "weight",
     "norm_shift": "bias",
     "norm_mean": "running_mean",
