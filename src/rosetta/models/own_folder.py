@@ -126,5 +126,5 @@ def _manifest(
 
 def _text(text: str) -> str:
     """Write a TOML string; whatever is in it."""
-    escaped = "".join(f"\\u{ord(c):04x}" if c in '"\\' or not c.isprintable() else c for c in text)
+    escaped = "".join(f"\\U{ord(c):08x}" if c in '"\\' or not c.isprintable() else c for c in text)
     return f'"{escaped}"'
