@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.machinery
 import importlib.util
 import inspect
 import os
@@ -159,7 +160,9 @@ def load_named(folder: str, file: Optional[str], module: Optional[str], name: st
     """Return what the user named in a file, or in a module; ``folder`` is where the user is, and where it then runs."""
     os.chdir(folder)
     place = os.path.dirname(os.path.abspath(file)) if file else folder
-    if place not in sys.path:
+    if file and os.path.splitext(os.path.basename(file))[0] in _frameworks():
+        sys.meta_path.append(_Neighbours(place))  # on the path jax.py and torch.py would be imported for the packages
+    elif place not in sys.path:
         sys.path.insert(0, place)  # so that its neighbours are found, as where it is run as a script
     where = os.path.basename(file) if file else str(module)
     with own_code():
@@ -172,6 +175,22 @@ def load_named(folder: str, file: Optional[str], module: Optional[str], name: st
             )
         found = getattr(found, part)
     return found
+
+
+class _Neighbours:
+    """Finds what lies beside a file, except what has a framework's name: ``jax.py`` there isn't JAX."""
+
+    def __init__(self, place: str):
+        self._place = place
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if path is not None or name in _frameworks():
+            return None
+        return importlib.machinery.PathFinder.find_spec(name, [self._place])
+
+
+def _frameworks() -> List[str]:
+    return os.listdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), "frameworks"))
 
 
 def load_own_network(folder: str) -> Any:

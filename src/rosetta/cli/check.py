@@ -15,21 +15,26 @@ def check(
     network: Annotated[
         list[str],
         typer.Argument(
-            metavar="STANDARD PORT...",
+            metavar="STANDARD [PORT]...",
             help="Networks, as `CONTENDER:FILE.py:NAME` or `CONTENDER:package.module:NAME`, with arguments "
-            "`'torch:model.py:Net(width=32)'`; the ports are held against the first.",
+            "`'torch:model.py:Net(width=32)'`; the ports are held against the first. Or a folder "
+            "with a `network.toml`.",
         ),
     ],
     given: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             "--input",
             metavar="SHAPE",
-            help="The shape of one sample, channels first: `3x32x32`; whole numbers: `int:LOW:HIGH:SHAPE`. Repeat it "
+            help="The shape of one sample, channels first: `3x32x32`; whole numbers: `int:LOW:HIGH:SHAPE`, real ones "
+            "between two: `float:LOW:HIGH:SHAPE`. Repeat it "
             "for further inputs.",
+            show_default=False,
         ),
-    ],
-    batch: Annotated[int, typer.Option(min=1, help="Samples in the batch.")] = 4,
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option(min=1, help="Samples in the batch; 4, or a folder's own.", show_default=False)
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of inputs and networks.")] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print all that was found as JSON instead.")] = False,
     pairs: Annotated[
@@ -62,7 +67,7 @@ def check(
     result = rosetta.check(
         network[0],
         network[1:],
-        inputs=given,
+        inputs=given or (),
         batch=batch,
         seed=seed,
         pairs=pairs,

@@ -67,8 +67,9 @@ environments = typer.Typer(no_args_is_help=True, help="The contenders' virtual e
 environments.command("list")(machine.list_environments)
 environments.command("remove")(machine.remove_environment)
 app.add_typer(environments, name="env")
-new_things = typer.Typer(no_args_is_help=True, help="A start for something of your own.")
+new_things = typer.Typer(cls=new.NewThings, no_args_is_help=True, help="A start for something of your own.")
 new_things.command("framework")(new.framework)
+new_things.command("network")(new.network)
 app.add_typer(new_things, name="new")
 
 

@@ -14,19 +14,23 @@ from rosetta.models.own_port import checked
 from rosetta.models.own_session import Asked
 from rosetta.models.own_standard import Recording, observe_standard
 from rosetta.models.session import temporary_folder
+from rosetta.networks.folder import MANIFEST, names_folder, read_folder
 from rosetta.networks.inputs import make_inputs, parse_input
 from rosetta.networks.notation import parse_network
 from rosetta.paths import folders
 from rosetta.proof.own.pairs_file import read_pairs, write_pairs
 from rosetta.record.check import CheckResult
 
+_BATCH = 4
+"""Samples, where none are named."""
+
 
 def check(
     standard: str,
-    ports: str | Sequence[str],
+    ports: str | Sequence[str] = (),
     *,
-    inputs: str | Sequence[str],
-    batch: int = 4,
+    inputs: str | Sequence[str] = (),
+    batch: int | None = None,
     seed: int = 1,
     pairs: str | Path | None = None,
     save_pairs: str | Path | None = None,
@@ -39,19 +43,26 @@ def check(
     """Hold ports of a network against it: outputs, gradients, statistics, in evaluation and training mode.
 
     Networks are named as ``torch:model.py:Net(width=32)``, inputs as ``3x32x32`` or ``int:0:1000:64``, the shape of one
-    sample. ``pairs`` is a file that says which parameters belong together, ``save_pairs`` one to write. ``packages``
-    are requirements for all environments, or as ``torch:torchvision`` for one framework's. ``say`` is told what is
-    under way. Raises ``RosettaError`` where the standard can't be held against anything; a port that fails has
-    its reason in the result.
+    sample; the batch has 4. Or ``standard`` is a folder with a ``network.toml``, which has all of that. ``pairs``
+    is a file that says which parameters belong together, ``save_pairs`` one to write. ``packages`` are requirements for
+    all environments, or as ``torch:torchvision`` for one framework's. ``say`` is told what is under way. Raises
+    ``RosettaError`` where the standard can't be held against anything; a port that fails has its reason in the result.
     """
     check_seed(seed)
     known = known_frameworks(folders(frameworks))
     texts = [ports] if isinstance(ports, str) else list(ports)
-    if not texts:
-        raise RosettaError("There is nothing to hold the network against.", "Name a port after it.")
     wanted = [packages] if isinstance(packages, str) else list(packages)
-    first, *others = (parse_network(text, known, device, wanted) for text in (standard, *texts))
     specs = [parse_input(text) for text in ([inputs] if isinstance(inputs, str) else inputs)]
+    own = read_folder(Path(standard)) if names_folder(standard) else None
+    named = own.networks(known, device, wanted) if own else [parse_network(standard, known, device, wanted)]
+    first, *others = *named, *(parse_network(text, known, device, wanted) for text in texts)
+    if not others:
+        raise RosettaError(
+            "There is nothing to hold the network against.",
+            f"Write a second file and add it to networks in {standard}/{MANIFEST}." if own else "Name a port after it.",
+        )
+    specs = specs or (own.inputs if own else [])
+    batch = batch if batch is not None else own.table.batch if own else _BATCH
     arrays = make_inputs(specs, batch, seed)
     given = read_pairs(Path(pairs)) if pairs is not None else {}
     if odd := sorted(given.keys() - {network.text for network in others}):
@@ -61,6 +72,10 @@ def check(
     asked = Asked(arrays, seed, timeouts)
     say(f"{first.text}: the standard, in float32 and float64")
     seen, installed = observe_standard(first, asked)
+    parameters = sum(int(np.prod(t.shape)) for t in seen.described.tensors if t.role == "parameter")
+    if own:
+        outputs = seen.standard.exact["evaluation"].outputs
+        own.check_standard(parameters, {name: array.shape for name, array in outputs.items()}, batch)
     versions = {first.contender.name: installed}
     found = []
     with temporary_folder() as folder:
@@ -78,7 +93,7 @@ def check(
         inputs=[spec.text for spec in specs],
         batch=batch,
         seed=seed,
-        parameters=sum(int(np.prod(t.shape)) for t in seen.described.tensors if t.role == "parameter"),
+        parameters=parameters,
         replaced=seen.replaced,
         packages=versions,
         notes=seen.notes,

@@ -4,7 +4,6 @@ import contextlib
 
 import numpy as np
 
-from rosetta.contenders.contender import Contender
 from rosetta.environments.client import Arrays, Client
 from rosetta.environments.worker import WorkerFailure
 from rosetta.environments.written import LazyArrays
@@ -37,7 +36,7 @@ def checked(
     packages: dict[str, str] = {}
     try:
         with opened(network, asked) as (client, packages, described):
-            told = _compared(told, network.contender, client, described, seen, asked, given)
+            told = _compared(told, network, client, described, seen, asked, given)
             if told.in_evaluation != "the same":
                 told = _parted(told, client, described, seen, recording)
             return told, packages
@@ -50,13 +49,14 @@ def checked(
 
 def _compared(
     told: PortCheck,
-    contender: Contender,
+    network: OwnNetwork,
     client: Client,
     described: Described,
     seen: Seen,
     asked: Asked,
     given: list[PairedTensor] | None,
 ) -> PortCheck:
+    contender = network.contender
     expected = seen.standard.exact["evaluation"].outputs
     pairing, tried = _pair(client, described, seen, asked, given)
     notes = []
@@ -91,7 +91,7 @@ def _compared(
             notes.append(f"It doesn't compute in float64, so that it was held in float32 alone: {failure}")
     else:
         notes.append(f"{contender.framework.title} was held in float32 alone: it has no float64 for this.")
-    quantities = judge(seen.standard, float32, float64, pairing, contender.tolerances)
+    quantities = judge(seen.standard, float32, float64, pairing, network.tolerances or contender.tolerances)
     dropout = Dropout(standard=sorted(seen.drops), port=sorted(float32["training"].drops))
     verdict, precision = overall(quantities, dropout)
     in_evaluation, _ = overall([q for q in quantities if q.mode == "evaluation"])

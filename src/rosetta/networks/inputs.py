@@ -1,4 +1,4 @@
-"""Reads ``3x32x32`` and ``int:0:100:16``, and makes the random inputs that networks are asked about."""
+"""Reads ``3x32x32``, ``int:0:100:16`` and ``float:0:1:3x32x32``, and makes such random inputs."""
 
 import math
 import re
@@ -13,9 +13,10 @@ from rosetta.errors import RosettaError
 
 _SHAPE = re.compile(r"[1-9]\d*(x[1-9]\d*)*", re.ASCII)
 _INTEGERS = re.compile(r"int:(?P<low>-?\d+):(?P<high>-?\d+):(?P<shape>.*)", re.ASCII)
+_FLOATS = re.compile(r"float:(?P<low>[-+.\de]+):(?P<high>[-+.\de]+):(?P<shape>.*)", re.ASCII)
 _REMEDY = (
     "Write the shape of one sample, channels first: 3x32x32; or whole numbers from LOW to HIGH - 1, as tokens are: "
-    "int:0:1000:64."
+    "int:0:1000:64; or real numbers between two: float:0:1:3x32x32."
 )
 _LARGEST = 2**28
 """Values of one input, the whole batch."""
@@ -24,25 +25,30 @@ _MOST_DIMENSIONS = 8
 
 @dataclass(frozen=True)
 class OwnInput:
-    """One input of a network: the shape of a sample and, where it is whole numbers, their range."""
+    """One input of a network: the shape of a sample and, where its values aren't standard normal, their range."""
 
     text: str
     shape: tuple[int, ...]
-    low: int = 0
-    high: int = 0
-    """Above all of them; where it is the same as ``low`` the values are real numbers."""
+    low: float = 0
+    high: float = 0
+    """Above all of them; where it is the same as ``low`` the values are standard normal."""
+    whole: bool = True
+    """Whether what has a range is whole numbers."""
 
     def make(self, batch: int, random: np.random.Generator) -> NDArray[Any]:
-        """Return a batch: standard normal, float32; or uniform whole numbers, int64."""
+        """Return a batch: standard normal or uniform, float32; or uniform whole numbers, int64."""
         shape = (batch, *self.shape)
+        if self.high > self.low and self.whole:
+            return random.integers(int(self.low), int(self.high), shape, np.int64)
         if self.high > self.low:
-            return random.integers(self.low, self.high, shape, np.int64)
+            return random.uniform(self.low, self.high, shape).astype(np.float32)
         return random.standard_normal(shape, np.float32)
 
 
 def parse_input(text: str) -> OwnInput:
     """Read an input's notation; raise ``RosettaError`` where it can't be read."""
-    match = _INTEGERS.fullmatch(text.strip())
+    floats = _FLOATS.fullmatch(text.strip())
+    match = floats or _INTEGERS.fullmatch(text.strip())
     shape_text = match["shape"] if match else text.strip()
     if len(text) > 200 or not _SHAPE.fullmatch(shape_text):
         raise RosettaError(f"'{text[:200]}' is no input.", _REMEDY)
@@ -51,10 +57,22 @@ def parse_input(text: str) -> OwnInput:
         raise RosettaError(f"'{text}' has more than {_MOST_DIMENSIONS} dimensions.", _REMEDY)
     if match is None:
         return OwnInput(text.strip(), shape)
+    if floats:
+        return OwnInput(text.strip(), shape, *_range(text, match["low"], match["high"]), whole=False)
     low, high = int(match["low"]), int(match["high"])
     if not -(2**31) <= low < high <= 2**31:
         raise RosettaError(f"'{text}' has no whole numbers of 32 bits from {low} to {high} - 1.", _REMEDY)
     return OwnInput(text.strip(), shape, low, high)
+
+
+def _range(text: str, low: str, high: str) -> tuple[float, float]:
+    try:
+        between = float(low), float(high)
+    except ValueError:
+        raise RosettaError(f"'{text}' is no input.", _REMEDY) from None
+    if not -(2.0**100) <= between[0] < between[1] <= 2.0**100:
+        raise RosettaError(f"'{text}' has no real numbers from {low} to {high}.", _REMEDY)
+    return between
 
 
 def make_inputs(inputs: Sequence[OwnInput], batch: int, seed: int) -> tuple[NDArray[Any], ...]:

@@ -16,7 +16,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from rosetta.contenders.contender import Contender
 from rosetta.contenders.device import Wanted
-from rosetta.contenders.manifest import Framework
+from rosetta.contenders.manifest import Framework, Tolerances
 from rosetta.contenders.placement import placed
 from rosetta.errors import RosettaError, storage_error
 from rosetta.files import LARGEST_TEXT, read_regular
@@ -41,6 +41,8 @@ class OwnNetwork:
     module: str | None
     name: str
     arguments: Mapping[str, Any]
+    tolerances: Tolerances | None = None
+    """Its user's own, instead of the contender's."""
 
 
 def parse_network(

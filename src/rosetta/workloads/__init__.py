@@ -1,6 +1,7 @@
 """Finds the workloads: one file each in this folder, its spec named WORKLOAD; other forms are written in brackets."""
 
 import importlib
+import os
 import pkgutil
 import re
 from functools import cache
@@ -35,6 +36,12 @@ def _named(name: str) -> Workload:
     known = workloads()
     if name in known:
         return known[name]
+    if os.path.isfile(os.path.join(name, "network.toml")):
+        raise RosettaError(
+            f"{name} is the folder of a network of one's own: Rosetta checks these; it doesn't run, train or convert "
+            "them yet.",
+            f"Hold its sides against each other: rosetta check {name}",
+        )
     match = _VARIANT.match(name)
     if match is None or match["name"] not in known:
         raise unknown("workload", match["name"] if match else name, known)
