@@ -16,7 +16,7 @@ from rosetta.proof.own.judge import judge, match_outputs, outputs_error, overall
 from rosetta.proof.own.layouts import image_shapes, in_usual_order
 from rosetta.proof.own.pairing import Pairing, by_order, by_paths, by_values
 from rosetta.proof.own.pairs_file import as_recorded, given_pairing
-from rosetta.proof.own.parting import as_expected, parts
+from rosetta.proof.own.parting import of_shape, parts
 from rosetta.proof.own.settle import settle
 from rosetta.record.check import Dropout, PairedTensor, PortCheck
 from rosetta_worker.messages import Described
@@ -165,17 +165,15 @@ def _cause(first: int, partner: int | None, seen: Seen, mine: Arrays, other: Arr
     if partner is None or f"given/{first}" not in mine:
         return ""
     gave = np.asarray(mine[f"gave/{first}"], np.float64)
-    found = as_expected(np.asarray(other[f"gave/{partner}"], np.float64), gave)
-    if found is None:
-        return ""
     tensors = {}
     for tensor in seen.described.tensors:
         if _owner(tensor.path) == call.path:
             tensors[tensor.kind] = in_usual_order(tensor, np.asarray(seen.arrays[tensor.path], np.float64))
-    situation = Situation(
-        np.asarray(mine[f"given/{first}"], np.float64), gave, found, tensors, bool(seen.described.channels_last)
-    )
-    return cause(situation)
+    given, last = np.asarray(mine[f"given/{first}"], np.float64), bool(seen.described.channels_last)
+    # As many channels as rows: that its channels are last can't be seen by the shape.
+    layouts = of_shape(np.asarray(other[f"gave/{partner}"], np.float64), gave.shape)
+    causes = {cause(Situation(given, gave, found, tensors, last)) for found in layouts} - {""}
+    return causes.pop() if len(causes) == 1 else ""
 
 
 def _number(described: Described, path: str | None) -> int | None:

@@ -92,9 +92,14 @@ def layout_error(found: NDArray[np.float64], expected: NDArray[np.float64]) -> f
 
 def as_expected(found: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64] | None:
     """Return a port's array in the standard's layout: as it is, channels last or first, whichever is nearer."""
-    orders = [found] + ([np.moveaxis(found, -1, 1), np.moveaxis(found, 1, -1)] if found.ndim > 2 else [])
-    fitting = [array for array in orders if array.shape == expected.shape]
+    fitting = of_shape(found, expected.shape)
     return min(fitting, key=lambda array: float(np.linalg.norm((array - expected).ravel())), default=None)
+
+
+def of_shape(found: NDArray[np.float64], shape: tuple[int, ...]) -> list[NDArray[np.float64]]:
+    """Return a port's array as it is, channels last and first, as far as it then has this shape."""
+    orders = [found] + ([np.moveaxis(found, -1, 1), np.moveaxis(found, 1, -1)] if found.ndim > 2 else [])
+    return [array for array in orders if array.shape == shape]
 
 
 def _aligned(

@@ -1,0 +1,204 @@
+"""A network of the user's own in PaddlePaddle: any ``nn.Layer``, with what its layers and buffers tell."""
+
+import contextlib
+import math
+
+import paddle
+from paddle import nn
+from paddle.nn.layer.norm import _BatchNormBase
+
+from rosetta_worker.messages import ModuleCall, OwnTensor
+from rosetta_worker.own_network import Calculated, OwnCodeError, check_fit, named_outputs, own_code, replaced
+
+F = nn.functional
+_CONVOLUTIONS = (nn.Conv1D, nn.Conv2D, nn.Conv3D)
+_NORMALISATIONS = (_BatchNormBase, nn.LayerNorm, nn.GroupNorm)
+_STATISTICS = ("_mean", "_variance")
+_NORM_KINDS = {"weight": "norm_scale", "bias": "norm_shift", "_mean": "norm_mean", "_variance": "norm_variance"}
+
+
+class OwnNetwork:
+    """An ``nn.Layer``, or a class or function that makes one."""
+
+    def __init__(self, make, inputs, device, seed):
+        paddle.set_device("gpu" if device == "cuda" else device)
+        paddle.seed(seed)
+        self.dtype = "float32"
+        paddle.set_default_dtype(self.dtype)
+        self.network = make(lambda found: isinstance(found, nn.Layer), "a paddle.nn.Layer")
+        self.network.to(dtype=self.dtype)
+        self.watch(inputs)
+        self.statistics = self.moved_by_training(inputs)
+
+    def watch(self, inputs, kept=None):
+        """Run it once, to see in which order layers are used; ``kept``, a list, gets what each was given and gave."""
+        names = {id(layer): path for path, layer in self.layers().items()}
+        self.used, self.called = [], []
+        entered = []
+
+        def enters(layer, given):
+            self.used.append(names[id(layer)])
+            # A layer may work in place, so that later it is too late.
+            entered.append(as_arrays(dict(enumerate(arrays_in(given[:1])[:1]))) if kept is not None else {})
+
+        def leaves(layer, _, gave):
+            given, arrays = entered.pop(), arrays_in(gave)[:1]
+            if arrays and names[id(layer)]:
+                self.called.append(ModuleCall(names[id(layer)], type(layer).__name__, list(arrays[0].shape)))
+                if kept is not None:
+                    kept.append((given.get(0), as_arrays({0: arrays[0]})[0]))
+
+        hooks = [layer.register_forward_pre_hook(enters) for layer in self.layers().values()]
+        hooks += [layer.register_forward_post_hook(leaves) for layer in self.layers().values()]
+        try:
+            self.outputs(inputs)
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def moved_by_training(self, inputs):
+        """Return the paths of the tensors that a step in training mode changes."""
+        before = self.own_weights()
+        self.network.train()
+        with paddle.no_grad(), WithoutDropout(self.network):
+            self.forward(inputs)
+        after = self.own_weights()
+        self.load_own_weights(before)
+        return {path for path, array in before.items() if (array != after[path]).any()}
+
+    def tensors(self):
+        order = {path: number for number, path in reversed(list(enumerate(self.used)))}
+        layers = self.layers()
+        parameters = dict(self.network.named_parameters())
+        found = []
+        for path, tensor in self.owned().items():
+            owner, _, name = path.rpartition(".")
+            kept = isinstance(layers[owner], _BatchNormBase) and name in _STATISTICS  # parameters too, in Paddle
+            role = "parameter" if path in parameters and not kept else "constant"
+            role = "statistic" if role == "constant" and path in self.statistics else role
+            kind, layout = kind_of(layers[owner], name, tensor)
+            trained = role == "parameter" and not tensor.stop_gradient
+            told = OwnTensor(path, list(tensor.shape), tensor.dtype.name.lower(), role, kind, layout, trained)
+            found.append((order.get(owner, math.inf), told))
+        return [told for _, told in sorted(found, key=lambda pair: pair[0])]
+
+    def calls(self):
+        return self.called
+
+    def own_weights(self):
+        return as_arrays(self.owned())
+
+    def load_own_weights(self, arrays):
+        owned = self.owned()
+        check_fit(arrays, {path: tuple(tensor.shape) for path, tensor in owned.items()})
+        for path, array in arrays.items():
+            owned[path].set_value(array.astype(self.dtype))
+
+    def module_outputs(self, inputs):
+        kept = []
+        self.watch(inputs, kept)
+        return kept
+
+    def outputs(self, inputs):
+        self.network.eval()
+        with paddle.no_grad():
+            return as_arrays(self.forward(inputs))
+
+    def calculate(self, inputs, factors, training):
+        before = self.own_weights()
+        self.network.train() if training else self.network.eval()
+        with contextlib.ExitStack() as stack:
+            without = stack.enter_context(WithoutDropout(self.network))
+            for layer in self.layers().values():
+                if isinstance(layer, nn.layer.rnn.RNNBase):  # outside of training it has no backward pass
+                    stack.enter_context(replaced(layer, "training", True))
+            outputs = self.forward(inputs)
+            scalar = paddle.add_n([(outputs[name] * self.tensor(factor)).sum() for name, factor in factors.items()])
+            if scalar.stop_gradient:
+                raise OwnCodeError("the outputs have no gradient: they hang on no parameter, or were detached")
+            with own_code():
+                scalar.backward()
+        wanted = {path: tensor for path, tensor in self.owned().items() if not tensor.stop_gradient}
+        gradients = as_arrays({p: paddle.zeros_like(t) if t.grad is None else t.grad for p, t in wanted.items()})
+        self.network.clear_gradients()
+        after = self.own_weights()
+        statistics = {path: after[path] for path in self.statistics} if training else {}
+        self.load_own_weights(before)
+        return Calculated(as_arrays(outputs), float(scalar), gradients, statistics, without.rates)
+
+    def to_float64(self):
+        self.dtype = "float64"
+        paddle.set_default_dtype(self.dtype)  # for what the network makes as it runs
+        self.network.to(dtype=self.dtype)
+
+    def layers(self):
+        """Return the network, "", and all layers in it by path."""
+        return dict(self.network.named_sublayers(include_self=True))
+
+    def owned(self):
+        """Return parameters and buffers of real numbers by path."""
+        owned = {**dict(self.network.named_parameters()), **dict(self.network.named_buffers())}
+        return {path: tensor for path, tensor in owned.items() if paddle.is_floating_point(tensor)}
+
+    def forward(self, inputs):
+        with own_code():
+            return named_outputs(self.network(*map(self.tensor, inputs)), paddle.is_tensor)
+
+    def tensor(self, array):
+        return paddle.to_tensor(array, dtype=self.dtype if array.dtype.kind == "f" else "int64")
+
+
+class WithoutDropout:
+    """Lets dropout pass its input, whoever calls it by its module, and notes the rates."""
+
+    def __init__(self, network):
+        self.rates = []
+        self.stack = contextlib.ExitStack()
+        # These pass a rate on to what is compiled.
+        self.holders = [
+            layer for layer in network.sublayers(include_self=True) if isinstance(layer, nn.layer.rnn.RNNBase)
+        ]
+
+    def __enter__(self):
+        def passed(x, p=0.5, *args, **kwargs):
+            rate = float(p)
+            self.rates += [rate] if rate and kwargs.get("training", True) else []
+            return x
+
+        for holder in (F, F.common):
+            for name in ("dropout", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"):
+                self.stack.enter_context(replaced(holder, name, passed))
+        for layer in self.holders:
+            self.rates += [float(layer.dropout)] if layer.dropout and layer.training else []
+            self.stack.enter_context(replaced(layer, "dropout", 0.0))
+        return self
+
+    def __exit__(self, *error):
+        return self.stack.__exit__(*error)
+
+
+def arrays_in(value):
+    try:
+        return list(named_outputs(value, paddle.is_tensor).values())
+    except OwnCodeError:  # a layer may give what the whole network may not
+        return []
+
+
+def as_arrays(tensors):
+    return {name: tensor.numpy().copy() for name, tensor in tensors.items()}
+
+
+def kind_of(layer, name, tensor):
+    """Return what a tensor is, and a letter for each of its axes, as far as its layer's class says."""
+    if isinstance(layer, nn.Linear):
+        return ("dense_weight", "IO") if name == "weight" else ("bias", "O")
+    if isinstance(layer, _CONVOLUTIONS):
+        dimensions = tensor.ndim - 2
+        if name == "weight":
+            return "conv{}d_weight".format(dimensions), "OI" + "DHW"[3 - dimensions :]
+        return "bias", "O"
+    if isinstance(layer, nn.Embedding):
+        return "embedding_weight", "VE"
+    if isinstance(layer, _NORMALISATIONS) and name in _NORM_KINDS:
+        return _NORM_KINDS[name], "C" if tensor.ndim == 1 else ""
+    return "", ""
