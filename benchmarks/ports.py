@@ -21,6 +21,8 @@ import rosetta
 from rosetta.errors import RosettaError
 from rosetta.record.check import CheckResult
 
+_PACKAGES = ("paddlepaddle", "keras", "torch", "numpy")
+"""Of which the table tells the versions."""
 _KERAS = "weights=None, classifier_activation=None"
 
 
@@ -94,9 +96,9 @@ def to_markdown(rows: list[Row]) -> str:
             continue
         cells = [pair.name, f"`{pair.standard}`", f"`{pair.port}`", *_found(row), f"{row.seconds:.0f}"]
         lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
-    versions = {name: v for row in rows if row.result for name, v in row.result.packages.items()}
-    told = ", ".join(f"{name}: {'; '.join(f'{p} {v}' for p, v in sorted(ps.items()))}" for name, ps in versions.items())
-    return "\n".join([*lines, "", f"Versions: {told}.", ""])
+    found = {f"{p} {v}" for row in rows if row.result for ps in row.result.packages.values() for p, v in ps.items()}
+    told = sorted(line for line in found if line.split()[0] in _PACKAGES)
+    return "\n".join([*lines, "", f"Versions: {', '.join(told)}.", ""])
 
 
 def _found(row: Row) -> list[str]:
@@ -112,7 +114,8 @@ def _found(row: Row) -> list[str]:
     )
     part = port.parts[port.parts_at] if port.parts_at is not None else None
     where = "" if part is None else ("" if port.parts_within else "before ") + f"`{part.standard}`, `{part.port}`"
-    return [evaluation, training, " / ".join(dict.fromkeys(rates)), where, port.cause]
+    causes = [*([f"{len(port.surplus)} biases that the port alone has"] if port.surplus else []), port.cause]
+    return [evaluation, training, " / ".join(dict.fromkeys(rates)), where, "; ".join(filter(None, causes))]
 
 
 def _worst(result: CheckResult, mode: str) -> str:

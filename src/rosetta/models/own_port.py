@@ -1,6 +1,7 @@
 """Holds one port against the standard of a check: pairs its parameters, runs it, judges it, finds where it parts."""
 
 import contextlib
+import dataclasses
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from rosetta.proof.own.pairing import Pairing, by_order, by_paths, by_values
 from rosetta.proof.own.pairs_file import as_recorded, given_pairing
 from rosetta.proof.own.parting import of_shape, parts
 from rosetta.proof.own.settle import settle
+from rosetta.proof.own.surplus import surplus_biases
 from rosetta.record.check import Dropout, PairedTensor, PortCheck
 from rosetta_worker.messages import Described
 
@@ -58,7 +60,10 @@ def _compared(
 ) -> PortCheck:
     contender = network.contender
     expected = seen.standard.exact["evaluation"].outputs
-    pairing, tried = _pair(client, described, seen, asked, given)
+    more = surplus_biases(seen.described.tensors, described.tensors) if given is None else []
+    client.load_own_weights({tensor.path: np.zeros(tensor.shape, np.float32) for tensor in more})
+    tensors = [tensor for tensor in described.tensors if tensor not in more]
+    pairing, tried = _pair(client, dataclasses.replace(described, tensors=tensors), seen, asked, given)
     notes = []
     if described.channels_last is not None:
         notes.append(
@@ -96,6 +101,8 @@ def _compared(
     verdict, precision = overall(quantities, dropout)
     in_evaluation, _ = overall([q for q in quantities if q.mode == "evaluation"])
     in_training, _ = overall([q for q in quantities if q.mode == "training"], dropout)
+    if more:  # which have gradients and would be trained
+        verdict = in_training = "not the same"
     return told.model_copy(
         update={
             "verdict": verdict,
@@ -106,6 +113,7 @@ def _compared(
             "paired_by": pairing.how,
             "pairings_tried": tried,
             "pairs": as_recorded(pairing),
+            "surplus": [tensor.path for tensor in more],
             "quantities": quantities,
             "dropout": dropout,
             "notes": notes,

@@ -72,6 +72,7 @@ class PortCheck(_Model):
     paired_by: str = Field(default="", description='"values", "order", "paths", "trial" or "file"')
     pairings_tried: int = 0
     pairs: list[PairedTensor] = []
+    surplus: list[str] = Field(default=[], description="biases that the port alone has; they were zero throughout")
     quantities: list[Quantity] = []
     dropout: Dropout | None = None
     parts: list[Part] = Field(

@@ -61,6 +61,9 @@ def _port(result: CheckResult, port: PortCheck) -> Iterable[RenderableType]:
         yield Text(printable(f"  {pair.standard} → {pair.port}: {_layout(pair)}"))
     if len(changed) > _FEW:
         yield Text(f"  and {len(changed) - _FEW} more in another layout")
+    if port.surplus:
+        some = ", ".join(port.surplus[:_FEW]) + (f" and {len(port.surplus) - _FEW} more" * (len(port.surplus) > _FEW))
+        yield Text(printable(f"the port alone has biases, which were zero throughout: {some}"), "bold red")
     for note in port.notes:
         yield Text(brief(note))
     if port.parts:

@@ -12,8 +12,8 @@ from rosetta_worker.own_network import Calculated, OwnCodeError, check_fit, name
 
 F = nn.functional
 _CONVOLUTIONS = (nn.Conv1D, nn.Conv2D, nn.Conv3D)
-_NORMALISATIONS = (_BatchNormBase, nn.LayerNorm, nn.GroupNorm)
-_STATISTICS = ("_mean", "_variance")
+_BATCH_NORMALISATIONS = (_BatchNormBase, nn.BatchNorm)
+_NORMALISATIONS = (*_BATCH_NORMALISATIONS, nn.LayerNorm, nn.GroupNorm)
 _NORM_KINDS = {"weight": "norm_scale", "bias": "norm_shift", "_mean": "norm_mean", "_variance": "norm_variance"}
 
 
@@ -73,10 +73,10 @@ class OwnNetwork:
         found = []
         for path, tensor in self.owned().items():
             owner, _, name = path.rpartition(".")
-            kept = isinstance(layers[owner], _BatchNormBase) and name in _STATISTICS  # parameters too, in Paddle
-            role = "parameter" if path in parameters and not kept else "constant"
-            role = "statistic" if role == "constant" and path in self.statistics else role
             kind, layout = kind_of(layers[owner], name, tensor)
+            kept = kind in ("norm_mean", "norm_variance")  # parameters too, in PaddlePaddle
+            role = "parameter" if path in parameters and not kept else "constant"
+            role = "statistic" if path in self.statistics else role
             trained = role == "parameter" and not tensor.stop_gradient
             told = OwnTensor(path, list(tensor.shape), tensor.dtype.name.lower(), role, kind, layout, trained)
             found.append((order.get(owner, math.inf), told))
