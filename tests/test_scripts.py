@@ -63,6 +63,10 @@ def test_every_implementation_is_a_tidy_script_without_rosetta(name: str, tmp_pa
     for workload in workloads().values():
         if one.why_not(workload.module) or (name, workload.name) == ("mxnet[module]", "cifar10_keras_cnn_loader"):
             continue
+        if why := one.why_no_text(workload.module):
+            with pytest.raises(RosettaError, match=why):
+                standalone.script(one, workload, described(workload.dataset))
+            continue
         text = standalone.script(one, workload, described(workload.dataset))
         imported = {
             name.partition(".")[0]

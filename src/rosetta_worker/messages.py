@@ -109,8 +109,14 @@ class OwnTensor:
     kind: str
     """As of canonical parameters ("dense_weight", "norm_scale"); empty where the framework doesn't know."""
     layout: str
-    """A letter for each axis ("OI", "HWIO"), where the kind says what it is; else empty."""
+    """A letter for each axis ("OI", "HWIO"), where the kind says what it is; else empty. "h" and "d" are an attention's
+    heads and the features of each: "Ihd", "hdO"."""
     trainable: bool
+    cell: str = ""
+    """Which recurrent cell or attention it is of, where its class cuts tensors in a way that it says; else empty."""
+    parts: str = ""
+    """Then what it is there: the family, the parts of its outputs, those of its inputs: "lstm i,f,g,o x", where x are
+    inputs and h the state; a bias, "gru r,z,hn", has no third word."""
 
 
 @dataclass

@@ -251,6 +251,15 @@ def replaced(holder: Any, name: str, value: Any) -> Iterator[None]:
         setattr(holder, name, before)
 
 
+def place_of_use(order: Mapping[str, int], owner: str) -> float:
+    """Return when a module was first used, by path; else when what it lies in was, for that may use its tensors."""
+    while owner:
+        if owner in order:
+            return order[owner]
+        owner = owner.rpartition(".")[0]
+    return float("inf")
+
+
 def check_fit(arrays: Mapping[str, Any], shapes: Mapping[str, Tuple[int, ...]]) -> None:
     """Raise ``ValueError`` where an array's path isn't there, or is there in another shape."""
     for path, array in arrays.items():

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+from collections import Counter
 
 import numpy as np
 
@@ -15,12 +16,13 @@ from rosetta.networks.notation import OwnNetwork
 from rosetta.proof.own.causes import Situation, cause
 from rosetta.proof.own.judge import judge, match_outputs, outputs_error, overall, yardstick
 from rosetta.proof.own.layouts import image_shapes, in_usual_order
-from rosetta.proof.own.pairing import Pairing, by_order, by_paths, by_values
-from rosetta.proof.own.pairs_file import as_recorded, given_pairing
+from rosetta.proof.own.pairing import Pairing
+from rosetta.proof.own.pairs_file import Given, as_recorded, cuts_as_recorded, given_pairing
 from rosetta.proof.own.parting import of_shape, parts
+from rosetta.proof.own.proposals import proposals
 from rosetta.proof.own.settle import settle
 from rosetta.proof.own.surplus import surplus_biases
-from rosetta.record.check import Dropout, PairedTensor, PortCheck
+from rosetta.record.check import CutTensors, Dropout, PortCheck
 from rosetta_worker.messages import Described
 
 _SETTLED = 1e-6
@@ -31,7 +33,7 @@ _EXACT, _ROUNDED = 1e-7, 1e-5
 
 
 def checked(
-    network: OwnNetwork, seen: Seen, asked: Asked, given: list[PairedTensor] | None, recording: Recording
+    network: OwnNetwork, seen: Seen, asked: Asked, given: Given | None, recording: Recording
 ) -> tuple[PortCheck, dict[str, str]]:
     """Hold one port against the standard; what fails is told in its result."""
     told = PortCheck(network=network.text, contender=network.contender.name)
@@ -56,7 +58,7 @@ def _compared(
     described: Described,
     seen: Seen,
     asked: Asked,
-    given: list[PairedTensor] | None,
+    given: Given | None,
 ) -> PortCheck:
     contender = network.contender
     expected = seen.standard.exact["evaluation"].outputs
@@ -113,6 +115,7 @@ def _compared(
             "paired_by": pairing.how,
             "pairings_tried": tried,
             "pairs": as_recorded(pairing),
+            "cuts": cuts_as_recorded(pairing),
             "surplus": [tensor.path for tensor in more],
             "quantities": quantities,
             "dropout": dropout,
@@ -121,9 +124,7 @@ def _compared(
     )
 
 
-def _pair(
-    client: Client, described: Described, seen: Seen, asked: Asked, given: list[PairedTensor] | None
-) -> tuple[Pairing, int]:
+def _pair(client: Client, described: Described, seen: Seen, asked: Asked, given: Given | None) -> tuple[Pairing, int]:
     mine, other = seen.described.tensors, described.tensors
     if given is not None:
         return given_pairing(given, mine, other), 0
@@ -131,18 +132,14 @@ def _pair(
     for one in (seen.described, described):
         images += image_shapes([call.shape for call in one.calls], channels_last=bool(one.channels_last))
     expected = seen.standard.exact["evaluation"].outputs
-    proposals = [
-        by_values(mine, other, seen.own, client.own_weights(), images),
-        by_order(mine, other),
-        by_paths(mine, other),
-    ]
+    possible = proposals(mine, other, seen.own, client.own_weights(), images)
 
     def error(pairing: Pairing) -> float:
         client.load_own_weights(pairing.carry(seen.arrays))
         return outputs_error(client.own_outputs(), expected)
 
     enough = max(_SETTLED, _YARDSTICKS * yardstick(seen.standard))
-    return settle([proposal for proposal in proposals if proposal], error, enough, images)
+    return settle(possible, error, enough, images)
 
 
 def _parted(told: PortCheck, client: Client, described: Described, seen: Seen, recording: Recording) -> PortCheck:
@@ -154,7 +151,7 @@ def _parted(told: PortCheck, client: Client, described: Described, seen: Seen, r
         client.module_outputs(file)
         with contextlib.closing(recording.made()) as mine, contextlib.closing(LazyArrays(file)) as other:
             limit = _EXACT if told.in_float64 else _ROUNDED
-            owners = {(_owner(pair.standard), _owner(pair.port)) for pair in told.pairs}
+            owners = {(_owner(pair.standard), _owner(pair.port)) for pair in told.pairs} | _cut_owners(told.cuts)
             listed, first, within = parts(seen.described.calls, described.calls, owners, mine, other, limit)
             known = ""
             if first is not None and within and told.in_float64:
@@ -188,6 +185,15 @@ def _number(described: Described, path: str | None) -> int | None:
     """Return the number of a module's call; None where it is called several times: then it isn't known which it is."""
     numbers = [number for number, call in enumerate(described.calls) if call.path == path]
     return numbers[0] if len(numbers) == 1 else None
+
+
+def _cut_owners(cuts: list[CutTensors]) -> set[tuple[str, str]]:
+    """Return the modules that have the same tensors, cut differently; "" is in the place of the partner of one whose
+    tensors are several modules' on the other side, for it is none of these."""
+    found = {(_owner(a.tensor), _owner(b.tensor)) for cut in cuts for a in cut.standard_pieces for b in cut.port_pieces}
+    mine, other = (Counter(pair[side] for pair in found) for side in (0, 1))
+    alone = {(a, b) for a, b in found if mine[a] == other[b] == 1}
+    return alone | {pair for a, b in found - alone for pair in ((a, ""), ("", b))}
 
 
 def _owner(path: str) -> str:

@@ -39,6 +39,29 @@ class PairedTensor(_Model):
     flattened_last: bool = Field(default=True, description="whether that is the port; else it is the standard")
 
 
+class CutPiece(_Model):
+    """A tensor and how it is cut into parts."""
+
+    tensor: str
+    parts: list[str] = Field(description="the names of its outputs' parts, as gates, in their order; all of one size")
+    of: dict[str, int] = Field(
+        default={}, description="the names and sizes of its inputs' parts, in their order; empty: it is a bias"
+    )
+    axes: list[int] = Field(description="its axes in the order outputs, inputs")
+    outputs: int = Field(description="how many of these axes are the outputs")
+    groups: int = Field(default=1, description="in how many groups, as heads, the outputs come, each with all parts")
+
+
+class CutTensors(_Model):
+    """Tensors of the standard that are cut differently in the port: parts of the same names are the same."""
+
+    standard_pieces: list[CutPiece]
+    port_pieces: list[CutPiece] = Field(
+        description="a part that one side has twice is a sum of two, where the other has it once"
+    )
+    tied: bool = Field(default=False, description="whether the port has copies of one tensor, and no summands")
+
+
 class Part(_Model):
     """A call of one of the standard's sub-modules, and the port's that was found to be the same one."""
 
@@ -72,6 +95,7 @@ class PortCheck(_Model):
     paired_by: str = Field(default="", description='"values", "order", "paths", "trial" or "file"')
     pairings_tried: int = 0
     pairs: list[PairedTensor] = []
+    cuts: list[CutTensors] = Field(default=[], description="what is no pair, for it is cut differently on both sides")
     surplus: list[str] = Field(default=[], description="biases that the port alone has; they were zero throughout")
     quantities: list[Quantity] = []
     dropout: Dropout | None = None

@@ -1,5 +1,6 @@
 """Shows what a check of networks of the user's own found, on the terminal."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 from rich.console import Group, RenderableType
@@ -7,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rosetta.escapes import printable
-from rosetta.record.check import CheckResult, PairedTensor, PortCheck, Quantity
+from rosetta.record.check import CheckResult, CutPiece, CutTensors, PairedTensor, PortCheck, Quantity
 from rosetta.report.numbers import NOTHING, error, number
 from rosetta.report.terminal import plain_table
 from rosetta.report.text import brief
@@ -55,7 +56,12 @@ def _port(result: CheckResult, port: PortCheck) -> Iterable[RenderableType]:
     if port.dropout and port.dropout.standard != port.dropout.port:
         ours, theirs = (_rates(rates) for rates in (port.dropout.standard, port.dropout.port))
         yield Text(f"dropout in training mode: the standard has {ours}, the port {theirs}")
-    yield Text(printable(f"{len(port.pairs)} tensors paired by {_WORDS.get(port.paired_by, port.paired_by)}"))
+    count = len(port.pairs) + sum(len(cut.standard_pieces) for cut in port.cuts)
+    yield Text(printable(f"{count} tensors paired by {_WORDS.get(port.paired_by, port.paired_by)}"))
+    for cut in port.cuts[:_FEW]:
+        yield Text(printable(f"  {cut_words(cut)}"))
+    if len(port.cuts) > _FEW:
+        yield Text(f"  and {len(port.cuts) - _FEW} more that are cut differently")
     changed = [pair for pair in port.pairs if _layout(pair)]
     for pair in changed[:_FEW]:
         yield Text(printable(f"  {pair.standard} → {pair.port}: {_layout(pair)}"))
@@ -137,6 +143,32 @@ def _layout(pair: PairedTensor) -> str:
         where = "channels last" if pair.flattened_last else "channels first"
         parts.append(f"features of {'x'.join(map(str, pair.flattened))} flattened {where}")
     return ", ".join(parts)
+
+
+def cut_words(cut: CutTensors) -> str:
+    """Say in a line what is made of what, and in which order its parts are."""
+    mine, other = ([piece.tensor for piece in side] for side in (cut.standard_pieces, cut.port_pieces))
+    if cut.tied:
+        return f"{mine[0]} → {' and '.join(other)}, two copies of it"
+    counts = [Counter((part, of) for p in side for part in p.parts for of in (p.of or {"": 1}))
+              for side in (cut.standard_pieces, cut.port_pieces)]  # fmt: skip
+    joins = [" + " if max(count.values(), default=1) > 1 and count != there else ", "
+             for count, there in (counts, counts[::-1])]  # fmt: skip
+    said = f"{joins[0].join(mine)} → {joins[1].join(other)}"
+    orders = [_order(side) for side in (cut.standard_pieces, cut.port_pieces)]
+    if orders[0] == orders[1]:
+        return said if len(orders[0].split(",")) == 1 else f"{said}: {orders[0]}"
+    return f"{said}: {' → '.join(orders)}"
+
+
+def _order(pieces: list[CutPiece]) -> str:
+    """Write the parts of tensors in their order; of several tensors with the same parts once."""
+    orders = []
+    for piece in pieces:
+        words = ",".join(piece.parts)
+        words += f" in {piece.groups} groups" if piece.groups > 1 else ""
+        orders.append(f"{words} of {' and '.join(piece.of)}" if len(piece.of) > 1 else words)
+    return ("; " if any("," in order for order in orders) else ",").join(dict.fromkeys(orders))
 
 
 def _rates(rates: list[float]) -> str:

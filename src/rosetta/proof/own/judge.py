@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from typing import Any, Literal
 
@@ -28,6 +29,7 @@ _KINKS = 100.0
 ReLU's kink or a maximum's tie falls to the other side by rounding, which moves a gradient by 1e-4 to 1e-3."""
 _COARSE: Mapping[What, float] = {"output": 3e-2, "scalar": 3e-2, "gradient": 3e-1, "statistic": 3e-1}
 """bfloat16's tolerances: what is the same in float64 and within these in float32 computes less precisely there."""
+_ALONE = "the port trains it, the standard doesn't"
 _SMALL_GRADIENT = 1e-5
 """Gradients below this part of all together, as that of a bias before a normalisation is, are measured by that."""
 
@@ -93,11 +95,21 @@ def judge(
             )
         )
     unasked = [p for p in pairing.pairs if p.standard.role == "parameter" and p.port.trainable > p.standard.trainable]
-    found += [_trained_alone(pair.standard.path, tolerances.gradients) for pair in unasked]
+    found += [_in_training(pair.standard.path, tolerances.gradients, _ALONE) for pair in unasked]
+    for cut in pairing.cuts:
+        trains = any(piece.tensor.trainable for piece in cut.port)
+        for tensor in (piece.tensor for piece in cut.standard):
+            if trains and not tensor.trainable:
+                found.append(_in_training(tensor.path, tolerances.gradients, _ALONE))
+            elif trains and cut.tied:
+                copies = " and ".join(piece.tensor.path for piece in cut.port)
+                note = f"the port has it twice, as {copies}, and trains each by itself"
+                found.append(_in_training(tensor.path, tolerances.gradients, note))
     return found
 
 
-def _trained_alone(path: str, tolerance: float) -> Quantity:
+def _in_training(path: str, tolerance: float, note: str) -> Quantity:
+    """Return the quantity that says what no gradient shows, for both sides' are the same or one has none."""
     return Quantity(
         mode="training",
         what="gradient",
@@ -108,7 +120,7 @@ def _trained_alone(path: str, tolerance: float) -> Quantity:
         error_float64=None,
         times=None,
         verdict="not the same",
-        note="the port trains it, the standard doesn't",
+        note=note,
     )
 
 
@@ -211,11 +223,22 @@ def _ports(
                 after = one.statistics.get(other)
                 there = before[path] if after is None else pair.layout.undo(after, pair.standard.shape)
                 found[_Item(mode, "statistic", path)] = there.astype(np.float64) - before[path]
+        for cut in pairing.cuts:
+            for path, several in cut.gradients(one.gradients).items():
+                item = _Item(mode, "gradient", path)
+                if item in exact:  # each of them has to be the standard's
+                    found[item] = max(several, key=partial(_distance, exact[item][0]))
     return found
 
 
+def _distance(wanted: NDArray[Any], found: NDArray[Any]) -> float:
+    distance = _norm(found.astype(np.float64) - wanted)
+    return distance if np.isfinite(distance) else float("inf")
+
+
 def _partners(pairing: Pairing) -> set[str]:
-    return {pair.standard.path for pair in pairing.pairs}
+    pieces = (piece for cut in pairing.cuts for piece in cut.standard)
+    return {pair.standard.path for pair in pairing.pairs} | {piece.tensor.path for piece in pieces}
 
 
 def _note(found: NDArray[Any] | None, wanted: NDArray[Any], item: _Item) -> str:

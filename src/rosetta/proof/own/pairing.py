@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from rosetta.environments.client import Arrays
 from rosetta.errors import RosettaError
+from rosetta.proof.own.cuts import Cut
 from rosetta.proof.own.layouts import Image, Layout, layouts, squeezed
 from rosetta_worker.messages import OwnTensor
 
@@ -32,14 +33,18 @@ class Pair:
 
 @dataclass(frozen=True)
 class Pairing:
-    """All pairs, in the standard's order, and how they were found."""
+    """All pairs, in the standard's order, and how they were found; and what is cut differently on both sides."""
 
     pairs: tuple[Pair, ...]
     how: How
+    cuts: tuple[Cut, ...] = ()
 
     def carry(self, arrays: Arrays) -> dict[str, NDArray[Any]]:
         """Return the standard's arrays as the port's, by the port's paths; those that aren't there are left out."""
-        return {p.port.path: p.layout.apply(arrays[p.standard.path]) for p in self.pairs if p.standard.path in arrays}
+        found = {p.port.path: p.layout.apply(arrays[p.standard.path]) for p in self.pairs if p.standard.path in arrays}
+        for cut in self.cuts:
+            found |= cut.carry(arrays)
+        return found
 
 
 def by_order(standard: Sequence[OwnTensor], port: Sequence[OwnTensor]) -> Pairing:
@@ -47,32 +52,32 @@ def by_order(standard: Sequence[OwnTensor], port: Sequence[OwnTensor]) -> Pairin
 
     Raises ``RosettaError``, which names what is left over, where the numbers differ.
     """
-    if not _learned(standard) or not _learned(port):
-        whose = "The standard" if not _learned(standard) else "The port"
+    if not learned(standard) or not learned(port):
+        whose = "The standard" if not learned(standard) else "The port"
         raise RosettaError(f"{whose} has no parameter: there is nothing to pair.", "Name the network that has them.")
     partners: dict[str, OwnTensor] = {}
-    for size in dict.fromkeys(map(_size, standard)):
-        mine, other = ([t for t in side if _size(t) == size] for side in (standard, port))
+    for size in dict.fromkeys(map(size_of, standard)):
+        mine, other = ([t for t in side if size_of(t) == size] for side in (standard, port))
         partners |= _in_order(mine, other)
-    left = [t for t in _learned(standard) if t.path not in partners]
+    left = [t for t in learned(standard) if t.path not in partners]
     taken = {t.path for t in partners.values()}
-    left_in_port = [t for t in _learned(port) if t.path not in taken]
+    left_in_port = [t for t in learned(port) if t.path not in taken]
     if left or left_in_port:
         raise _left_over(standard, port, left, left_in_port)
     found = ((t, partners[t.path]) for t in standard if t.path in partners)
-    return Pairing(tuple(_paired(mine, other) for mine, other in found), "order")
+    return Pairing(tuple(paired(mine, other) for mine, other in found), "order")
 
 
 def by_paths(standard: Sequence[OwnTensor], port: Sequence[OwnTensor]) -> Pairing | None:
     """Pair what has the same path, where that is so of all."""
     named = {t.path: t for t in port}
-    learned = _learned(standard)
-    if {t.path for t in learned} != {t.path for t in _learned(port)}:
+    mine = learned(standard)
+    if {t.path for t in mine} != {t.path for t in learned(port)}:
         return None
     pairs = [(t, named[t.path]) for t in standard if t.path in named]
     if any(not layouts(mine, other) for mine, other in pairs):
         return None
-    return Pairing(tuple(_paired(mine, other) for mine, other in pairs), "paths")
+    return Pairing(tuple(paired(mine, other) for mine, other in pairs), "paths")
 
 
 def by_values(
@@ -83,7 +88,7 @@ def by_values(
     What is constant, as biases and scales are at the start, goes by order.
     """
     ordered = by_order(standard, port)
-    wanted = [t for t in _learned(standard) if not constant(mine[t.path])]
+    wanted = [t for t in learned(standard) if not constant(mine[t.path])]
     if not wanted:
         return None
     free = {t.path: t for t in port if not constant(other[t.path])}
@@ -97,11 +102,11 @@ def by_values(
     taken = {pair.port.path for pair in found.values()}
     rest = [t for t in standard if t.path not in found]
     others = [t for t in port if t.path not in taken]
-    by_size = {size for size in map(_size, rest)}
+    by_size = {size for size in map(size_of, rest)}
     partners: dict[str, OwnTensor] = {}
     for size in by_size:
-        partners |= _in_order([t for t in rest if _size(t) == size], [t for t in others if _size(t) == size])
-    pairs = [found[t.path] if t.path in found else _paired(t, partners[t.path]) for t in standard
+        partners |= _in_order([t for t in rest if size_of(t) == size], [t for t in others if size_of(t) == size])
+    pairs = [found[t.path] if t.path in found else paired(t, partners[t.path]) for t in standard
              if t.path in found or t.path in partners]  # fmt: skip
     return Pairing(tuple(pairs), "values") if len(pairs) == len(ordered.pairs) else None
 
@@ -134,7 +139,7 @@ def _exchanges(pairing: Pairing) -> Iterator[Pairing]:
         owners.setdefault(pair.standard.path.rpartition(".")[0], []).append(i)
     alike: dict[tuple[tuple[str, tuple[int, ...]], ...], list[list[int]]] = {}
     for members in owners.values():
-        signature = tuple(sorted((pairing.pairs[i].standard.role, _size(pairing.pairs[i].standard)) for i in members))
+        signature = tuple(sorted((pairing.pairs[i].standard.role, size_of(pairing.pairs[i].standard)) for i in members))
         alike.setdefault(signature, []).append(members)
     for same in alike.values():
         for one, two in combinations(same, 2):
@@ -142,8 +147,8 @@ def _exchanges(pairing: Pairing) -> Iterator[Pairing]:
     for members in owners.values():
         for i, j in combinations(members, 2):
             a, b = pairing.pairs[i], pairing.pairs[j]
-            told = a.standard.kind and a.port.kind and b.standard.kind and b.port.kind
-            if _size(a.standard) == _size(b.standard) and a.standard.role == b.standard.role and not told:
+            told = all(t.kind or t.parts for t in (a.standard, a.port, b.standard, b.port))
+            if size_of(a.standard) == size_of(b.standard) and a.standard.role == b.standard.role and not told:
                 yield _exchanged(pairing, [(i, j)])
 
 
@@ -151,42 +156,44 @@ def _exchanged(pairing: Pairing, places: Sequence[tuple[int, int]]) -> Pairing:
     new: dict[int, Pair] = {}
     for i, j in places:
         a, b = pairing.pairs[i], pairing.pairs[j]
-        new[i], new[j] = _paired(a.standard, b.port), _paired(b.standard, a.port)
+        new[i], new[j] = paired(a.standard, b.port), paired(b.standard, a.port)
     return _with(pairing, new)
 
 
 def _with(pairing: Pairing, new: Mapping[int, Pair]) -> Pairing:
-    return Pairing(tuple(new.get(i, pair) for i, pair in enumerate(pairing.pairs)), "trial")
+    return replace(pairing, pairs=tuple(new.get(i, pair) for i, pair in enumerate(pairing.pairs)), how="trial")
 
 
-def _paired(standard: OwnTensor, port: OwnTensor) -> Pair:
+def paired(standard: OwnTensor, port: OwnTensor) -> Pair:
+    """Pair two tensors of the same sizes, in the likeliest layout."""
     return Pair(standard, port, layouts(standard, port)[0])
 
 
-def _size(tensor: OwnTensor) -> tuple[int, ...]:
-    """What two tensors need to have in common: their dimensions in any order, without ones."""
+def size_of(tensor: OwnTensor) -> tuple[int, ...]:
+    """Return what two tensors need to have in common: their dimensions in any order, without ones."""
     return tuple(sorted(squeezed(tensor.shape)))
 
 
-def _learned(tensors: Sequence[OwnTensor]) -> list[OwnTensor]:
+def learned(tensors: Sequence[OwnTensor]) -> list[OwnTensor]:
+    """Return parameters and statistics."""
     return [t for t in tensors if t.role != "constant"]
 
 
-def _group(tensor: OwnTensor) -> str:
-    """What tensor it is, as far as another framework has the same: a convolution of 1 × 1 is a dense layer."""
+def group_of(tensor: OwnTensor) -> str:
+    """Return what tensor it is, as far as another framework has the same: a convolution of 1 × 1 is a dense layer."""
     return "weight" if tensor.kind.startswith(("dense", "conv")) else tensor.kind
 
 
 def _in_order(mine: Sequence[OwnTensor], other: Sequence[OwnTensor]) -> dict[str, OwnTensor]:
     """Return the partners of tensors of one size, by the standard's path; constants only where they are needed."""
-    keys: tuple[Callable[[OwnTensor], Any], ...] = (lambda t: (t.role, _group(t)), lambda t: t.role)
+    keys: tuple[Callable[[OwnTensor], Any], ...] = (lambda t: (t.role, group_of(t)), lambda t: t.role)
     for key in keys:
-        if Counter(map(key, _learned(mine))) == Counter(map(key, _learned(other))):
+        if Counter(map(key, learned(mine))) == Counter(map(key, learned(other))):
             break
     else:
         key = keys[0]
     found: dict[str, OwnTensor] = {}
-    for of in dict.fromkeys(map(key, _learned(mine))):
+    for of in dict.fromkeys(map(key, learned(mine))):
         found |= _zipped([t for t in mine if key(t) == of], [t for t in other if key(t) == of], found)
     for role in ("parameter", "statistic"):  # what one side learns the other may have as a constant
         found |= _zipped([t for t in mine if t.role == role], [t for t in other if t.role == "constant"], found)
@@ -210,7 +217,7 @@ def _equal(
     """Yield the free tensors that have a tensor's values in one of the layouts."""
     limit = _CLOSE * float(np.abs(array).max())
     for candidate in free.values():
-        if _size(candidate) == _size(tensor):
+        if size_of(candidate) == size_of(tensor):
             for layout in layouts(tensor, candidate, images):
                 if float(np.abs(layout.apply(array) - other[candidate.path]).max()) <= limit:
                     yield Pair(tensor, candidate, layout)
@@ -220,8 +227,8 @@ def _left_over(
     standard: Sequence[OwnTensor], port: Sequence[OwnTensor], left: Sequence[OwnTensor], others: Sequence[OwnTensor]
 ) -> RosettaError:
     """Make the error that names what has no partner, by the place in the network where it is missing."""
-    mine, theirs = _learned(standard), _learned(port)
-    blocks = difflib.SequenceMatcher(None, list(map(_size, mine)), list(map(_size, theirs)), autojunk=False)
+    mine, theirs = learned(standard), learned(port)
+    blocks = difflib.SequenceMatcher(None, list(map(size_of, mine)), list(map(size_of, theirs)), autojunk=False)
     only, only_port = [], []
     for tag, a, b, c, d in blocks.get_opcodes():
         if tag != "equal":
@@ -241,8 +248,8 @@ def _left_over(
 def _among(left: Sequence[OwnTensor], all_: Sequence[OwnTensor]) -> str:
     """List what is left over; where only the number of those that it may be is known, so many of these."""
     parts = []
-    for size in dict.fromkeys(map(_size, left)):
-        some, possible = ([t for t in side if _size(t) == size] for side in (left, all_))
+    for size in dict.fromkeys(map(size_of, left)):
+        some, possible = ([t for t in side if size_of(t) == size] for side in (left, all_))
         parts.append(_listed(some) if len(some) == len(possible) else f"{len(some)} of {_listed(possible)}")
     return "; ".join(parts)
 

@@ -1,10 +1,12 @@
 """Settles which of several pairings is meant: the one with which the port's outputs are the standard's."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 
 from rosetta.proof.own.layouts import Image
 from rosetta.proof.own.pairing import Pairing, changes
+from rosetta.proof.own.proposals import rearranged
 
 _MUCH = 0.1
 """A pairing that was tried is taken instead of the first if it brings the error below this part of it."""
@@ -14,7 +16,7 @@ SECONDS = 20.0
 
 
 def settle(
-    proposals: Sequence[Pairing],
+    proposals: Iterable[Pairing],
     error: Callable[[Pairing], float],
     enough: float,
     images: Sequence[Image],
@@ -29,21 +31,26 @@ def settle(
     """
     tried = 0
     end = time.monotonic() + seconds
-    first = best = proposals[0]
+    first: Pairing | None = None
+    best: Pairing | None = None
     first_error = lowest = float("inf")
     for proposal in proposals:
+        if tried >= trials or (tried and time.monotonic() > end):
+            break
         found = error(proposal)
         tried += 1
-        if tried == 1:
-            first_error = found
-        if found < lowest:
+        if first is None:
+            first, first_error = proposal, found
+        if best is None or found < lowest:
             best, lowest = proposal, found
         if lowest <= enough:
             return best, tried
+    if first is None or best is None:
+        raise ValueError("there is no proposal")
     improved = True
     while improved:
         improved = False
-        for change in changes(best, images):
+        for change in chain(changes(best, images), rearranged(best)):
             if tried >= trials or time.monotonic() > end:
                 break
             found = error(change)

@@ -1,7 +1,6 @@
 """A network of the user's own in Flax NNX: any ``nnx.Module``, with what its modules and variables tell."""
 
 import contextlib
-import math
 
 import jax
 import numpy as np
@@ -17,11 +16,22 @@ from rosetta_worker.own_network import (
     in_layout,
     named_outputs,
     own_code,
+    place_of_use,
     replaced,
 )
 
 _NORMALISATIONS = (nnx.BatchNorm, nnx.LayerNorm, nnx.GroupNorm, nnx.RMSNorm)
 _NORM_KINDS = {"scale": "norm_scale", "bias": "norm_shift", "mean": "norm_mean", "var": "norm_variance"}
+_GATES = {nnx.LSTMCell: "lstm", nnx.OptimizedLSTMCell: "lstm", nnx.GRUCell: "gru", nnx.SimpleCell: "rnn"}
+_FUSED = {"lstm": "i,f,g,o", "gru": "r,z,n", "rnn": "h"}
+_PROJECTIONS = {"query": "q", "key": "k", "value": "v", "out": "out"}
+# The axes of an attention's tensors, heads and the features of each, by whether it is the last projection.
+_IN_ATTENTION = {
+    (False, "kernel"): "Ihd",
+    (False, "bias"): "hd",
+    (True, "kernel"): "hdO",
+    (True, "bias"): "O",
+}
 
 
 class OwnNetwork:
@@ -81,9 +91,15 @@ class OwnNetwork:
         for path, array in self.own_weights().items():
             owner, _, name = path.rpartition(".")
             role = "parameter" if path in parameters else "statistic" if path in self.statistics else "constant"
+            cell, parts = cell_of(modules, owner, name)
             kind, layout = kind_of(modules.get(owner), name, array.ndim)
-            told = OwnTensor(path, list(array.shape), str(array.dtype), role, kind, layout, path in parameters)
-            found.append((order.get(owner, math.inf), told))
+            if cell and not layout:
+                layout = _IN_ATTENTION.get((owner.rpartition(".")[2] == "out", name), "")
+            dtype = str(array.dtype)
+            told = OwnTensor(
+                path, list(array.shape), dtype, role, kind, layout, path in parameters, cell, parts if layout else ""
+            )
+            found.append((place_of_use(order, owner) if owner else order.get(owner, float("inf")), told))
         return [told for _, told in sorted(found, key=lambda pair: pair[0])]
 
     def calls(self):
@@ -134,6 +150,9 @@ class OwnNetwork:
     def to_float64(self):
         jax.config.update("jax_enable_x64", True)
         self.dtype = jnp.float64
+        for _, module in nnx.iter_modules(self.network):
+            if getattr(module, "param_dtype", None) == jnp.float32:  # in which recurrent cells make their first state
+                module.param_dtype = jnp.float64
         self.load_own_weights(self.own_weights())
 
     def arrays(self, inputs):
@@ -205,3 +224,23 @@ def kind_of(module, name, dimensions):
     if isinstance(module, _NORMALISATIONS) and name in _NORM_KINDS:
         return _NORM_KINDS[name], "C" if dimensions == 1 else ""
     return "", ""
+
+
+def cell_of(modules, owner, name):
+    """Return which recurrent cell or attention a parameter is of, and what it is there, as ``OwnTensor`` has them."""
+    outer, _, last = owner.rpartition(".")
+    module = modules.get(outer) if owner else None
+    if name not in ("kernel", "bias"):
+        return "", ""
+    if isinstance(module, nnx.MultiHeadAttention) and last in _PROJECTIONS:
+        column = [] if name == "bias" else ["o" if last == "out" else "x"]
+        return outer or ".", " ".join(["attention", _PROJECTIONS[last], *column])
+    family = next((family for kind, family in _GATES.items() if isinstance(module, kind)), "")
+    if not family:
+        return "", ""
+    of_state = last.startswith(("h", "dense_h"))
+    gates = _FUSED[family] if last.startswith("dense_") else last[1]
+    if (family, of_state, name) == ("gru", True, "bias"):
+        gates = "r,z,hn"
+    column = [] if name == "bias" else ["h" if of_state else "x"]
+    return outer or ".", " ".join([family, gates, *column])

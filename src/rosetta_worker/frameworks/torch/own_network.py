@@ -1,6 +1,6 @@
 """A network of the user's own in PyTorch: any ``nn.Module``, with what its modules and buffers tell."""
 
-import math
+import re
 
 import torch
 from torch import nn
@@ -8,7 +8,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.overrides import TorchFunctionMode
 
 from rosetta_worker.messages import ModuleCall, OwnTensor
-from rosetta_worker.own_network import Calculated, OwnCodeError, check_fit, named_outputs, own_code
+from rosetta_worker.own_network import Calculated, OwnCodeError, check_fit, named_outputs, own_code, place_of_use
 
 from .trainer import set_precision
 
@@ -21,6 +21,9 @@ _NORM_KINDS = {
     "running_mean": "norm_mean",
     "running_var": "norm_variance",
 }
+_FAMILIES = {(nn.LSTM, nn.LSTMCell): "lstm", (nn.GRU, nn.GRUCell): "gru", (nn.RNN, nn.RNNCell): "rnn"}
+_GATES = {"lstm": "i,f,g,o", "gru": "r,z,n", "rnn": "h"}
+_PROJECTIONS = {"in_proj": "q,k,v", "q_proj": "q", "k_proj": "k", "v_proj": "v"}
 # What each means by default is in its name: those of SELU are off unless they are told to train.
 _DROPOUTS = {getattr(F, name): name for name in dir(F) if name.endswith("dropout") or name.startswith("dropout")}
 
@@ -88,8 +91,11 @@ class OwnNetwork:
             role = "parameter" if parameter else "statistic" if path in self.statistics else "constant"
             kind, layout = kind_of(modules[owner], name, tensor)
             dtype = str(tensor.dtype).replace("torch.", "")
-            told = OwnTensor(path, list(tensor.shape), dtype, role, kind, layout, tensor.requires_grad)
-            found.append((order.get(owner, math.inf), told))
+            cell, parts = cell_of(modules, owner, name)
+            if parts and not layout:
+                layout = "OI"[: tensor.ndim]
+            told = OwnTensor(path, list(tensor.shape), dtype, role, kind, layout, tensor.requires_grad, cell, parts)
+            found.append((place_of_use(order, owner) if owner else order.get(owner, float("inf")), told))
         return [told for _, told in sorted(found, key=lambda pair: pair[0])]
 
     def calls(self):
@@ -223,4 +229,22 @@ def kind_of(module, name, tensor):
         return "embedding_weight", "VE"
     if isinstance(module, _NORMALISATIONS) and name in _NORM_KINDS:
         return _NORM_KINDS[name], "C" if tensor.ndim == 1 else ""
+    return "", ""
+
+
+def cell_of(modules, owner, name):
+    """Return which recurrent cell or attention a parameter is of, and what it is there, as ``OwnTensor`` has them."""
+    module, (outer, _, last) = modules[owner], owner.rpartition(".")
+    named = re.fullmatch("(weight|bias)_(ih|hh)(_l.+)?", name)
+    family = next((family for kinds, family in _FAMILIES.items() if isinstance(module, kinds)), "")
+    if family and named:
+        what, of, layer = named.groups()
+        gates = "r,z,hn" if (family, what, of) == ("gru", "bias", "hh") else _GATES[family]
+        column = [] if what == "bias" else ["x" if of == "ih" else "h"]
+        return owner + (layer or ""), " ".join([family, gates, *column])
+    if isinstance(module, nn.MultiheadAttention) and name.rpartition("_")[0] in _PROJECTIONS:
+        what, _, of = name.rpartition("_")
+        return owner, "attention " + _PROJECTIONS[what] + (" x" if of == "weight" else "")
+    if last == "out_proj" and isinstance(modules[outer], nn.MultiheadAttention):
+        return outer, "attention out" + (" o" if name == "weight" else "")
     return "", ""
