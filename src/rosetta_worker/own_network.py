@@ -14,7 +14,7 @@ import inspect
 import os
 import sys
 import traceback
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -251,13 +251,36 @@ def replaced(holder: Any, name: str, value: Any) -> Iterator[None]:
         setattr(holder, name, before)
 
 
-def place_of_use(order: Mapping[str, int], owner: str) -> float:
-    """Return when a module was first used, by path; else when what it lies in was, for that may use its tensors."""
-    while owner:
-        if owner in order:
-            return order[owner]
-        owner = owner.rpartition(".")[0]
-    return float("inf")
+def in_order_of_use(tensors: List[OwnTensor], used: Sequence[str]) -> List[OwnTensor]:
+    """Sort tensors by when their modules were first used; ``used`` has the modules' paths.
+
+    One whose module is never called itself comes with what that lies in, for it is used there.
+    """
+    first = {path: number for number, path in reversed(list(enumerate(used)))}
+
+    def place(tensor: OwnTensor) -> float:
+        owner = tensor.path.rpartition(".")[0]
+        if not owner:
+            return first.get("", float("inf"))
+        while owner and owner not in first:
+            owner = owner.rpartition(".")[0]
+        return first[owner] if owner else float("inf")
+
+    return sorted(tensors, key=place)
+
+
+def arrays_in(value: Any, is_array: Callable[[Any], bool]) -> List[Any]:
+    """Return the arrays that a sub-module gave or was given; none where it is nothing that a network may give."""
+    try:
+        return list(named_outputs(value, is_array).values())
+    except OwnCodeError:
+        return []
+
+
+def check_gradients(gradients: Mapping[str, np.ndarray]) -> None:
+    """Raise ``OwnCodeError`` where all are zero."""
+    if not any(array.any() for array in gradients.values()):
+        raise OwnCodeError("the outputs have no gradient: they hang on no parameter, or it was stopped")
 
 
 def check_fit(arrays: Mapping[str, Any], shapes: Mapping[str, Tuple[int, ...]]) -> None:

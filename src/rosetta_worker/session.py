@@ -13,7 +13,7 @@ import numpy as np
 from rosetta_worker import messages, product, usage
 from rosetta_worker.batches import Batches
 from rosetta_worker.messages import Done
-from rosetta_worker.own_network import Maker, load_named, load_own_network
+from rosetta_worker.own_network import Maker, check_gradients, load_named, load_own_network
 from rosetta_worker.trainer import Inputs, Trainer, implementation_of, load_replicas, load_trainer
 
 
@@ -310,6 +310,7 @@ class Session:
         """Run it forward and backward; write outputs, gradients and statistics."""
         inputs = tuple(_nudged(array, request.nudge) for array in self._own_inputs)
         found = self._trainer.calculate(inputs, _arrays(request.factors), request.training)
+        check_gradients(found.gradients)
         parts = {"outputs": found.outputs, "gradients": found.gradients, "statistics": found.statistics}
         arrays = {"{}/{}".format(part, name): array for part, some in parts.items() for name, array in some.items()}
         np.savez(request.file, **arrays)

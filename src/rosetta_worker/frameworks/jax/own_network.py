@@ -10,13 +10,13 @@ from jax import numpy as jnp
 from rosetta_worker.messages import ModuleCall, OwnTensor
 from rosetta_worker.own_network import (
     Calculated,
-    OwnCodeError,
+    arrays_in,
     ask_in_either_layout,
     check_fit,
     in_layout,
+    in_order_of_use,
     named_outputs,
     own_code,
-    place_of_use,
     replaced,
 )
 
@@ -59,10 +59,10 @@ class OwnNetwork:
                 name = names.get(id(module))  # None within nnx.jit, where modules are copies
                 self.used += [] if name is None else [name]
                 outputs = call(module, *args, **kwargs)
-                arrays = arrays_in(outputs)[:1] if name else []
+                arrays = arrays_in(outputs, is_array)[:1] if name else []
                 self.called += [ModuleCall(name, type(module).__name__, list(array.shape)) for array in arrays]
                 if arrays and kept is not None:
-                    given = arrays_in(args)[:1]
+                    given = arrays_in(args[:1], is_array)[:1]
                     kept.append((np.array(given[0]) if given else None, np.array(arrays[0])))
                 return outputs
 
@@ -84,7 +84,6 @@ class OwnNetwork:
         return {path for path, array in values_of(network).items() if not np.array_equal(before[path], array)}
 
     def tensors(self):
-        order = {path: number for number, path in reversed(list(enumerate(self.used)))}
         modules = {joined(path): module for path, module in nnx.iter_modules(self.network)}
         parameters = {joined(path) for path, _ in nnx.to_flat_state(nnx.state(self.network, nnx.Param))}
         found = []
@@ -99,8 +98,8 @@ class OwnNetwork:
             told = OwnTensor(
                 path, list(array.shape), dtype, role, kind, layout, path in parameters, cell, parts if layout else ""
             )
-            found.append((place_of_use(order, owner) if owner else order.get(owner, float("inf")), told))
-        return [told for _, told in sorted(found, key=lambda pair: pair[0])]
+            found.append(told)
+        return in_order_of_use(found, self.used)
 
     def calls(self):
         return self.called
@@ -141,8 +140,6 @@ class OwnNetwork:
         with own_code():
             (scalar, (outputs, after)), gradients = jax.value_and_grad(scalar_of, has_aux=True)(parameters)
         gradients = as_arrays({joined(path): array for path, array in nnx.to_flat_state(nnx.as_pure(gradients))})
-        if not any(array.any() for array in gradients.values()):
-            raise OwnCodeError("the outputs have no gradient: they hang on no parameter, or it was stopped")
         moved = {joined(path): array for path, array in nnx.to_flat_state(after)}
         statistics = as_arrays({path: moved[path] for path in self.statistics}) if training else {}
         return Calculated(as_arrays(outputs), float(scalar), gradients, statistics, rates)
@@ -197,13 +194,6 @@ def values_of(network):
 
 def is_array(value):
     return isinstance(value, (jax.Array, np.ndarray))
-
-
-def arrays_in(value):
-    try:
-        return list(named_outputs(value, is_array).values())
-    except OwnCodeError:  # a sub-module may give what the whole network may not
-        return []
 
 
 def as_arrays(arrays):

@@ -2,7 +2,6 @@
 
 import contextlib
 import inspect
-import math
 
 import keras
 import numpy as np
@@ -13,9 +12,11 @@ from rosetta_worker.messages import ModuleCall, OwnTensor
 from rosetta_worker.own_network import (
     Calculated,
     OwnCodeError,
+    arrays_in,
     ask_in_either_layout,
     check_fit,
     in_layout,
+    in_order_of_use,
     named_outputs,
     own_code,
     replaced,
@@ -89,9 +90,9 @@ class OwnNetwork:
         def watched(layer, *args, **kwargs):
             path = names.get(id(layer))
             self.used += [] if path is None else [path]
-            given = as_arrays(dict(enumerate(arrays_in(args[:1])[:1]))) if path else {}
+            given = as_arrays(dict(enumerate(values_in(args[:1])[:1]))) if path else {}
             outputs = call(layer, *args, **kwargs)
-            gave = as_arrays(dict(enumerate(arrays_in(outputs)[:1]))) if path else {}
+            gave = as_arrays(dict(enumerate(values_in(outputs)[:1]))) if path else {}
             if path in activated:
                 name, before, after = activated.pop(path)
                 note(path, type(layer).__name__, given.get(0), before)
@@ -103,7 +104,7 @@ class OwnNetwork:
         def noting(path, function):
             def activation(x):
                 y = function(x)
-                found = as_arrays(dict(enumerate(arrays_in((x, y)))))
+                found = as_arrays(dict(enumerate(values_in((x, y)))))
                 if len(found) == 2:
                     activated[path] = (getattr(function, "__name__", "activation"), found[0], found[1])
                 return y
@@ -129,17 +130,15 @@ class OwnNetwork:
         return {path for path, array in before.items() if not np.array_equal(array, after[path])}
 
     def tensors(self):
-        order = {path: number for number, path in reversed(list(enumerate(self.used)))}
         trained = set(map(id, self.network.trainable_variables))
         found = []
         for path, (layer, variable) in weights_of(self.network).items():
-            owner, shape = path.rpartition(".")[0], shape_of(layer, variable)
+            shape = shape_of(layer, variable)
             role = "parameter" if is_parameter(layer, variable) else "constant"
             role = "statistic" if role == "constant" and path in self.statistics else role
             kind, layout = kind_of(layer, variable.name, len(shape))
-            told = OwnTensor(path, list(shape), variable.dtype, role, kind, layout, id(variable) in trained)
-            found.append((order.get(owner, math.inf), told))
-        return [told for _, told in sorted(found, key=lambda pair: pair[0])]
+            found.append(OwnTensor(path, list(shape), variable.dtype, role, kind, layout, id(variable) in trained))
+        return in_order_of_use(found, self.used)
 
     def calls(self):
         return self.called
@@ -183,8 +182,6 @@ class OwnNetwork:
         found = {path: keras.ops.convert_to_numpy(a).reshape(shape_of(*w)) for path, (w, a) in found.items()}
         trained = set(map(id, variables))
         gradients = {path: found[path] for path, (_, variable) in weights if id(variable) in trained}
-        if not any(array.any() for array in gradients.values()):
-            raise OwnCodeError("the outputs have no gradient: they hang on no parameter, or it was stopped")
         statistics = {path: found[path] for path in self.statistics} if training else {}
         scalar = float(keras.ops.convert_to_numpy(scalar))
         return Calculated(as_arrays(outputs), scalar, gradients, statistics, without.rates)
@@ -327,12 +324,9 @@ def joined(path, name):
     return "{}.{}".format(path, name) if path else str(name)
 
 
-def arrays_in(value):
-    try:
-        found = named_outputs(value, keras.ops.is_tensor)
-    except OwnCodeError:  # a layer may give what the whole network may not
-        return []
-    return [array for array in found.values() if backend.has_values(array)]
+def values_in(value):
+    """Return the tensors in it that have values: in a trace there are others."""
+    return [tensor for tensor in arrays_in(value, keras.ops.is_tensor) if backend.has_values(tensor)]
 
 
 def as_arrays(tensors):

@@ -1,14 +1,22 @@
 """A network of the user's own in PaddlePaddle: any ``nn.Layer``, with what its layers and buffers tell."""
 
 import contextlib
-import math
 
 import paddle
 from paddle import nn
 from paddle.nn.layer.norm import _BatchNormBase
 
 from rosetta_worker.messages import ModuleCall, OwnTensor
-from rosetta_worker.own_network import Calculated, OwnCodeError, check_fit, named_outputs, own_code, replaced
+from rosetta_worker.own_network import (
+    Calculated,
+    OwnCodeError,
+    arrays_in,
+    check_fit,
+    in_order_of_use,
+    named_outputs,
+    own_code,
+    replaced,
+)
 
 F = nn.functional
 _CONVOLUTIONS = (nn.Conv1D, nn.Conv2D, nn.Conv3D)
@@ -39,10 +47,11 @@ class OwnNetwork:
         def enters(layer, given):
             self.used.append(names[id(layer)])
             # A layer may work in place, so that later it is too late.
-            entered.append(as_arrays(dict(enumerate(arrays_in(given[:1])[:1]))) if kept is not None else {})
+            arrays = arrays_in(given[:1], paddle.is_tensor)[:1] if kept is not None else []
+            entered.append(as_arrays(dict(enumerate(arrays))))
 
         def leaves(layer, _, gave):
-            given, arrays = entered.pop(), arrays_in(gave)[:1]
+            given, arrays = entered.pop(), arrays_in(gave, paddle.is_tensor)[:1]
             if arrays and names[id(layer)]:
                 self.called.append(ModuleCall(names[id(layer)], type(layer).__name__, list(arrays[0].shape)))
                 if kept is not None:
@@ -67,7 +76,6 @@ class OwnNetwork:
         return {path for path, array in before.items() if (array != after[path]).any()}
 
     def tensors(self):
-        order = {path: number for number, path in reversed(list(enumerate(self.used)))}
         layers = self.layers()
         parameters = dict(self.network.named_parameters())
         found = []
@@ -78,9 +86,9 @@ class OwnNetwork:
             role = "parameter" if path in parameters and not kept else "constant"
             role = "statistic" if path in self.statistics else role
             trained = role == "parameter" and not tensor.stop_gradient
-            told = OwnTensor(path, list(tensor.shape), tensor.dtype.name.lower(), role, kind, layout, trained)
-            found.append((order.get(owner, math.inf), told))
-        return [told for _, told in sorted(found, key=lambda pair: pair[0])]
+            dtype = tensor.dtype.name.lower()
+            found.append(OwnTensor(path, list(tensor.shape), dtype, role, kind, layout, trained))
+        return in_order_of_use(found, self.used)
 
     def calls(self):
         return self.called
@@ -175,13 +183,6 @@ class WithoutDropout:
 
     def __exit__(self, *error):
         return self.stack.__exit__(*error)
-
-
-def arrays_in(value):
-    try:
-        return list(named_outputs(value, paddle.is_tensor).values())
-    except OwnCodeError:  # a layer may give what the whole network may not
-        return []
 
 
 def as_arrays(tensors):

@@ -13,6 +13,7 @@ from rosetta_worker.messages import ModuleCall, OwnTensor
 from rosetta_worker.own_network import (
     Calculated,
     OwnCodeError,
+    arrays_in,
     ask_in_either_layout,
     check_fit,
     in_layout,
@@ -102,13 +103,13 @@ class OwnNetwork:
                 path = names.get(id(module))
                 if path is None or module in entered[-1:]:  # the same one's, by super()
                     return bound(*args, **kwargs)
-                given = as_arrays(dict(enumerate(arrays_in(args[:1])[:1])))
+                given = as_arrays(dict(enumerate(arrays_in(args[:1], tf.is_tensor)[:1])))
                 note_read()
                 entered.append(module)
                 outputs = bound(*args, **kwargs)
                 entered.pop()
                 note_read()
-                gave = as_arrays(dict(enumerate(arrays_in(outputs)[:1])))
+                gave = as_arrays(dict(enumerate(arrays_in(outputs, tf.is_tensor)[:1])))
                 if path and gave:
                     self.called.append(ModuleCall(path, type(module).__name__, list(gave[0].shape)))
                     if kept is not None:
@@ -176,8 +177,6 @@ class OwnNetwork:
             scalar = tf.add_n(terms)
         found = tape.gradient(scalar, trained, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         gradients = as_arrays({path: tf.convert_to_tensor(gradient) for path, gradient in found.items()})
-        if not any(array.any() for array in gradients.values()):
-            raise OwnCodeError("the outputs have no gradient: they hang on no parameter, or it was stopped")
         after = self.own_weights()
         self.load_own_weights(before)
         statistics = {path: after[path] for path in self.statistics} if training else {}
@@ -322,13 +321,6 @@ def callers(modules):
 
 def joined(path, name):
     return "{}.{}".format(path, name) if path else str(name)
-
-
-def arrays_in(value):
-    try:
-        return list(named_outputs(value, tf.is_tensor).values())
-    except OwnCodeError:  # a sub-module may give what the whole network may not
-        return []
 
 
 def as_arrays(tensors):

@@ -8,7 +8,15 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.overrides import TorchFunctionMode
 
 from rosetta_worker.messages import ModuleCall, OwnTensor
-from rosetta_worker.own_network import Calculated, OwnCodeError, check_fit, named_outputs, own_code, place_of_use
+from rosetta_worker.own_network import (
+    Calculated,
+    OwnCodeError,
+    arrays_in,
+    check_fit,
+    in_order_of_use,
+    named_outputs,
+    own_code,
+)
 
 from .trainer import set_precision
 
@@ -52,10 +60,11 @@ class OwnNetwork:
         def enters(module, given):
             used.append(names[id(module)])
             # A module may work in place, so that later it is too late.
-            entered.append(as_arrays(dict(enumerate(arrays_in(given)[:1]))) if kept is not None else {})
+            arrays = arrays_in(given[:1], torch.is_tensor)[:1] if kept is not None else []
+            entered.append(as_arrays(dict(enumerate(arrays))))
 
         def leaves(module, _, gave):
-            given, arrays = entered.pop(), arrays_in(gave)[:1]
+            given, arrays = entered.pop(), arrays_in(gave, torch.is_tensor)[:1]
             if arrays and names[id(module)]:
                 called.append(ModuleCall(names[id(module)], type(module).__name__, list(arrays[0].shape)))
                 if kept is not None:
@@ -82,7 +91,6 @@ class OwnNetwork:
         return moved & self.owned().keys()  # without counters
 
     def tensors(self):
-        order = {path: number for number, path in reversed(list(enumerate(self.used)))}
         modules = dict(self.network.named_modules())
         found = []
         for path, tensor in self.owned().items():
@@ -94,9 +102,9 @@ class OwnNetwork:
             cell, parts = cell_of(modules, owner, name)
             if parts and not layout:
                 layout = "OI"[: tensor.ndim]
-            told = OwnTensor(path, list(tensor.shape), dtype, role, kind, layout, tensor.requires_grad, cell, parts)
-            found.append((place_of_use(order, owner) if owner else order.get(owner, float("inf")), told))
-        return [told for _, told in sorted(found, key=lambda pair: pair[0])]
+            shape, trained = list(tensor.shape), tensor.requires_grad
+            found.append(OwnTensor(path, shape, dtype, role, kind, layout, trained, cell, parts))
+        return in_order_of_use(found, self.used)
 
     def calls(self):
         return self.called
@@ -203,13 +211,6 @@ class WithoutDropout(TorchFunctionMode):
                 self.rates.append(float(given["dropout_p"]))
             return function(**{**given, "dropout_p": 0.0})
         return function(*args, **kwargs)
-
-
-def arrays_in(value):
-    try:
-        return list(named_outputs(value, torch.is_tensor).values())
-    except OwnCodeError:  # a sub-module may give what the whole network may not
-        return []
 
 
 def as_arrays(tensors):
