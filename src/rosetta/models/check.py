@@ -15,14 +15,11 @@ from rosetta.models.own_session import Asked
 from rosetta.models.own_standard import Recording, observe_standard
 from rosetta.models.session import temporary_folder
 from rosetta.networks.folder import MANIFEST, names_folder, read_folder
-from rosetta.networks.inputs import make_inputs, parse_input
+from rosetta.networks.inputs import BATCH, make_inputs, parse_input
 from rosetta.networks.notation import parse_network
 from rosetta.paths import folders
 from rosetta.proof.own.pairs_file import read_pairs, write_pairs
 from rosetta.record.check import CheckResult
-
-_BATCH = 4
-"""Samples, where none are named."""
 
 
 def check(
@@ -62,7 +59,7 @@ def check(
             f"Write a second file and add it to networks in {standard}/{MANIFEST}." if own else "Name a port after it.",
         )
     specs = specs or (own.inputs if own else [])
-    batch = batch if batch is not None else own.table.batch if own else _BATCH
+    batch = batch if batch is not None else own.table.batch if own else BATCH
     arrays = make_inputs(specs, batch, seed)
     given = read_pairs(Path(pairs)) if pairs is not None else {}
     if odd := sorted(given.keys() - {network.text for network in others}):

@@ -15,11 +15,9 @@ from rosetta.errors import RosettaError, storage_error
 from rosetta.models.own_session import Asked, failed, opened
 from rosetta.models.session import temporary_folder
 from rosetta.networks.folder import MAKER, MANIFEST, OwnFolder, check_name, read_folder
-from rosetta.networks.inputs import OwnInput, make_inputs, parse_input
+from rosetta.networks.inputs import BATCH, OwnInput, make_inputs, parse_input
 from rosetta.networks.notation import OwnNetwork, parse_network
 from rosetta.paths import folders
-
-_BATCH = 4
 
 
 def new_network(
@@ -44,7 +42,7 @@ def new_network(
     wanted = [packages] if isinstance(packages, str) else list(packages)
     network = parse_network(source, known_frameworks(folders(frameworks)), "auto", wanted)
     specs = [parse_input(text) for text in ([inputs] if isinstance(inputs, str) else inputs)]
-    make_inputs(specs, _BATCH, 1)  # what is wrong with them is said before anything is installed
+    make_inputs(specs, BATCH, 1)  # what is wrong with them is said before anything is installed
     with temporary_folder() as temporary:
         draft = temporary / name
         try:
@@ -89,7 +87,7 @@ def _seen(
 ) -> tuple[int, dict[str, tuple[int, ...]]]:
     """Ask the network in a folder; return the count of its parameters, and its outputs' shapes."""
     (copied,) = own.networks(known_frameworks(frameworks))
-    asked = Asked(make_inputs(own.inputs, _BATCH, 1), 1, timeouts)
+    asked = Asked(make_inputs(own.inputs, BATCH, 1), 1, timeouts)
     try:
         with opened(copied, asked) as (client, _, described):
             outputs = {name: array.shape for name, array in client.own_outputs().items()}
@@ -109,7 +107,7 @@ def _manifest(
     outputs: dict[str, tuple[int, ...]] | None = None,
 ) -> str:
     contender, framework = network.contender, network.contender.framework.name
-    lines = [f"title = {_text(name)}", f"networks = [{_text(contender.name)}]", f"batch = {_BATCH}"]
+    lines = [f"title = {_text(name)}", f"networks = [{_text(contender.name)}]", f"batch = {BATCH}"]
     if parameters is not None:
         lines.append(f"parameters = {parameters}")
     for one in inputs:

@@ -16,7 +16,7 @@ from rosetta.contenders.device import Wanted
 from rosetta.contenders.manifest import Framework
 from rosetta.errors import RosettaError, storage_error, unknown
 from rosetta.files import LARGEST_TEXT, open_regular, read_regular
-from rosetta.networks.inputs import OwnInput, parse_input
+from rosetta.networks.inputs import BATCH, OwnInput, parse_input
 from rosetta.networks.notation import OwnNetwork, parse_network
 from rosetta.workloads import workloads
 
@@ -90,7 +90,7 @@ class NetworkTable(_Table):
     title: str = Field(min_length=1, max_length=200)
     networks: list[str] = Field(min_length=1, description="contenders, each with FRAMEWORK.py in the folder")
     standard: str = Field(default="", description="which of them the others are held against; the first")
-    batch: int = Field(default=4, ge=1, strict=True, description="samples in a batch")
+    batch: int = Field(default=BATCH, ge=1, strict=True, description="samples in a batch")
     inputs: list[InputTable] = Field(min_length=1)
     outputs: list[OutputTable] = Field(default=[], description="the standard's, in evaluation")
     parameters: int | None = Field(default=None, ge=0, strict=True, description="values of the standard's parameters")

@@ -21,6 +21,8 @@ _REMEDY = (
 _LARGEST = 2**28
 """Values of one input, the whole batch."""
 _MOST_DIMENSIONS = 8
+BATCH = 4
+"""Samples in a batch, where nothing else is said."""
 
 
 @dataclass(frozen=True)
