@@ -8,7 +8,7 @@ import rosetta
 from rosetta.record.check import PortCheck
 
 NETWORKS = Path(__file__).parent / "networks"
-TORCH, FLAX = f"torch:{NETWORKS / 'cells.py'}", f"jax:{NETWORKS / 'flax_cells.py'}"
+TORCH = f"torch:{NETWORKS / 'cells.py'}"
 
 
 def ports(standard: str, names: list[str], inputs: str) -> dict[str, PortCheck]:
@@ -58,11 +58,3 @@ def test_cuts_can_be_saved_and_given(tmp_path: Path) -> None:
     (given,) = rosetta.check(standard, port, inputs="9x8", pairs=file).ports
     assert (given.verdict, given.paired_by) == ("the same", "file"), given.failure
     assert given.cuts == saved.cuts
-
-
-@pytest.mark.long
-def test_cells_of_flax_are_the_same() -> None:
-    found = ports(f"{TORCH}:Lstm", [f"{FLAX}:Lstm", f"{FLAX}:LstmOfFourMatrices"], "9x5")
-    found |= ports(f"{TORCH}:Attention", [f"{FLAX}:Attention"], "9x8")
-    assert {name: port.verdict for name, port in found.items()} == dict.fromkeys(found, "the same")
-    assert all(port.in_float64 for port in found.values())

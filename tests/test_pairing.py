@@ -176,15 +176,23 @@ def test_what_is_ambiguous_is_settled_by_trying() -> None:
     from rosetta.proof.own.pairing import Pair
 
     right = Pairing(tuple(Pair(*pair) for pair in pairs), "trial")
-    found, tried = settle([first], distance(right, values), 0.0, [])
-    assert distance(right, values)(found) == 0 and found.how == "trial" and 1 < tried < 100
+    settled = settle([first], distance(right, values), 0.0, [])
+    found = settled.pairing
+    assert distance(right, values)(found) == 0 and found.how == "trial" and 1 < settled.tried < 100
+    assert settled.complete
 
 
 def test_a_pairing_that_helps_little_is_not_taken() -> None:
     first = by_order(STANDARD, PORT)
     errors = iter([1.0, *(0.9 - 0.001 * i for i in range(1000))])
-    found, tried = settle([first], lambda pairing: next(errors), 1e-6, [(2, 2, 2)], trials=20)
-    assert found is first and 1 < tried <= 20
+    settled = settle([first], lambda pairing: next(errors), 1e-6, [(2, 2, 2)], trials=20)
+    assert settled.pairing is first and 1 < settled.tried <= 20
+
+
+@pytest.mark.parametrize(("trials", "complete"), [(2, False), (1000, True)])
+def test_a_search_that_was_cut_short_says_so(trials: int, complete: bool) -> None:
+    settled = settle([by_order(STANDARD, PORT)], lambda pairing: 1.0, 1e-6, [(2, 2, 2)], trials=trials)
+    assert settled.complete == complete and (settled.tried == 2) != complete
 
 
 def test_pairs_come_back_from_their_file_and_odd_ones_are_refused(tmp_path: Path) -> None:

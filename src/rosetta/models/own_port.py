@@ -20,7 +20,7 @@ from rosetta.proof.own.pairing import Pairing
 from rosetta.proof.own.pairs_file import Given, as_recorded, cuts_as_recorded, given_pairing
 from rosetta.proof.own.parting import of_shape, parts
 from rosetta.proof.own.proposals import proposals
-from rosetta.proof.own.settle import settle
+from rosetta.proof.own.settle import Settled, settle
 from rosetta.proof.own.surplus import surplus_biases
 from rosetta.record.check import CutTensors, Dropout, PortCheck
 from rosetta_worker.messages import Described
@@ -65,8 +65,13 @@ def _compared(
     more = surplus_biases(seen.described.tensors, described.tensors) if given is None else []
     client.load_own_weights({tensor.path: np.zeros(tensor.shape, np.float32) for tensor in more})
     tensors = [tensor for tensor in described.tensors if tensor not in more]
-    pairing, tried = _pair(client, dataclasses.replace(described, tensors=tensors), seen, asked, given)
-    notes = []
+    settled = _pair(client, dataclasses.replace(described, tensors=tensors), seen, asked, given)
+    pairing, notes = settled.pairing, []
+    if not settled.complete:
+        notes.append(
+            f"{settled.tried} ways to pair its parameters were tried, and there are more, by which it may be the same. "
+            "Give the right one with --pairs FILE; --save-pairs FILE writes the one that was taken."
+        )
     if described.channels_last is not None:
         notes.append(
             f"It takes images channels {'last' if described.channels_last else 'first'}; it was given them so."
@@ -113,7 +118,7 @@ def _compared(
             "precision": precision,
             "in_float64": float64 is not None,
             "paired_by": pairing.how,
-            "pairings_tried": tried,
+            "pairings_tried": settled.tried,
             "pairs": as_recorded(pairing),
             "cuts": cuts_as_recorded(pairing),
             "surplus": [tensor.path for tensor in more],
@@ -124,10 +129,10 @@ def _compared(
     )
 
 
-def _pair(client: Client, described: Described, seen: Seen, asked: Asked, given: Given | None) -> tuple[Pairing, int]:
+def _pair(client: Client, described: Described, seen: Seen, asked: Asked, given: Given | None) -> Settled:
     mine, other = seen.described.tensors, described.tensors
     if given is not None:
-        return given_pairing(given, mine, other), 0
+        return Settled(given_pairing(given, mine, other), 0, True)
     images = image_shapes([array.shape for array in asked.inputs])
     for one in (seen.described, described):
         images += image_shapes([call.shape for call in one.calls], channels_last=bool(one.channels_last))

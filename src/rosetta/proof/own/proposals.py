@@ -76,15 +76,17 @@ def rearranged(pairing: Pairing) -> Iterator[Pairing]:
     free = [pair for pair in pairing.pairs if not (pair.standard.cell and pair.port.cell)]
     for parts, size in dict.fromkeys(filter(None, map(_fused, free))):
         of_size = [pair for pair in free if _outputs(pair.standard) == size == _outputs(pair.port)]
-        for outer, order in product(_groups(parts, size // parts), orders("fused", _names(parts))):
-            rows = list(order.values())
+        names, groups = _names(parts), _groups(parts, size // parts)
+        alone = [(list(names), one, two) for one, two in product(groups, groups) if one != two]
+        turned = [(list(order.values()), 1, two) for two in groups for order in orders("fused", names)[1:]]
+        for rows, one, two in [*alone, *turned]:
             cuts = []
             for pair in of_size:
                 width = int(np.prod(pair.standard.shape)) // size
                 columns = [("x", width)] if len(pair.standard.shape) > 1 else [BIAS]
-                first, second = (plain_piece(t, _names(parts), columns, False) for t in (pair.standard, pair.port))
-                cuts.append(Cut((first,), (replace(second, rows=tuple(rows), outer=outer),)))
-            if cuts and (outer > 1 or rows != list(_names(parts))) and not any(cut.wrong for cut in cuts):
+                first, second = (plain_piece(t, names, columns, False) for t in (pair.standard, pair.port))
+                cuts.append(Cut((replace(first, outer=one),), (replace(second, rows=tuple(rows), outer=two),)))
+            if cuts and not any(cut.wrong for cut in cuts):
                 kept = tuple(pair for pair in pairing.pairs if pair not in of_size)
                 yield replace(pairing, pairs=kept, cuts=(*pairing.cuts, *cuts), how="trial")
 
@@ -218,7 +220,9 @@ def _ordered(base: Pairing, sides: Sequence[Side]) -> Iterator[Pairing]:
                 found = tuple(replace(piece, outer=1) for piece in found)
             cuts += joined_by_names(found, own) if is_port else joined_by_names(own, found)
         if not any(cut.wrong for cut in cuts):
-            yield replace(base, cuts=tuple(cuts), how="trial")
+            pairs = [paired(cut.standard[0].tensor, cut.port[0].tensor) for cut in cuts if _is_pair(cut)]
+            cuts = [cut for cut in cuts if not _is_pair(cut)]
+            yield replace(base, pairs=(*base.pairs, *pairs), cuts=tuple(cuts), how="trial")
 
 
 def _fused_alone(here: Tensors, there: Tensors, parts: int) -> list[Cell]:
@@ -265,8 +269,9 @@ def _summed(mine: Tensors, other: Tensors) -> Iterator[Pairing]:
         if extra > len(fewer):
             return
         found = []
-        starts = [range(extra)] if extra == len(fewer) else []
-        for places in [*starts, *([[k] for k in range(len(fewer))] if extra == 1 else [])]:
+        places_of = [tuple(range(extra))] if extra == len(fewer) else []
+        places_of += [(place,) for place in range(len(fewer))] if extra == 1 else []
+        for places in dict.fromkeys(places_of):
             groups, rest = [], list(more)
             for place, one in enumerate(fewer):
                 count = 2 if place in places else 1
