@@ -40,27 +40,29 @@ from rosetta.workloads.layers import (
     GLOBAL_AVERAGE_POOL,
     RELU,
     BatchNorm2d,
-    CausalSelfAttention,
     Conv2d,
     Dense,
     Embedding,
     Gru,
-    LayerNorm,
-    Linear,
     Lstm,
     MaxPool2d,
     MinimalGatedUnit,
     OwnActivation,
-    PositionEmbedding,
     Repeat,
     Reshape,
     Sum,
-    TiedLinear,
     TimeDistributed,
     dropout,
 )
 from rosetta.workloads.prepared import prepare_workload
 from rosetta.workloads.spec import Input
+from rosetta.workloads.transformer_layers import (
+    CausalSelfAttention,
+    LayerNorm,
+    Linear,
+    PositionEmbedding,
+    TiedLinear,
+)
 from rosetta_worker.trainer import implementation_of
 
 SCRIPT = Path(__file__).with_name("interpreter_checks.py")

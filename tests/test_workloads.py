@@ -15,25 +15,27 @@ from rosetta.workloads import find_workload, workloads
 from rosetta.workloads.initialisers import constant, orthogonal, unit_forget_bias
 from rosetta.workloads.layers import (
     FLATTEN,
-    CausalSelfAttention,
     Conv2d,
     Dense,
     Gru,
     Layer,
-    LayerNorm,
-    Linear,
     Lstm,
     MaxPool2d,
     MinimalGatedUnit,
     OwnActivation,
-    PositionEmbedding,
     Reshape,
     Sum,
-    TiedLinear,
     TimeDistributed,
 )
 from rosetta.workloads.order import batch_order
 from rosetta.workloads.spec import Input, Optimizer, Workload
+from rosetta.workloads.transformer_layers import (
+    CausalSelfAttention,
+    LayerNorm,
+    Linear,
+    PositionEmbedding,
+    TiedLinear,
+)
 from rosetta_worker.batches import augmented
 
 MLP, CNN = find_workload("mnist_mlp"), find_workload("cifar10_cnn")

@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from rosetta.models.weights import Weights
 from rosetta.workloads import layers as network
+from rosetta.workloads import transformer_layers as transformer
 
 OPSET = 17
 
@@ -164,20 +165,20 @@ def _batch_norm(graph: _Graph, layer: network.BatchNorm2d, x: str, shape: networ
     )
 
 
-def _position_embedding(graph: _Graph, layer: network.PositionEmbedding, x: str, shape: network.Shape) -> str:
+def _position_embedding(graph: _Graph, layer: transformer.PositionEmbedding, x: str, shape: network.Shape) -> str:
     return graph.add("Add", x, graph.weight(f"{layer.name}.weight"))
 
 
-def _linear(graph: _Graph, layer: network.Linear, x: str, shape: network.Shape) -> str:
+def _linear(graph: _Graph, layer: transformer.Linear, x: str, shape: network.Shape) -> str:
     weight = graph.constant(f"{layer.name}.weight", np.ascontiguousarray(graph.parameters[f"{layer.name}.weight"].T))
     return graph.add("MatMul", x, weight)
 
 
-def _tied_linear(graph: _Graph, layer: network.TiedLinear, x: str, shape: network.Shape) -> str:
+def _tied_linear(graph: _Graph, layer: transformer.TiedLinear, x: str, shape: network.Shape) -> str:
     return graph.add("MatMul", x, graph.add("Transpose", f"{layer.embedding}.weight", perm=[1, 0]))
 
 
-def _causal_self_attention(graph: _Graph, layer: network.CausalSelfAttention, x: str, shape: network.Shape) -> str:
+def _causal_self_attention(graph: _Graph, layer: transformer.CausalSelfAttention, x: str, shape: network.Shape) -> str:
     """Add the matrix products and the softmax between them: ONNX has had an operator for all of it only since 2025."""
     time, d = shape[0], layer.features // layer.heads
     heads = graph.add("Reshape", x, graph.shape(-1, time, 3, layer.heads, d))
@@ -193,7 +194,7 @@ def _causal_self_attention(graph: _Graph, layer: network.CausalSelfAttention, x:
     return graph.add("Reshape", mixed, graph.shape(-1, time, layer.features))
 
 
-def _layer_norm(graph: _Graph, layer: network.LayerNorm, x: str, shape: network.Shape) -> str:
+def _layer_norm(graph: _Graph, layer: transformer.LayerNorm, x: str, shape: network.Shape) -> str:
     return graph.add("LayerNormalization", x, graph.weight(f"{layer.name}.scale"), axis=-1, epsilon=layer.epsilon)
 
 
@@ -244,11 +245,11 @@ _ADD: dict[type, Callable[..., str]] = {
     network.Conv2d: _conv,
     network.Dense: _dense,
     network.Embedding: _embedding,
-    network.PositionEmbedding: _position_embedding,
-    network.Linear: _linear,
-    network.TiedLinear: _tied_linear,
-    network.CausalSelfAttention: _causal_self_attention,
-    network.LayerNorm: _layer_norm,
+    transformer.PositionEmbedding: _position_embedding,
+    transformer.Linear: _linear,
+    transformer.TiedLinear: _tied_linear,
+    transformer.CausalSelfAttention: _causal_self_attention,
+    transformer.LayerNorm: _layer_norm,
     network.Lstm: _lstm,
     network.Gru: _gru,
     network.MinimalGatedUnit: _minimal_gated_unit,

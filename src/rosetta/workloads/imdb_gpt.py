@@ -6,16 +6,18 @@ from rosetta.datasets.imdb_characters import CHARACTERS, LENGTH
 from rosetta.workloads.initialisers import normal
 from rosetta.workloads.layers import (
     GELU,
-    CausalSelfAttention,
     Embedding,
     Layer,
+    Sum,
+)
+from rosetta.workloads.spec import Input, Optimizer, Workload
+from rosetta.workloads.transformer_layers import (
+    CausalSelfAttention,
     LayerNorm,
     Linear,
     PositionEmbedding,
-    Sum,
     TiedLinear,
 )
-from rosetta.workloads.spec import Input, Optimizer, Workload
 
 # karpathy/nanoGPT: README ("I only have a macbook"), which names the layers, heads, features, context, batch, steps and
 # no dropout for a CPU; config/train_shakespeare_char.py, which has the rates, warm-up and β₂; train.py and model.py,

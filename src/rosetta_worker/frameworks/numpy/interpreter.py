@@ -1,9 +1,9 @@
 """Interprets the layers that a workload declares: the reference where no file here is one by hand.
 
-A layer is told as its kind and its options; the host's ``workloads/layers.py`` says what they mean. Each function below
-takes all options of its kind, so that a kind or an option without a formula is refused, not passed over. Sizes are the
-arrays' own; the declared ones are looked at where a formula would spread an array of another shape out instead of
-failing.
+A layer is told as its kind and its options; the host's ``workloads/layers.py`` and ``transformer_layers.py`` say what
+they mean. Each function below takes all options of its kind, so that a kind or an option without a formula is refused,
+not passed over. Sizes are the arrays' own; the declared ones are looked at where a formula would spread an array of
+another shape out instead of failing.
 """
 
 import functools
