@@ -31,7 +31,7 @@ from rosetta.proof.compare import compare
 from rosetta.proof.observe import observe
 from rosetta.proof.reference import reference
 from rosetta.standalone.script import script
-from rosetta.workloads import find_workload, layers, workloads
+from rosetta.workloads import find_workload, layers, transformer_layers, workloads
 from rosetta.workloads.description import describe
 from rosetta.workloads.initialisers import uniform
 from rosetta.workloads.layers import (
@@ -138,7 +138,12 @@ SMALL = dataclasses.replace(
 
 def kinds() -> list[str]:
     """Name every kind of layer that can be declared."""
-    classes = [value for _, value in inspect.getmembers(layers, inspect.isclass) if value.__module__ == layers.__name__]
+    classes = [
+        value
+        for module in (layers, transformer_layers)
+        for _, value in inspect.getmembers(module, inspect.isclass)
+        if value.__module__ == module.__name__
+    ]
     own = {c.__name__ for c in classes if hasattr(c, "forward_flops")} - {"Layer", "Elementwise"}
     return sorted(own | ELEMENTWISE)
 
