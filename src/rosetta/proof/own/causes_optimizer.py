@@ -6,6 +6,7 @@ reproduces a side only if these are the same numbers in all steps, or the rate f
 """
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -381,7 +382,7 @@ def _adam(beta: float, second: float, epsilon: float, where: str, correction: bo
         of_first: float = 1 - beta**state.steps if correction else 1.0
         of_second: float = 1 - second**state.steps if correction else 1.0
         if where == _BEFORE:
-            return state.first / of_first * np.sqrt(of_second) / (np.sqrt(state.second) + epsilon)
+            return state.first / of_first * math.sqrt(of_second) / (np.sqrt(state.second) + epsilon)
         variance = state.second / of_second
         root = np.sqrt(variance + epsilon) if where == _INSIDE else np.sqrt(variance) + epsilon
         return state.first / of_first / root
