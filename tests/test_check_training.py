@@ -76,6 +76,18 @@ def test_what_the_standard_lacks_to_be_trained_is_said(tmp_path: Path) -> None:
             rosetta.check(f"{standard}:Net", f"{plain}:Net", inputs=INPUTS, targets=targets or ())
 
 
+def test_without_a_loss_the_scalar_is_minimised_and_of_a_summed_bias_the_first_step_compared(tmp_path: Path) -> None:
+    text = (NETWORKS / "cells.py").read_text("utf-8")
+    text += "\n\ndef make_optimizer(network):\n    return torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)\n"
+    (tmp_path / "cells.py").write_text(text, "utf-8")
+    cells = f"torch:{tmp_path / 'cells.py'}"
+    (port,) = rosetta.check(f"{cells}:Lstm", f"{cells}:LstmByHand", inputs="9x5").ports
+    assert port.verdict == "the same" and port.optimizer is not None, port.failure
+    assert port.optimizer.loss == "scalar" and port.optimizer.first_alone.startswith("the port has the sum")
+    stepped = {q.name for q in port.quantities if q.what == "parameter after 1 step"}
+    assert {"lstm.weight_ih_l0", "lstm.weight_hh_l0"} < stepped and not any("bias_ih" in name for name in stepped)
+
+
 KERAS = "ε added to the root before its correction instead of to the root"
 """What Adam in Keras does otherwise than PyTorch's, Optax's and PaddlePaddle's."""
 PORTS = {"jax": "", "keras[torch]": KERAS, "tensorflow": KERAS, "paddle": ""}
