@@ -109,6 +109,7 @@ def test_a_loss_that_is_summed_is_told_from_a_larger_learning_rate(optimizer: Ca
     assert "scaled: its gradients are 3 times" in cause(trained(optimizer), trained(optimizer, 3.0))
 
 
+@LONG
 def test_what_is_no_known_form_is_not_named() -> None:
     def odd(state: dict[str, Any], step: int, p: np.ndarray, g: np.ndarray, norm: float) -> np.ndarray:
         return p - 0.1 * np.sign(g) * np.abs(g) ** 0.7

@@ -69,6 +69,7 @@ def test_without_an_optimiser_beside_it_the_rest_is_compared(trained: dict[str, 
     assert not {q.what for q in port.quantities} & {"loss", "parameter after 1 step", "parameter after 10 steps"}
 
 
+@pytest.mark.long
 def test_what_the_standard_lacks_to_be_trained_is_said(tmp_path: Path) -> None:
     plain, bare = network(tmp_path, "plain.py"), network(tmp_path, "bare.py", ("def loss", "def lost"))
     for standard, targets, said in ((plain, "", "declare these with --target"), (bare, TARGETS, "has no loss and")):
