@@ -68,6 +68,26 @@ class OwnNetwork:
         """Compute in float64 from now on; the host then loads all weights anew."""
         raise NotImplementedError
 
+    def training_modules(
+        self, inputs: Inputs, factors: Dict[str, np.ndarray]
+    ) -> Tuple[List[ModuleCall], List[Tuple[Optional[np.ndarray], np.ndarray, np.ndarray]]]:
+        """Return the calls of sub-modules in training mode, dropout off, and for each what it was given, what it gave,
+        and the scalar's gradient that arrives there: at the first array that it gave, over all that use it.
+
+        Parameters and statistics stay as they were.
+        """
+        raise NotImplementedError
+
+    def optimizer_steps(
+        self, inputs: Inputs, targets: Inputs, factors: Dict[str, np.ndarray], training: "Training", steps: "Steps"
+    ) -> None:
+        """Train on one batch, dropout off, with an optimiser that the user's ``make_optimizer`` makes now.
+
+        ``steps`` says how often, and is told what came of it. What is minimised is the user's ``loss`` of what the
+        network gives and the targets, or else the scalar. Parameters and statistics are then as they were.
+        """
+        raise NotImplementedError
+
 
 class Calculated:
     """Outputs, the scalar, its gradients by path, statistics after the step, and the rates of dropouts met."""
@@ -85,6 +105,70 @@ class Calculated:
         self.gradients = gradients
         self.statistics = statistics
         self.drops = drops
+
+
+class Training:
+    """What the user has beside a network to train it: ``loss`` and ``make_optimizer``, None where there is none."""
+
+    def __init__(self, loss: Optional[Callable[..., Any]], make_optimizer: Optional[Callable[..., Any]]):
+        self.loss = loss
+        self.make_optimizer = make_optimizer
+
+    def loss_of(self, outputs: Any, targets: Sequence[Any]) -> Any:
+        """Call the user's loss with what the network gave and the targets."""
+        assert self.loss is not None
+        try:
+            inspect.signature(self.loss).bind(outputs, *targets)
+        except TypeError as error:
+            raise OwnCodeError(
+                "loss: {}; it is called with the outputs and {} targets: declare these with --target".format(
+                    error, len(targets)
+                )
+            ) from None
+        except ValueError:  # what is written in C has no signature
+            pass
+        with own_code():
+            return self.loss(outputs, *targets)
+
+    def optimizer_of(self, arguments: Callable[[str], Any]) -> Any:
+        """Call the user's ``make_optimizer``; what it takes without a default it gets by ``arguments`` of the name."""
+        assert self.make_optimizer is not None
+        with own_code():
+            wanted = [
+                name
+                for name, parameter in inspect.signature(self.make_optimizer).parameters.items()
+                if parameter.default is parameter.empty
+                and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+            ]
+            if len(wanted) > 1:
+                raise OwnCodeError(
+                    "make_optimizer wants {}: it is called with the network alone".format(", ".join(wanted))
+                )
+            return self.make_optimizer(*map(arguments, wanted))
+
+
+class Steps:
+    """What a few optimiser steps did: the loss before each; parameters after and gradients in some of them, by path."""
+
+    def __init__(self, kept: Sequence[int], gradients: int):
+        """``kept`` are the steps, from 1, whose parameters are kept; ``gradients`` how many steps' gradients."""
+        self.count = max(kept)
+        self.losses: List[float] = []
+        self.parameters: Dict[int, Dict[str, np.ndarray]] = {}
+        self.gradients: Dict[int, Dict[str, np.ndarray]] = {}
+        self._kept = frozenset(kept)
+        self._gradients = gradients
+
+    def computed(self, loss: float, gradients: Callable[[], Dict[str, np.ndarray]]) -> None:
+        """Take the loss of the next step and, if they are to be kept, its gradients."""
+        self.losses.append(loss)
+        if len(self.losses) <= self._gradients:
+            self.gradients[len(self.losses)] = gradients()
+
+    def stepped(self, parameters: Callable[[], Dict[str, np.ndarray]]) -> None:
+        """Take the parameters after that step, if they are to be kept."""
+        if len(self.losses) in self._kept:
+            self.parameters[len(self.losses)] = parameters()
 
 
 class OwnCodeError(Exception):
@@ -175,6 +259,13 @@ def load_named(folder: str, file: Optional[str], module: Optional[str], name: st
             )
         found = getattr(found, part)
     return found
+
+
+def beside(file: Optional[str], module: Optional[str]) -> Training:
+    """Return what is beside the network in the file or module that ``load_named`` loaded last."""
+    found = sys.modules[_module_name(file) if file else str(module)]
+    loss, make_optimizer = (getattr(found, name, None) for name in ("loss", "make_optimizer"))
+    return Training(loss if callable(loss) else None, make_optimizer if callable(make_optimizer) else None)
 
 
 class _Neighbours:
@@ -293,7 +384,7 @@ def check_fit(arrays: Mapping[str, Any], shapes: Mapping[str, Tuple[int, ...]]) 
 
 
 def _loaded(file: str) -> Any:
-    name = "rosetta_own_" + os.path.splitext(os.path.basename(file))[0]
+    name = _module_name(file)
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise OwnCodeError("{} is no Python file".format(os.path.basename(file)))
@@ -301,6 +392,10 @@ def _loaded(file: str) -> Any:
     sys.modules[name] = module  # dataclasses, and much else, look their module up there
     spec.loader.exec_module(module)
     return module
+
+
+def _module_name(file: str) -> str:
+    return "rosetta_own_" + os.path.splitext(os.path.basename(file))[0]
 
 
 def _told(error: BaseException) -> str:

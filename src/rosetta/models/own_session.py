@@ -27,6 +27,8 @@ class Asked:
     inputs: Inputs
     seed: int
     timeouts: Timeouts | None
+    targets: Inputs = ()
+    """What a user's loss gets besides the outputs."""
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from rosetta.contenders.device import Wanted
 from rosetta.contenders.manifest import Framework
 from rosetta.errors import RosettaError, storage_error, unknown
 from rosetta.files import LARGEST_TEXT, open_regular, read_regular
-from rosetta.networks.inputs import BATCH, OwnInput, parse_input
+from rosetta.networks.inputs import BATCH, OwnInput, parse_input, parse_target
 from rosetta.networks.notation import OwnNetwork, parse_network
 from rosetta.workloads import workloads
 
@@ -68,6 +68,18 @@ class InputTable(_Table):
         return self
 
 
+class TargetTable(InputTable):
+    """What a ``loss`` beside the networks gets besides the outputs; without a shape it is one number a sample."""
+
+    shape: list[Annotated[int, Field(ge=1, strict=True)]] = Field(default=[], max_length=8)
+
+    @model_validator(mode="after")
+    def _is_told(self) -> Self:
+        if not self.shape and self.integers is None and not self.data:
+            raise ValueError("name integers, as [0, 10] for a class of each sample, or data, or a shape")
+        return self
+
+
 class OutputTable(_Table):
     """One output of the standard."""
 
@@ -92,6 +104,7 @@ class NetworkTable(_Table):
     standard: str = Field(default="", description="which of them the others are held against; the first")
     batch: int = Field(default=BATCH, ge=1, strict=True, description="samples in a batch")
     inputs: list[InputTable] = Field(min_length=1)
+    targets: list[TargetTable] = Field(default=[], description="what the loss gets besides the outputs")
     outputs: list[OutputTable] = Field(default=[], description="the standard's, in evaluation")
     parameters: int | None = Field(default=None, ge=0, strict=True, description="values of the standard's parameters")
     packages: dict[str, list[str]] = Field(default={}, description="by framework, requirements for its environment")
@@ -152,6 +165,11 @@ class OwnFolder:
         """Return what the networks are asked about; raise ``RosettaError`` where a range or a file can't be."""
         return [self._input(one) for one in self.table.inputs]
 
+    @property
+    def targets(self) -> list[OwnInput]:
+        """Return what a loss gets besides the outputs; raises as ``inputs`` does."""
+        return [self._input(one) for one in self.table.targets]
+
     def networks(
         self, known: dict[str, Framework], device: Wanted = "auto", packages: Sequence[str] = ()
     ) -> list[OwnNetwork]:
@@ -208,9 +226,13 @@ class OwnFolder:
 
     def _input(self, one: InputTable) -> OwnInput:
         shape = "x".join(map(str, one.shape))
+        if one.integers and not shape:
+            return parse_target(f"int:{one.integers[0]}:{one.integers[1]}")
         if one.data:
             file = self._file(one.data)
-            return StoredInput(f"{shape} of {one.data}", tuple(one.shape), file=file.resolve(), array=one.array)
+            return StoredInput(
+                f"{shape or 'numbers'} of {one.data}", tuple(one.shape), file=file.resolve(), array=one.array
+            )
         if one.integers:
             return parse_input(f"int:{one.integers[0]}:{one.integers[1]}:{shape}")
         if one.floats:
@@ -261,5 +283,10 @@ def read_folder(folder: Path) -> OwnFolder:
 
 
 def _fields(location: Sequence[str | int]) -> list[str]:
-    tables: dict[str, type[_Table]] = {"inputs": InputTable, "outputs": OutputTable, "tolerances": TolerancesTable}
+    tables: dict[str, type[_Table]] = {
+        "inputs": InputTable,
+        "targets": TargetTable,
+        "outputs": OutputTable,
+        "tolerances": TolerancesTable,
+    }
     return list((tables[str(location[0])] if location else NetworkTable).model_fields)
