@@ -12,7 +12,7 @@ from packaging.version import InvalidVersion, Version
 
 from rosetta.benchmark.calls import run
 from rosetta.benchmark.observer import Observer
-from rosetta.benchmark.regress import LAUNCHES, ROUNDS, judged, regress_plan
+from rosetta.benchmark.regress import ROUNDS, judged, regress_plan
 from rosetta.contenders.contender import parse_contender
 from rosetta.contenders.device import Wanted
 from rosetta.contenders.manifest import frameworks as known_frameworks
@@ -26,6 +26,8 @@ from rosetta.record.plan import Plan, read_plan
 from rosetta.workloads import find_workload
 
 KIND = "bisect"
+LAUNCHES = 8
+"""Of a pair; it has twice as many, and four times, where they don't decide."""
 By = Literal["speed", "first step", "memory", "proof"]
 _ERROR = 0.05
 """How often a whole search may go wrong; each pair has its part of it."""

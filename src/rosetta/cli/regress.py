@@ -63,7 +63,7 @@ def regress(
     ] = None,
     all_: AllOption = False,
     launches: Annotated[
-        int | None, typer.Option(min=2, help="Sets of fresh processes; default: 8.", show_default=False)
+        int | None, typer.Option(min=2, help="Sets of fresh processes; default: 16.", show_default=False)
     ] = None,
     rounds: Annotated[
         int | None, typer.Option(min=1, help="Chunks of both in each launch; default: 8.", show_default=False)
