@@ -1,15 +1,21 @@
 """A search for a release: found among eight, passed over where it can't be measured, from a fake index."""
 
+import json
 import math
+from pathlib import Path
 
 import pytest
 from packaging.version import Version
+from test_regress import NEW, OLD, measured, start
 
 from rosetta.benchmark import bisect as search
 from rosetta.benchmark.bisect import parse_range, releases_between
+from rosetta.benchmark.observer import Observer
+from rosetta.benchmark.regress import regress_plan
 from rosetta.environments import package_index
 from rosetta.errors import RosettaError
 from rosetta.record.bisect import Bisection, Change, bisect
+from rosetta.record.plan import Plan
 
 EIGHT = [f"1.{minor}" for minor in range(8)]
 
@@ -127,6 +133,41 @@ def test_one_thing_is_looked_for(given: dict, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(package_index, "_finder", lambda: pytest.fail("the index isn't asked before"))
     with pytest.raises(RosettaError):
         search.bisect("jax==0.10.0..0.10.2", "mnist_mlp", **given)
+
+
+def test_a_whole_search_and_going_on_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search's runs are made up, its plans and what is read from them aren't."""
+    index = {Version(f"2.12.{patch}"): False for patch in range(8)}
+    monkeypatch.setattr(search, "releases_of", lambda distribution: index)
+    made: list[Path] = []
+
+    def carry_out(plan: Plan, folder: Path, observer: Observer) -> None:
+        if folder in made:
+            return
+        made.append(folder)
+        new = int(plan.contenders[1].rpartition(".")[2])
+        events = [*start(), *measured(new, launches=plan.launches, slower=0.3 * (new >= 5))]
+        folder.mkdir(parents=True)
+        plan.write(folder / "plan.json")
+        text = "".join(json.dumps(event) + "\n" for event in [*events, {"event": "end", "seconds": 1.0}])
+        text = text.replace(OLD, plan.contenders[0]).replace(NEW, plan.contenders[1])
+        (folder / "events.jsonl").write_text(text)
+
+    monkeypatch.setattr(search, "_carry_out", carry_out)
+    for _ in range(2):
+        found = search.bisect("torch==2.12.0..2.12.7", "mnist_mlp", slower=0.15, folder=tmp_path / "search")
+        assert (found.found, found.before, found.exit_code) == ("2.12.5", "2.12.4", 0)
+        assert found.steps[-1].change.low > 0.15 and all(step.sure for step in found.steps)
+    names = [folder.name for folder in made]
+    assert names == ["2.12.0-2.12.7", "2.12.0-2.12.3", "2.12.0-2.12.5", "2.12.0-2.12.4", "2.12.4-2.12.5"]
+
+
+def test_another_searchs_runs_are_not_gone_on_with(tmp_path: Path) -> None:
+    plans = [regress_plan("torch==2.12.0", "torch==2.12.1", name) for name in ("mnist_mlp", "mnist_cnn")]
+    (tmp_path / "pair").mkdir()
+    plans[0].write(tmp_path / "pair" / "plan.json")
+    with pytest.raises(RosettaError, match="another search"):
+        search._carry_out(plans[1], tmp_path / "pair", Observer())
 
 
 def test_the_exit_code_tells_what_came_out() -> None:

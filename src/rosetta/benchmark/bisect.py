@@ -86,12 +86,12 @@ def parse_range(text: str, frameworks: Iterable[Path] = ()) -> Range:
     return Range(before, after, low, high, distribution)
 
 
-def releases_between(range_: Range, ask: Callable[[str], dict[Version, bool]] = releases_of) -> list[str]:
+def releases_between(range_: Range, ask: Callable[[str], dict[Version, bool]] | None = None) -> list[str]:
     """Return the releases from one end to the other, oldest first, as the index has them.
 
     Yanked ones and, unless an end is one, pre-releases are left out. Raises ``RosettaError`` where an end isn't there.
     """
-    there = ask(range_.distribution)
+    there = (ask or releases_of)(range_.distribution)
     for end in (range_.low, range_.high):
         if Version(end.public) not in there:
             near = [str(version) for version in sorted(there, key=lambda version: _distance(version, end))[:3]]
