@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from rosetta.cli import check, history, lessons, machine, models, new, regress, report, run
+from rosetta.cli import check, history, lessons, machine, models, new, regress, report, run, site
 from rosetta.cli.options import CommandWithSets
 from rosetta.cli.show import show
 from rosetta.escapes import printable
@@ -64,6 +64,7 @@ app.command()(report.report)
 app.command()(report.compare)
 app.command()(regress.regress)
 app.command()(regress.bisect)
+app.command()(site.site)
 app.command()(machine.doctor)
 environments = typer.Typer(no_args_is_help=True, help="The contenders' virtual environments.")
 environments.command("list")(machine.list_environments)
