@@ -89,9 +89,7 @@ def result(plan: Plan) -> Result:
     return derive(plan, "a run", [*start(), *measured(0, launches=1, rounds=1)])
 
 
-def called(
-    plan: Plan, result: Result, runs: range, tolerated: dict[str, float] | None = None, **planted: float
-) -> float:
+def called(plan: Plan, result: Result, runs: range, tolerated: dict[str, float] | None = None, **planted: Any) -> float:
     """Return in which part of simulated whole runs any regression is called."""
     found = [judge(plan, result, measured(seed, **planted), tolerated) for seed in runs]
     assert {regression.tests for regression in found} == {8}

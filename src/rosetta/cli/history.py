@@ -80,8 +80,9 @@ def show(
     history: HistoryOption = None,
 ) -> None:
     """Show what the history has of a run: a row for each contender and launch."""
-    from rosetta.history.query import asked
-    from rosetta.history.words import RUN_QUERY, find_run
+    from rosetta.history.query import ask_history, asked
+    from rosetta.history.words import REASONS_QUERY, RUN_QUERY, find_run
+    from rosetta.report.text import brief
 
     found = find_run(run, history)
     out.say(f"run      {found['name']}   id {found['run']}   {found['kind']}, started {found['started']} UTC")
@@ -89,6 +90,8 @@ def show(
     out.say(f"record   {found['folder']}")
     with asked(RUN_QUERY, [found["run"]], history) as answer:
         _show_table(answer.columns, answer.rows)
+    for row in ask_history(REASONS_QUERY, [found["run"]], history):
+        out.say(f"{row['contender']} on {row['workload']}: {brief(row['reason']) or 'it was not measured yet'}")
 
 
 def query(

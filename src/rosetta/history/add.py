@@ -1,13 +1,13 @@
 """Adds runs to a history: each once, a later state of it in place of an earlier, what can't be read named."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rosetta.errors import RosettaError, storage_error
-from rosetta.history.rows import Row, RunRows, run_rows
+from rosetta.history.rows import Row, RunRows, known_by, run_rows
 from rosetta.history.schema import TABLES, insertion
 from rosetta.history.store import WAIT_SECONDS, opened, place
 
@@ -43,22 +43,35 @@ def add_to_history(
     the file can't be used, was made by a newer version, or another process has it for longer than ``wait`` seconds.
     """
     path, added = place(history), Added()
-    with opened(path, write=True, wait=wait, say=say):
-        pass  # before hours go into reading runs
+    with opened(path, write=True, wait=wait, say=say) as connection:  # before hours go into reading runs
+        there = _there(connection)
     all_ = list(dict.fromkeys(map(Path, folders)))
     for start in range(0, len(all_), _AT_ONCE):
-        read = dict(_read(all_[start : start + _AT_ONCE], added))
+        read = dict(_read(all_[start : start + _AT_ONCE], there, added))
         if read:
             with opened(path, write=True, wait=wait, say=say) as connection:
                 _insert(connection, read, added)
     return added
 
 
-def _read(folders: Sequence[Path], added: Added) -> Iterable[tuple[Path, RunRows]]:
-    """Read runs while nobody is kept from the file."""
+_There = Mapping[str, tuple[int, str]]
+"""How long a run's log was that is in the history, and its digest."""
+
+
+def _there(connection: "duckdb.DuckDBPyConnection") -> _There:
+    found = connection.execute("SELECT run, log_bytes, log_digest FROM runs").fetchall()
+    return {run: (size, digest) for run, size, digest in found}
+
+
+def _read(folders: Sequence[Path], there: _There, added: Added) -> Iterable[tuple[Path, RunRows]]:
+    """Read runs while nobody is kept from the file; those that are there as they stand only as far as that is seen."""
     for folder in folders:
         try:
-            yield folder, run_rows(folder)
+            run, log = known_by(folder)
+            if run in there and there[run] == (len(log), hashlib.sha256(log).hexdigest()):
+                added.unchanged.append(folder)
+            else:
+                yield folder, run_rows(folder)
         except RosettaError as error:
             added.refused[folder] = error
         except OSError as error:
@@ -67,12 +80,9 @@ def _read(folders: Sequence[Path], added: Added) -> Iterable[tuple[Path, RunRows
 
 def _insert(connection: "duckdb.DuckDBPyConnection", read: dict[Path, RunRows], added: Added) -> None:
     """Insert what is new, all of it or nothing."""
-    there = {
-        run: (size, digest)
-        for run, size, digest in connection.execute("SELECT run, log_bytes, log_digest FROM runs").fetchall()
-    }
+    there = dict(_there(connection))  # another process may have added since
     taken: dict[str, RunRows] = {}
-    before = there.keys()
+    before = set(there)
     for folder, rows in read.items():
         known = there.get(rows.id)
         try:
@@ -83,7 +93,7 @@ def _insert(connection: "duckdb.DuckDBPyConnection", read: dict[Path, RunRows], 
         (added.unchanged if not later else added.updated if known else added.new).append(folder)
         if later:
             taken[rows.id] = rows
-            there = {**there, rows.id: (rows.run["log_bytes"], rows.run["log_digest"])}
+            there[rows.id] = rows.run["log_bytes"], rows.run["log_digest"]
     connection.execute("BEGIN")
     old = [run for run in taken if run in before]
     for table in ("results", "runs"):

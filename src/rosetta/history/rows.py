@@ -15,11 +15,11 @@ from typing import Any
 from rosetta.errors import RosettaError, storage_error
 from rosetta.files import read_regular
 from rosetta.record.code import Code, read_code
-from rosetta.record.directory import EVENTS, read_run
+from rosetta.record.directory import EVENTS, PLAN, read_run
 from rosetta.record.events import LARGEST, Event
 from rosetta.record.index import Index
 from rosetta.record.lessons import LESSONS
-from rosetta.record.plan import Plan
+from rosetta.record.plan import Plan, read_plan
 from rosetta.record.result import ContenderResult, Equivalence, Machine, Result, WorkloadResult
 
 Row = dict[str, Any]
@@ -46,16 +46,22 @@ class RunRows:
         return str(self.run["run"])
 
 
-def run_rows(folder: Path) -> RunRows:
-    """Return a run's rows; raise ``RosettaError`` where it has none, is damaged, or is of two runs."""
+def known_by(folder: Path) -> tuple[str, bytes]:
+    """Return what a run is known by, and the whole lines of its events; raise ``RosettaError`` where it has no plan."""
     if (folder / LESSONS).exists():
         raise RosettaError(f"{folder} holds lessons, not a run.", "Add the runs in it.")
-    log = _log(folder)
-    plan, events, result = read_run(folder)
+    log, plan = _log(folder), read_plan(folder / PLAN)
+    # The first line has the time and the process; a plan alone may have been made twice.
+    return _digest([plan.kind, plan.workloads, plan.contenders, plan.seed, log.partition(b"\n")[0].hex()]), log
+
+
+def run_rows(folder: Path) -> RunRows:
+    """Return a run's rows; raise ``RosettaError`` where it has none, is damaged, or is of two runs."""
+    identity, log = known_by(folder)
+    plan, events, result = read_run(folder, compared=False)
     _check_of_one_run(folder, plan, events)
     code = read_code(folder) or {}
     index = Index(events)
-    identity = _digest([plan.kind, plan.workloads, plan.contenders, plan.seed, log.partition(b"\n")[0].hex()])
     found = RunRows(_run(identity, str(folder.resolve()), plan, result, log), [], {}, log)
     for workload in result.results:
         for contender in workload.contenders:

@@ -7,7 +7,7 @@ from rosetta.errors import RosettaError
 from rosetta.history.query import ask_history
 
 RUNS_QUERY = """
-SELECT runs.run AS id, runs.name AS run, runs.kind, strftime(runs.started, '%Y-%m-%d %H:%M') AS started,
+SELECT substr(runs.run, 1, 8) AS id, runs.name AS run, runs.kind, strftime(runs.started, '%Y-%m-%d %H:%M') AS started,
        runs.machine, string_agg(DISTINCT workload, ', ' ORDER BY workload) AS workloads,
        string_agg(DISTINCT contender, ', ' ORDER BY contender) AS contenders,
        CASE WHEN complete THEN 'yes' ELSE 'no' END AS complete
@@ -17,8 +17,11 @@ GROUP BY ALL ORDER BY started, runs.name
 RUN_QUERY = """
 SELECT workload, contender, version, launch + 1 AS launch, status, proof, samples_per_second AS "samples/s",
        first_step_seconds AS "first step s", peak_memory_bytes / 2**30 AS GiB, 100 * accuracy AS "test %",
-       substr(code, 1, 8) AS code, reason
+       substr(code, 1, 8) AS code
 FROM results WHERE run = $1 ORDER BY workload, contender, launch
+"""
+REASONS_QUERY = """
+SELECT DISTINCT workload, contender, reason FROM results WHERE run = $1 AND status != 'ok' ORDER BY ALL
 """
 _LONGEST = 5
 
