@@ -250,7 +250,8 @@ def _of_launches(
     if not both:
         return []
     effect = paired([math.log(new[key] / old[key]) for key in both])
-    before, after = (float(np.median([side[key] for key in both])) for side in (old, new))
+    # Geometric means, whose quotient is the change.
+    before, after = (math.exp(float(np.mean([math.log(side[key]) for key in both]))) for side in (old, new))
     return [_untold(measure, workload, before, after, effect)]
 
 

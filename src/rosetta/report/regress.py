@@ -62,7 +62,9 @@ def change_words(finding: Finding) -> str:
     """Write "5.2 % slower (3.9 to 6.5)"; an interval that reaches to the other side has a sign."""
     if finding.change is None:
         return "" if finding.measure == "proof" else NOTHING
-    if finding.measure == "accuracy":
+    if finding.change == 0:
+        words = "none"
+    elif finding.measure == "accuracy":
         words = f"{percent(abs(finding.change))} {'less accurate' if finding.change > 0 else 'more accurate'}"
     else:
         worse = finding.change > 0

@@ -14,9 +14,10 @@ from rosetta.errors import RosettaError, storage_error
 from rosetta.files import own_folder, read_regular, replace_file
 from rosetta.record.result import ContenderResult, Result, WorkloadResult
 from rosetta.record.schema import fault
-from rosetta.report.numbers import NOTHING, gibibytes, number, percent
+from rosetta.report.numbers import gibibytes, number, percent
 from rosetta.report.page import environment, page_file, render_page, script_source
-from rosetta.report.ratios import bare_ratio, interval_words
+from rosetta.report.ranking import is_reference
+from rosetta.report.ratios import ratio_words
 from rosetta.report.run_result import read_result
 from rosetta.report.sentences import is_synthetic
 from rosetta.report.status import status_words
@@ -147,7 +148,7 @@ def _row(workload: WorkloadResult, contender: ContenderResult) -> dict[str, Any]
         "device": re.sub(r"^\d+x", "", contender.name.partition("@")[2]) or "cpu",
         "status": status_words(contender) if contender.status != "ok" else "",
         "speed": (number(contender.samples_per_second), contender.samples_per_second),
-        "ratio": (f"{bare_ratio(ratio.value)}× ({interval_words(ratio)})" if ratio else NOTHING, ratio and ratio.value),
+        "ratio": (ratio_words(ratio, is_reference(contender)), ratio.value if ratio else None),
         "first_step": (number(contender.first_step_seconds, 2), contender.first_step_seconds),
         "memory": (gibibytes(contender.peak_memory_bytes), contender.peak_memory_bytes),
         "accuracy": (percent(contender.accuracy), contender.accuracy),
