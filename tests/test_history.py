@@ -225,6 +225,26 @@ def test_two_at_once_both_succeed_or_one_says_that_it_waits(tmp_path: Path) -> N
     assert len(ask_history("SELECT * FROM runs", history=history)) == 2
 
 
+KILLED = """
+import os, sys, duckdb
+connection = duckdb.connect(sys.argv[1])
+connection.execute("UPDATE runs SET name = 'told'")
+connection.execute("BEGIN")
+connection.execute("DELETE FROM runs")
+os._exit(9)
+"""
+
+
+def test_who_is_killed_in_the_middle_loses_what_was_not_done(tmp_path: Path) -> None:
+    history = tmp_path / "h.duckdb"
+    add_to_history([make_run(tmp_path / "run", events_of("torch"))], history)
+    assert subprocess.run([sys.executable, "-c", KILLED, str(history)], check=False).returncode == 9
+    assert ask_history("SELECT name FROM runs", history=history) == [{"name": "told"}]
+    later = make_run(tmp_path / "later", events_of("torch", second=1))
+    assert add_to_history([later], history).new == [later]
+    assert len(ask_history("SELECT * FROM runs", history=history)) == 2
+
+
 @pytest.fixture(scope="module")
 def asked_history(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("asked")

@@ -1,5 +1,6 @@
 """``rosetta regress``: planted slowdowns are seen, A/A isn't called one, errors are held over all tests, CI is told."""
 
+import io
 import json
 import re
 import shutil
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 
 from rosetta.benchmark.regress import judged, regress, regress_plan
 from rosetta.cli.commands import app
+from rosetta.cli.console import HarmlessConsole
 from rosetta.errors import RosettaError
 from rosetta.record.derive import derive
 from rosetta.record.events import Event
@@ -192,7 +194,7 @@ def test_holms_method() -> None:
 
 
 def evil() -> Regression:
-    text = 'a < b & "c"\n::error::x,y: 100%\x1b[31m\x00'
+    text = 'a < b & "c"\n::error::x,y: 100%\x1b[31m\x00, and so on'
     findings = [
         Finding(workload="mnist_mlp", measure="proof", verdict="regression", remark=text),
         Finding(workload="mnist_mlp", measure="speed", verdict="couldn't be told", remark="one launch"),
@@ -214,7 +216,10 @@ def test_continuous_integration_is_told_without_being_told_what_to_do() -> None:
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("4", "1", "1")
     assert [[child.tag for child in case] for case in suite] == [["failure"], ["error"], ["skipped"], ["system-out"]]
     assert 'a < b & "c"' in suite[0][0].get("message")
-    assert regress_table(evil())
+    console = HarmlessConsole(width=120, file=io.StringIO())
+    console.print(regress_table(evil()))
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "mnist_mlp, proof: a < b" in shown and "\x1b" not in shown and "\x00" not in shown
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from rosetta.record.regress import Finding, Measure, Regression
 from rosetta.report.numbers import NOTHING, gibibytes, number, percent
 from rosetta.report.text import brief, listed
 
+_LONGEST = 40
+"""Characters of a remark that has room in a cell; longer ones stand below the table."""
 _STYLES = {"regression": "bold red", "improvement": "green", "couldn't be told": "yellow", "no regression seen": ""}
 _VALUES: dict[Measure, Callable[[float], str]] = {
     "speed": lambda rate: f"{number(rate)}/s",
@@ -44,12 +46,18 @@ def regress_table(found: Regression) -> Group:
             finding.measure,
             value_words(finding, finding.old),
             value_words(finding, finding.new),
-            brief(finding.remark) or change_words(finding),
+            finding.remark if 0 < len(finding.remark) <= _LONGEST else change_words(finding),
             _seen(finding),
             Text(finding.verdict, _STYLES[finding.verdict]),
         )
         before = finding.workload
-    shown: list[RenderableType] = [table, Text(""), Text(verdict_words(found), "bold"), Text(method_words(found))]
+    shown: list[RenderableType] = [table, Text("")]
+    shown += [
+        Text(f"{finding.workload}, {finding.measure}: {brief(finding.remark)}")
+        for finding in found.findings
+        if len(finding.remark) > _LONGEST
+    ]
+    shown += [Text(verdict_words(found), "bold"), Text(method_words(found))]
     return Group(*shown)
 
 
