@@ -203,7 +203,7 @@ def test_the_command_line_hands_minutes_and_precision_on(monkeypatch: pytest.Mon
         plans.append(plan)
         raise typer.Exit
 
-    monkeypatch.setattr("rosetta.cli.run._watched", watched)
+    monkeypatch.setattr("rosetta.cli.run.watched", watched)
     command = ["run", "mnist_mlp", "--with", "numpy", "--minutes"]
     for more in (["2.5"], ["7", "--precision", "2%"]):
         assert CliRunner().invoke(app, [*command, *more]).exit_code == 0

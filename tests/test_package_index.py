@@ -184,3 +184,16 @@ def test_a_folder_of_wheels_is_found_from_elsewhere(without_pip: Path, monkeypat
     monkeypatch.chdir(without_pip)
     options = package_index.uv_options()
     assert options[:4] == ["--find-links", str(without_pip / "wheels"), "--find-links", "file:///more"]
+
+
+def test_releases_are_those_of_all_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("1.10", "1.9", "2.0rc1", "2.0+cpu"):
+        (tmp_path / f"demo-{name}-py3-none-any.whl").touch()
+    (tmp_path / "demo-2.0.tar.gz").touch()
+    (tmp_path / "other-3.0-py3-none-any.whl").touch()
+    monkeypatch.setattr(package_index, "pip_settings", lambda: {"find-links": [str(tmp_path)], "no-index": ["1"]})
+    monkeypatch.setattr(package_index, "uv_index", lambda: "https://unused.example/simple")
+    found = {str(version): yanked for version, yanked in package_index.releases("demo").items()}
+    assert list(found.items()) == [("1.9", False), ("1.10", False), ("2.0rc1", False), ("2.0", False)]
+    with pytest.raises(RosettaError, match="No package index has nothing"):
+        package_index.releases("nothing")

@@ -16,7 +16,7 @@ FLOORS = (
     ("contenders",),
     ("environments", "standalone", "lessons", "networks"),
     ("record",),
-    ("proof",),
+    ("proof", "history"),
     ("models", "report"),
     ("benchmark",),
     ("contract", ""),  # the empty name: rosetta/__init__.py, the public face

@@ -11,10 +11,14 @@ TYPE_CHECKING = False  # as type checkers know it: importing typing would double
 if TYPE_CHECKING:
     from typing import Any
 
+    from rosetta.benchmark.bisect import bisect
     from rosetta.benchmark.calls import calibrate, run, verify
     from rosetta.benchmark.lessons import LessonsObserver, try_lessons
     from rosetta.benchmark.observer import Observer
+    from rosetta.benchmark.regress import regress
     from rosetta.errors import RosettaError
+    from rosetta.history.add import add_to_history
+    from rosetta.history.query import ask_history
     from rosetta.models.check import check
     from rosetta.models.convert import convert
     from rosetta.models.predict import predict
@@ -31,12 +35,16 @@ _HOMES = {
     "RunResult": "rosetta.report.run_result",
     "TrainingObserver": "rosetta.models.train",
     "Weights": "rosetta.models.weights",
+    "add_to_history": "rosetta.history.add",
+    "ask_history": "rosetta.history.query",
+    "bisect": "rosetta.benchmark.bisect",
     "calibrate": "rosetta.benchmark.calls",
     "check": "rosetta.models.check",
     "convert": "rosetta.models.convert",
     "load_weights": "rosetta.models.weights",
     "predict": "rosetta.models.predict",
     "read_result": "rosetta.report.run_result",
+    "regress": "rosetta.benchmark.regress",
     "run": "rosetta.benchmark.calls",
     "save_weights": "rosetta.models.weights",
     "train": "rosetta.models.train",
@@ -54,12 +62,16 @@ __all__ = [
     "TrainingObserver",
     "Weights",
     "__version__",
+    "add_to_history",
+    "ask_history",
+    "bisect",
     "calibrate",
     "check",
     "convert",
     "load_weights",
     "predict",
     "read_result",
+    "regress",
     "run",
     "save_weights",
     "train",

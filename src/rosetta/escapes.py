@@ -36,6 +36,16 @@ def python_string(text: str) -> str:
     return "".join(repr(c)[1:-1] if c not in "\"'" else f"\\{c}" for c in text)
 
 
+def workflow_message(text: str) -> str:
+    """Escape what a command to GitHub's runner says, a line that begins with two colons."""
+    return printable(text).replace("%", "%25").replace("\n", "%0A")
+
+
+def workflow_property(text: str) -> str:
+    """Escape a property of such a command, which commas and colons end."""
+    return workflow_message(text).replace(":", "%3A").replace(",", "%2C")
+
+
 def json_text(text: str) -> str:
     r"""Escape as ``\uXXXX`` what finished JSON has that isn't printable: C1 controls, half characters."""
     return "".join(c if c.isprintable() or c == "\n" else _code_units(c) for c in text)

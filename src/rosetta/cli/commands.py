@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from rosetta.cli import check, lessons, machine, models, new, report, run
+from rosetta.cli import check, history, lessons, machine, models, new, regress, report, run, site
 from rosetta.cli.options import CommandWithSets
 from rosetta.cli.show import show
 from rosetta.escapes import printable
@@ -62,11 +62,21 @@ app.command("list")(report.list_)
 app.command()(show)
 app.command()(report.report)
 app.command()(report.compare)
+app.command()(regress.regress)
+app.command()(regress.bisect)
+app.command()(site.site)
 app.command()(machine.doctor)
 environments = typer.Typer(no_args_is_help=True, help="The contenders' virtual environments.")
 environments.command("list")(machine.list_environments)
 environments.command("remove")(machine.remove_environment)
 app.add_typer(environments, name="env")
+memory = typer.Typer(no_args_is_help=True, help="Many runs in one file: added, listed, asked by SQL, drawn over time.")
+memory.command("add")(history.add)
+memory.command("list")(history.list_)
+memory.command("show")(history.show)
+memory.command("query")(history.query)
+memory.command("plot")(history.plot)
+app.add_typer(memory, name="history")
 new_things = typer.Typer(cls=new.NewThings, no_args_is_help=True, help="A start for something of your own.")
 new_things.command("framework")(new.framework)
 new_things.command("network")(new.network)

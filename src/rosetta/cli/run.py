@@ -105,10 +105,10 @@ def run(
         from rosetta.record.plan import read_plan
 
         check_alone(context, _BESIDE_RESUME)
-        result = _watched(read_plan(resume / "plan.json"), resume, resume=True, data=data)
+        result = watched(read_plan(resume / "plan.json"), resume, resume=True, data=data)
     else:
         plan = rosetta.Plan(
-            _chosen(workload, all_),
+            chosen(workload, all_),
             contender or None,
             set=set_,
             preset=preset,
@@ -125,7 +125,7 @@ def run(
             one_at_a_time=one_at_a_time,
             seed=seed,
         )
-        result = _watched(plan, out_folder)
+        result = watched(plan, out_folder)
     if json is not None:
         text = result.model_dump_json(by_alias=True, indent=1) + "\n"
         if json in STANDARD_OUTPUT:
@@ -152,7 +152,7 @@ def verify(
 ) -> None:
     """Prove that contenders compute the same network, without timing them."""
     plan = rosetta.Plan(
-        _chosen(workload, all_),
+        chosen(workload, all_),
         contender or None,
         set=set_,
         kind="verify",
@@ -163,7 +163,7 @@ def verify(
         frameworks=frameworks_folder or (),
         seed=seed,
     )
-    result = _watched(plan, out_folder)
+    result = watched(plan, out_folder)
     show_result(result)
     _exit_unless_all_ok(result)
 
@@ -202,18 +202,19 @@ def calibrate(
         frameworks=frameworks_folder or (),
         seed=seed,
     )
-    result = _watched(plan, out_folder)
+    result = watched(plan, out_folder)
     show_result(result)
     _exit_unless_all_ok(result)
 
 
-def _chosen(names: list[str] | None, all_: bool) -> str | list[str] | None:
+def chosen(names: list[str] | None, all_: bool) -> str | list[str] | None:
+    """Return the workloads that were named, or all; raise ``RosettaError`` where both are asked for."""
     if all_ and names:
         raise RosettaError("Workloads are named and --all is given too.", "Leave out one of the two.")
     return "all" if all_ else names or None
 
 
-def _watched(plan: "Plan", folder: Path | None, resume: bool = False, data: Path | None = None) -> "RunResult":
+def watched(plan: "Plan", folder: Path | None, resume: bool = False, data: Path | None = None) -> "RunResult":
     """Carry out a plan in a new directory, or what is left of it in its own, and show how it goes."""
     from rosetta.cli.progress import Watch
     from rosetta.record.directory import RUNS, new_folder

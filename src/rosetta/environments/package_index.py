@@ -10,10 +10,11 @@ import sys
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import httpx2
 from packaging.requirements import Requirement
+from packaging.version import InvalidVersion, Version
 from unearth import PackageFinder
 from unearth.errors import UnpackError
 from unearth.fetchers import Fetcher
@@ -146,19 +147,7 @@ def fetch_source(requirement: str, folder: Path) -> None:
 
     Raises ``RosettaError`` if no index has it or it can't be brought or unpacked.
     """
-    settings = pip_settings()
-    certificate = settings.get("cert", [None])[-1]
-    client = PyPIClient(
-        trusted_hosts=settings.get("trusted-host", []), verify=ssl.create_default_context(cafile=certificate)
-    )
-    index = uv_index() or (settings["index-url"][-1] if settings.get("index-url") else _pips_default_index())
-    finder = PackageFinder(
-        cast(Fetcher, client),  # its own client, whose annotations are a little wider than its protocol's
-        index_urls=[] if "--no-index" in uv_options() else [index, *settings.get("extra-index-url", [])],
-        find_links=settings.get("find-links", []),
-        no_binary=[Requirement(requirement).name],
-        ignore_compatibility=True,
-    )
+    finder = _finder(no_binary=[Requirement(requirement).name])
     try:
         best = finder.find_best_match(requirement).best
         if best is None:
@@ -168,6 +157,46 @@ def fetch_source(requirement: str, folder: Path) -> None:
         finder.download_and_unpack(best.link, folder)
     except (httpx2.HTTPError, UnpackError, OSError) as error:
         raise RosettaError(f"The source of {requirement} can't be brought: {error}.") from error
+
+
+def releases(distribution: str) -> dict[Version, bool]:
+    """Return the releases of a distribution that the index has, oldest first, and whether each was yanked.
+
+    Local versions, such as 2.13.0+cpu, are those of their release. Raises ``RosettaError`` where no index answers or
+    none has the distribution.
+    """
+    try:
+        found = list(_finder().find_all_packages(distribution, allow_yanked=True))
+    except (httpx2.HTTPError, OSError, ValueError) as error:
+        raise RosettaError(f"The releases of {distribution} can't be asked for: {error}.") from error
+    yanked: dict[Version, bool] = {}
+    for package in found:
+        try:
+            version = Version(Version(package.version or "").public)
+        except InvalidVersion:
+            continue
+        # A release is yanked where all its files are.
+        yanked[version] = yanked.get(version, True) and package.link.is_yanked
+    if not yanked:
+        raise RosettaError(f"No package index has {distribution}.", "Check the name, the network and pip's settings.")
+    return dict(sorted(yanked.items()))
+
+
+def _finder(**options: Any) -> PackageFinder:
+    """Make what looks for packages where pip would, for every platform."""
+    settings = pip_settings()
+    certificate = settings.get("cert", [None])[-1]
+    client = PyPIClient(
+        trusted_hosts=settings.get("trusted-host", []), verify=ssl.create_default_context(cafile=certificate)
+    )
+    index = uv_index() or (settings["index-url"][-1] if settings.get("index-url") else _pips_default_index())
+    return PackageFinder(
+        cast(Fetcher, client),  # its own client, whose annotations are a little wider than its protocol's
+        index_urls=[] if "--no-index" in uv_options() else [index, *settings.get("extra-index-url", [])],
+        find_links=settings.get("find-links", []),
+        ignore_compatibility=True,
+        **options,
+    )
 
 
 def _pips_default_index() -> str:

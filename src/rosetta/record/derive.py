@@ -30,15 +30,18 @@ _NO_MACHINE: Event = {
 _MOST_TOLD = 10
 
 
-def derive(plan: Plan, run: str, events: Sequence[Event], left_out: Sequence[str] = ()) -> Result:
+def derive(
+    plan: Plan, run: str, events: Sequence[Event], left_out: Sequence[str] = (), *, compared: bool = True
+) -> Result:
     """Compute the result of what the events have so far; ``left_out`` says which lines were no events, and why.
 
-    What such a line would have told is unknown; all that others tell is there.
+    What such a line would have told is unknown; all that others tell is there. Contenders that aren't ``compared`` have
+    no speeds and ratios, which take most of the time; their chunks are there.
     """
     index = Index(events)
     sessions = index.by_kind.get("session", [])
     results = [
-        _workload(plan, find_workload(name), index)
+        _workload(plan, find_workload(name), index, compared)
         for name in plan.workloads
         if index.of("data", None, name) or index.labels(name)
     ]
@@ -136,7 +139,7 @@ def _machine(index: Index) -> Machine:
     )
 
 
-def _workload(plan: Plan, workload: Workload, index: Index) -> WorkloadResult:
+def _workload(plan: Plan, workload: Workload, index: Index, compared: bool) -> WorkloadResult:
     data = index.of("data", None, workload.name) or [_no_data(workload)]
     environments = {event["label"]: event for event in contender_events(index.by_kind.get("environment", []))}
     environments |= {name: _no_environment(name) for name in index.labels(workload.name) if name not in environments}
@@ -144,7 +147,7 @@ def _workload(plan: Plan, workload: Workload, index: Index) -> WorkloadResult:
     results: list[ContenderResult] = []
     for event in environments.values():
         result = contender_result(workload, _rounds(plan, workload, index), index, event)
-        if result.status == "ok" and result.chunks:
+        if compared and result.status == "ok" and result.chunks:
             rates[result.name] = log_rates(index.of("chunk", result.name, workload.name), workload.batch_size)
         results.append(result)
     scatter = spread(

@@ -59,15 +59,15 @@ def working_in(folder: Path) -> Iterator[None]:
         yield
 
 
-def read_run(folder: Path) -> tuple[Plan, list[Event], Result]:
-    """Return a run's plan, its events and the result that is derived from them."""
+def read_run(folder: Path, *, compared: bool = True) -> tuple[Plan, list[Event], Result]:
+    """Return a run's plan, its events and the result that is derived from them, ``compared`` as ``derive`` says."""
     plan = read_plan(folder / PLAN)
     path = folder / EVENTS
     events, left_out = read_log(path) if os.path.lexists(path) else Log([], [])
     if not any(event["event"] in _RESULTS for event in events):
         more = f" In {EVENTS}, {left_out[0]}, and so it was left out." if left_out else ""
         raise RosettaError(f"{folder} has no results yet.{more}", f"Go on with it: rosetta run --resume {folder}")
-    return plan, events, derive(plan, folder.name, events, left_out)
+    return plan, events, derive(plan, folder.name, events, left_out, compared=compared)
 
 
 def run_folders(root: Path) -> list[Path]:

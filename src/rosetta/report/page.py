@@ -27,29 +27,31 @@ from rosetta.report.warnings import warnings
 _FILTERS = (number, percent, gibibytes, duration, error, printable)
 
 
-def _file(name: str) -> str:
+def page_file(name: str) -> str:
+    """Return the text of a style sheet or script that pages have in them."""
     return (resources.files("rosetta.report") / name).read_text(encoding="utf-8")
 
 
-def _hash(script: str) -> str:
+def script_source(script: str) -> str:
     """Return the source expression that lets a Content Security Policy run exactly this script."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 @cache
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+    """Return Jinja's environment for pages, which escapes whatever it is given."""
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("rosetta", "report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
-    environment.filters |= {function.__name__: function for function in _FILTERS}
-    environment.filters["breakable"] = _breakable
-    environment.globals["differs"] = accuracy.DIFFERS
-    return environment.get_template("page.html.j2")
+    made.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
+    made.filters |= {function.__name__: function for function in _FILTERS}
+    made.filters["breakable"] = _breakable
+    made.globals["differs"] = accuracy.DIFFERS
+    return made
 
 
 def _breakable(name: str) -> Markup:
@@ -158,32 +160,36 @@ def render_page(result: Result, sources: Mapping[str, Mapping[str, str]], source
     ``sources[workload][framework]`` is an implementation's source; ``sources_of_today``: the run itself kept none. All
     text is escaped, whoever wrote it, and the page's policy allows only its own two scripts and no network access.
     """
-    scripts = [get_plotlyjs(), _file("page.js")]
-    return _template().render(
-        result=result,
-        sections=[
-            _section(number, workload, result, sources.get(workload.workload, {}))
-            for number, workload in enumerate(result.results, 1)
-        ],
-        machine=sentences.machine_words(result.machine),
-        load=sentences.load_words(result.machine),
-        peak=sentences.peak_words(result.machine),
-        copy=sentences.copy_words(result.machine),
-        damage=sentences.damage_words(result),
-        unfinished=sentences.unfinished(result),
-        interval_method=sentences.interval_method(result.protocol),
-        matrix=matrix(result),
-        shade=shade,
-        round_word=sentences.round_word(result.protocol),
-        rounds_words=sentences.rounds_words,
-        sources_of_today=sources_of_today,
-        untrained={workload.workload for workload in result.results if not workload.trained},
-        caution=published.CAUTION,
-        list_title=published.title,
-        tensor_words=checks.tensor_words,
-        nothing=NOTHING,
-        sort_key=_sort_key,
-        style=Markup(_file("page.css")),
-        scripts=[Markup(script) for script in scripts],
-        script_policy=" ".join(_hash(script) for script in scripts),
+    scripts = [get_plotlyjs(), page_file("page.js")]
+    return (
+        environment()
+        .get_template("page.html.j2")
+        .render(
+            result=result,
+            sections=[
+                _section(number, workload, result, sources.get(workload.workload, {}))
+                for number, workload in enumerate(result.results, 1)
+            ],
+            machine=sentences.machine_words(result.machine),
+            load=sentences.load_words(result.machine),
+            peak=sentences.peak_words(result.machine),
+            copy=sentences.copy_words(result.machine),
+            damage=sentences.damage_words(result),
+            unfinished=sentences.unfinished(result),
+            interval_method=sentences.interval_method(result.protocol),
+            matrix=matrix(result),
+            shade=shade,
+            round_word=sentences.round_word(result.protocol),
+            rounds_words=sentences.rounds_words,
+            sources_of_today=sources_of_today,
+            untrained={workload.workload for workload in result.results if not workload.trained},
+            caution=published.CAUTION,
+            list_title=published.title,
+            tensor_words=checks.tensor_words,
+            nothing=NOTHING,
+            sort_key=_sort_key,
+            style=Markup(page_file("page.css")),
+            scripts=[Markup(script) for script in scripts],
+            script_policy=" ".join(script_source(script) for script in scripts),
+        )
     )

@@ -18,11 +18,11 @@ def write_report(folder: Path) -> RunResult:
     text = result.model_dump_json(by_alias=True, indent=1)
     Result.model_validate_json(text)
     _replace(folder / RESULT, text + "\n")
-    _replace(folder / PAGE, render_page(result, *_code(folder, result.plan)))
+    _replace(folder / PAGE, render_page(result, *shown_code(folder, result.plan)))
     return result
 
 
-def _code(folder: Path, plan: Plan) -> tuple[Code, bool]:
+def shown_code(folder: Path, plan: Plan) -> tuple[Code, bool]:
     """Return the code to show, and whether it is today's: older runs kept none, and their frameworks may be gone."""
     kept = read_code(folder)
     if kept is not None:
