@@ -10,10 +10,12 @@ from rosetta.environments.client import Arrays, Client
 from rosetta.environments.worker import WorkerFailure
 from rosetta.environments.written import LazyArrays
 from rosetta.errors import RosettaError
+from rosetta.models.own_causes import Parting, part_cause
 from rosetta.models.own_session import Asked, failed, opened, run
 from rosetta.models.own_standard import Recording, Seen
 from rosetta.networks.notation import OwnNetwork
 from rosetta.proof.own.causes import Situation, cause
+from rosetta.proof.own.enclosing import enclosing
 from rosetta.proof.own.judge import judge, match_outputs, outputs_error, overall, yardstick
 from rosetta.proof.own.layouts import image_shapes, in_usual_order
 from rosetta.proof.own.pairing import Pairing
@@ -157,10 +159,18 @@ def _parted(told: PortCheck, client: Client, described: Described, seen: Seen, r
         with contextlib.closing(recording.made()) as mine, contextlib.closing(LazyArrays(file)) as other:
             limit = _EXACT if told.in_float64 else _ROUNDED
             owners = {(_owner(pair.standard), _owner(pair.port)) for pair in told.pairs} | _cut_owners(told.cuts)
+            owners |= enclosing(told.pairs, told.cuts)
             listed, first, within = parts(seen.described.calls, described.calls, owners, mine, other, limit)
             known = ""
             if first is not None and within and told.in_float64:
                 known = _cause(first, _number(described, listed[first].port), seen, mine, other)
+            if told.in_float64 and not known:
+                output = next(iter(client.own_outputs().values()))
+                known = part_cause(
+                    Parting(
+                        listed, first, within, seen, described, mine, other, recording.inputs, output, told.pairs, limit
+                    )
+                )
     except WorkerFailure as failure:
         note = f"Where it parts can't be told: {failure}"
         return told.model_copy(update={"notes": [*told.notes, note]})

@@ -51,6 +51,7 @@ class Recording:
         self._network = network
         self._seen = seen
         self._asked = asked
+        self.inputs = asked.inputs
 
     def made(self) -> LazyArrays:
         """Return its arrays; raise ``WorkerFailure`` where the standard can't be asked again."""
