@@ -11,7 +11,7 @@ FAULTS: tuple[Change, ...] = (
         "Lstm",
         "second bias dropped",
         "lstm",
-        "biases: the input's alone instead of both",
+        "alone instead of both",
         ("self.of_input(x[:, t]) + self.of_state(h)", "self.of_input(x[:, t]) + h @ self.of_state.weight.T"),
     ),
     fault(
