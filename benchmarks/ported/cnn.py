@@ -155,7 +155,7 @@ FAULTS: tuple[Change, ...] = (
         "Cnn",
         "ReLU before the normalisation",
         "before norm2",
-        "ReLU instead of nothing",
+        "ReLU (or ReLU6) instead of nothing",
         ("F.relu(self.norm2(self.conv2(x)))", "self.norm2(F.relu(self.conv2(x)))"),
     ),
     fault(
@@ -163,7 +163,7 @@ FAULTS: tuple[Change, ...] = (
         "Cnn",
         "ReLU in place of GELU",
         "act",
-        "ReLU instead of exact GELU",
+        "ReLU (or ReLU6) instead of exact GELU",
         ("self.act = nn.GELU()\n        self.drop", "self.act = nn.ReLU()\n        self.drop"),
     ),
     fault(

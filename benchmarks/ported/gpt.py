@@ -101,7 +101,7 @@ FAULTS: tuple[Change, ...] = (
         "Gpt",
         "ReLU in place of GELU",
         "blocks.0.act",
-        "ReLU instead of exact GELU",
+        "ReLU (or ReLU6) instead of exact GELU",
         ('4 * width, activation="gelu"', '4 * width, activation="relu"'),
     ),
     fault(

@@ -99,7 +99,7 @@ def _between(parting: Parting, gave: Array, candidates: Sequence[Array]) -> str:
         for name, source in sources[:_SOURCES]:
             if said := _chained(source, gave, found, parting.channels_last):
                 return f"after {name}: {said}"
-        if said := sums(dict(sources), gave, found):
+        if said := sums({name: _as_flat(source, gave) for name, source in sources}, gave, found):
             return said
         if said := _attention(sources, gave, found):
             return said
@@ -196,6 +196,12 @@ def _before(parting: Parting, end: int) -> Iterator[tuple[str, Array]]:
             yield f"what {part.standard} is given", _exact(parting.mine[f"given/{number}"])
     for number, array in enumerate(parting.inputs):
         yield "the input" if len(parting.inputs) == 1 else f"input {number + 1}", _exact(array)
+
+
+def _as_flat(image: Array, wanted: Array) -> Array:
+    """Return an image flattened, where so many features are wanted; else as it is."""
+    flat = image.ndim == 4 and wanted.ndim == 2 and image.size == wanted.size and len(image) == len(wanted)
+    return image.reshape(wanted.shape) if flat else image
 
 
 def _tensors(seen: Seen, path: str) -> dict[str, Array]:

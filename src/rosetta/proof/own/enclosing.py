@@ -1,6 +1,6 @@
 """Finds which sub-module of one side has the parameters of one of the other's in modules of its own."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from rosetta.record.check import CutTensors, PairedTensor
 
@@ -12,26 +12,21 @@ def enclosing(pairs: Sequence[PairedTensor], cuts: Sequence[CutTensors]) -> set[
     """
     links = [({pair.standard}, {pair.port}) for pair in pairs]
     links += [({p.tensor for p in cut.standard_pieces}, {p.tensor for p in cut.port_pieces}) for cut in cuts]
-    found = {(a, b) for a, b in _around(links)}
-    return found | {(a, b) for b, a in _around([(there, here) for here, there in links])}
+    turned = [(there, here) for here, there in links]
+    return _around(links) | {(standard, port) for port, standard in _around(turned)}
 
 
-def _around(links: Iterable[tuple[set[str], set[str]]]) -> set[tuple[str, str]]:
+def _around(links: Sequence[tuple[set[str], set[str]]]) -> set[tuple[str, str]]:
     """Return the modules here that own tensors, each with those there within which all of its, and no other, lie."""
-    links = list(links)
     found = set()
+    everything = {tensor for _, there in links for tensor in there}
     for owner in {_owner(tensor) for here, _ in links for tensor in here} - {""}:
-        theirs: set[str] = set()
-        for here, there in links:
-            if any(_owner(tensor) == owner for tensor in here):
-                theirs |= there
-        others = {tensor for _, there in links for tensor in there} - theirs
-        if len({_owner(tensor) for tensor in theirs}) < 1:
-            continue
-        around = _owner(next(iter(theirs)))
+        theirs: set[str] = set().union(*(there for here, there in links if owner in map(_owner, here)))
+        if any(theirs & there and set(map(_owner, here)) != {owner} for here, there in links):
+            continue  # of these it has a part
+        around = _owner(min(theirs))
         while around:
-            inside = {t for t in theirs if t.startswith(around + ".")}
-            if inside == theirs and not any(t.startswith(around + ".") for t in others):
+            if {tensor for tensor in everything if tensor.startswith(f"{around}.")} == theirs:
                 found.add((owner, around))
             around = _owner(around)
     return found
