@@ -70,7 +70,8 @@ def softmaxed(x: Array, axis: int) -> Array:
     [
         (FEATURES, FEATURES / 255, "values times 0.00392157"),
         (FEATURES, 2 * FEATURES - 1, "values times 2, minus 1"),
-        (np.arange(7.0), np.arange(7.0) + 1, ""),  # too few values
+        (np.arange(7.0), np.arange(7.0) + 1, "values plus 1"),
+        (np.arange(4.0), np.arange(4.0) + 1, ""),  # too few values
         (IMAGE, IMAGE[:, ::-1], "axis 1 in reverse order"),
         (IMAGE, IMAGE.swapaxes(2, 3), "axes 0, 1, 3, 2 instead of 0, 1, 2, 3"),
         (STEPS, np.roll(STEPS, 1, 1), "axis 1 rolled by 1"),

@@ -1,7 +1,10 @@
 """Modules of the same sizes are told apart by what they are given, where the outputs can't tell; on arrays alone."""
 
+from pathlib import Path
+
 import numpy as np
 
+import rosetta
 from rosetta.proof.own.layouts import Layout
 from rosetta.proof.own.pairing import Pair, Pairing, paired
 from rosetta.proof.own.placing import placed
@@ -67,3 +70,13 @@ def test_features_are_put_in_the_order_that_their_inputs_have() -> None:
     assert placed(pairing, calls, calls, given, given, [(3, 2, 1)]) is None
     columns = {"given/0": image.transpose(0, 2, 1, 3)[:, ::-1].reshape(2, -1)}
     assert placed(pairing, calls, calls, given, columns, [(3, 2, 1)]) is None
+
+
+def test_where_it_parts_is_told_though_modules_of_the_same_sizes_are_used_in_another_order() -> None:
+    file = Path(__file__).parent / "networks" / "residual.py"
+    result = rosetta.check(f"torch:{file}:Net", f"torch:{file}:Port", inputs="4x6x5", seed=2)
+    (port,) = result.ports
+    assert not port.failure and port.verdict == "not the same"
+    assert all(pair.standard == pair.port for pair in port.pairs)
+    assert (port.parts[port.parts_at].standard, port.parts_within) == ("last", False)
+    assert port.cause == "after first: function: nothing instead of ReLU (or ReLU6)"

@@ -148,8 +148,8 @@ FAULTS: tuple[Change, ...] = (
         "paddle",
         "Gpt",
         "normalised after the sum",
-        "before blocks.0.qkv",
-        "instead of blocks.0.ln1",
+        "before blocks.0.ln1",
+        "",
         ("x = x + self.attend(self.ln1(x))", "x = self.ln1(x + self.attend(x))"),
     ),
     fault(

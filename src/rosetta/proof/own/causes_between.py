@@ -16,7 +16,9 @@ from rosetta.proof.own.search import Array, Way, error, reproduces
 _MOST_WORK = 4e8
 """Values of all ways of a chain together."""
 _MOST_SOURCES = 10
-_FEW_FLIPS = 3
+_FEW = 6
+"""Of fewer values it says little that they are others, scaled and shifted."""
+_FEW_STEPS = 3
 _FLATTENED = (
     "channels, rows, columns",
     "rows, columns, channels",
@@ -206,14 +208,14 @@ def _pooled(x: Array, name: str) -> Array | None:
 
 def _scaled(gave: Array, found: Array, limit: float | None) -> str:
     """Say by which factor and shift, of all values or of each channel, the port's are the standard's."""
-    if limit is None or gave.size < 8:
+    if limit is None or gave.size < _FEW:
         return ""
     fitted = _fitted(gave.ravel(), found.ravel(), limit)
     if fitted is not None:
         return _affine(*fitted)
     for axis in (1, gave.ndim - 1) if gave.ndim == 4 else ():
         rows = [np.moveaxis(a, axis, 0).reshape(a.shape[axis], -1) for a in (gave, found)]
-        if rows[0].shape[1] < 8:
+        if rows[0].shape[1] < _FEW:
             continue
         each = [_fitted(one, other, limit) for one, other in zip(rows[0], rows[1], strict=True)]
         if all(one is not None for one in each):
@@ -253,7 +255,7 @@ def _exchanged(gave: Array, found: Array, limit: float | None) -> list[str]:
     for axis in range(gave.ndim):
         length = gave.shape[axis]
         for shift in range(1, length):
-            if min(shift, length - shift) <= _FEW_FLIPS and _same(np.roll(gave, shift, axis), found, limit):
+            if min(shift, length - shift) <= _FEW_STEPS and _same(np.roll(gave, shift, axis), found, limit):
                 said.append(f"axis {axis} rolled by {shift if shift <= length / 2 else shift - length}")
         if length > 1 and _same(np.flip(gave, axis), found, limit):
             said = [one for one in said if not one.startswith(f"axis {axis} rolled")]

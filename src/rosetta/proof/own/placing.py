@@ -1,10 +1,10 @@
 """Tells by what modules are given which belong together, where the outputs can't: the networks differ elsewhere too."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import combinations
-from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,8 @@ from rosetta.proof.own.parting import layout_error
 from rosetta_worker.messages import ModuleCall
 
 _MUCH = 0.1
-"""Modules are exchanged where what they are given then differs by less than this part of what it did."""
+"""Two modules are exchanged where what one of them is given then differs by less than this part of what it did, and
+both together by less: the other's may be off by the fault that is looked for."""
 _CLEARLY = 0.5
 
 
@@ -36,18 +37,17 @@ def placed(
     mine, theirs = _inputs_of(standard, given), _inputs_of(port, found)
 
     @cache
-    def off(path: str, other: str) -> float | None:
+    def off(path: str, other: str) -> float:
         a, b = mine(path), theirs(other)
-        return None if a is None or b is None else layout_error(b, a)
+        error = None if a is None or b is None else layout_error(b, a)
+        return math.inf if error is None else error
 
     changed = pairing
     for same in alike(pairing):
         for one, two in combinations(same, 2):
             (a, b), (c, d) = (_owners(changed.pairs[members[0]]) for members in (one, two))
-            now, then = (off(a, b), off(c, d)), (off(a, d), off(c, b))
-            if None in (*now, *then):
-                continue
-            if sum(filter(None, then)) < _MUCH * sum(filter(None, now)):
+            before, after = (off(a, b), off(c, d)), (off(a, d), off(c, b))
+            if min(after) < _MUCH * min(before) and sum(after) < sum(before):
                 changed = exchanged(changed, list(zip(one, two, strict=True)))
     for number, pair in enumerate(changed.pairs):
         a_given, b_given = mine(_owner(pair.standard.path)), theirs(_owner(pair.port.path))
@@ -69,7 +69,9 @@ def _of_features(
         features = Layout(mine.shape, (0, 1), 1, layout.flattened, layout.flattened_last).apply(mine)
         return float(np.linalg.norm(features - other))
 
-    fitting = [c for c in choices if c.axes == now.axes and (c.flattened is None or mine.shape[1] == prod(c.flattened))]
+    fitting = [
+        c for c in choices if c.axes == now.axes and (c.flattened is None or mine.shape[1] == math.prod(c.flattened))
+    ]
     best = min(fitting, key=error, default=now)
     return best if error(best) < _CLEARLY * error(now) else None
 
