@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -12,17 +11,17 @@ from rosetta.environments.worker import WorkerFailure
 from rosetta.environments.written import LazyArrays
 from rosetta.errors import RosettaError
 from rosetta.models.own_causes import Parting, part_cause
+from rosetta.models.own_placing import best_placed
 from rosetta.models.own_session import Asked, failed, opened, run
 from rosetta.models.own_standard import Recording, Seen
 from rosetta.networks.notation import OwnNetwork
 from rosetta.proof.own.causes import Situation, cause
 from rosetta.proof.own.enclosing import enclosing
 from rosetta.proof.own.judge import judge, match_outputs, outputs_error, overall, yardstick
-from rosetta.proof.own.layouts import Image, image_shapes, in_usual_order
+from rosetta.proof.own.layouts import image_shapes, in_usual_order
 from rosetta.proof.own.pairing import Pairing
 from rosetta.proof.own.pairs_file import Given, as_recorded, cuts_as_recorded, given_pairing
 from rosetta.proof.own.parting import of_shape, parts
-from rosetta.proof.own.placing import placed
 from rosetta.proof.own.proposals import proposals
 from rosetta.proof.own.settle import Settled, settle
 from rosetta.proof.own.surplus import surplus_biases
@@ -32,8 +31,6 @@ from rosetta_worker.messages import Described
 _SETTLED = 1e-6
 """With the right pairing the outputs of a port that is the same are as near as this, or as a few yardsticks."""
 _YARDSTICKS = 5.0
-_SWEEPS = 12
-"""Each exchange shows what comes after it; a network has not many more blocks whose modules are exchanged."""
 _EXACT, _ROUNDED = 1e-7, 1e-5
 """A sub-module's output that is off by more than this, in float64 and in float32, isn't what the standard's is."""
 
@@ -157,34 +154,9 @@ def _pair(
     if settled.agrees or "module_outputs" not in client.abilities():
         return settled
     with contextlib.suppress(WorkerFailure):  # which is met again, and told, where they are looked at next
-        better = _placed(client, described, seen, settled.pairing, images, error, recording)
+        better = best_placed(client, described, seen, settled.pairing, images, error, recording)
         return dataclasses.replace(settled, pairing=better)
     return settled
-
-
-def _placed(
-    client: Client,
-    described: Described,
-    seen: Seen,
-    pairing: Pairing,
-    images: Sequence[Image],
-    error: Callable[[Pairing], float],
-    recording: Recording,
-) -> Pairing:
-    """Return the pairing with modules of the same sizes exchanged as what they are given says, if that helps."""
-    best, lowest = pairing, error(pairing)
-    file = recording.file.with_name("placing.npz")
-    for _ in range(_SWEEPS):
-        error(pairing)
-        client.module_outputs(file)
-        with contextlib.closing(recording.made()) as mine, contextlib.closing(LazyArrays(file)) as other:
-            better = placed(pairing, seen.described.calls, described.calls, mine, other, images)
-        if better is None:
-            break
-        pairing, found = better, error(better)
-        if found < lowest:
-            best, lowest = pairing, found
-    return best
 
 
 def _parted(told: PortCheck, client: Client, described: Described, seen: Seen, recording: Recording) -> PortCheck:
