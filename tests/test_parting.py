@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rosetta.proof.own.enclosing import enclosing
 from rosetta.proof.own.parting import layout_error, parts
+from rosetta.record.check import CutPiece, CutTensors, PairedTensor
 from rosetta_worker.messages import ModuleCall
 
 RANDOM = np.random.default_rng(1)
@@ -86,3 +88,27 @@ def test_features_in_another_order_are_told_as_equal_and_others_are_not() -> Non
 def test_a_kernel_that_is_flipped_is_no_other_layout() -> None:
     image = RANDOM.standard_normal((2, 3, 5, 5))
     assert layout_error(image.transpose(0, 1, 3, 2), image) > 0.1
+
+
+def test_a_call_whose_output_has_another_size_differs_if_its_parameters_say_that_it_is_the_same_one() -> None:
+    calls, arrays = side(ORDER)
+    calls_port, arrays_port = side(ORDER, off=("act", "left", "right", "hidden", "out"))
+    arrays_port["gave/1"] = arrays_port["gave/1"][:, :, :2]
+    listed, first, within = parts(calls, calls_port, {("norm", "norm"), ("conv", "conv")}, arrays, arrays_port, 1e-7)
+    assert (ORDER[first], within, listed[first].error) == ("norm", True, None)
+    listed, first, _ = parts(calls, calls_port, {("conv", "conv")}, arrays, arrays_port, 1e-7)
+    assert listed[1].port is None and ORDER[first] == "act", "nothing says that it is the same one"
+
+
+def test_modules_in_which_the_same_parameters_lie_belong_together() -> None:
+    pairs = [PairedTensor(standard=a, port=b, axes=[0]) for a, b in (("conv.w", "stem.conv.w"), ("out.w", "out.w"))]
+    pieces = [
+        CutPiece(tensor=name, parts=["i", "f"], of={}, axes=[0], outputs=1)
+        for name in ("lstm.w", "body.cell.x.w", "body.cell.h.w")
+    ]
+    cuts = [CutTensors(standard_pieces=pieces[:1], port_pieces=pieces[1:])]
+    found = enclosing(pairs, cuts)
+    assert {("lstm", "body.cell"), ("lstm", "body"), ("conv", "stem.conv"), ("conv", "stem")} <= found
+    assert ("out", "stem") not in found and not any(b.endswith((".x", ".h")) for _, b in found)
+    with_norm = [*pairs, PairedTensor(standard="norm.w", port="body.norm.w", axes=[0])]
+    assert ("lstm", "body.cell") in enclosing(with_norm, cuts) and ("lstm", "body") not in enclosing(with_norm, cuts)

@@ -11,7 +11,7 @@ from rosetta.environments.client import Timeouts
 from rosetta.environments.variables import check_seed
 from rosetta.errors import RosettaError
 from rosetta.models.own_port import checked
-from rosetta.models.own_session import Asked
+from rosetta.models.own_session import Asked, Workers
 from rosetta.models.own_standard import Recording, observe_standard
 from rosetta.models.session import temporary_folder
 from rosetta.networks.folder import MANIFEST, names_folder, read_folder
@@ -36,6 +36,7 @@ def check(
     device: Wanted = "auto",
     frameworks: str | Path | Iterable[str | Path] = (),
     timeouts: Timeouts | None = None,
+    workers: Workers | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> CheckResult:
     """Hold ports of a network against it: outputs, gradients, statistics, in evaluation and training mode.
@@ -44,7 +45,8 @@ def check(
     sample; the batch has 4. ``targets`` are what a ``loss`` beside the networks gets besides the outputs, as
     ``int:0:10`` or ``5``. Or ``standard`` is a folder with a ``network.toml``, which has all of that. ``pairs`` is a
     file that says which parameters belong together, ``save_pairs`` one to write. ``packages`` are requirements for all
-    environments, or as ``torch:torchvision`` for one framework's. ``say`` is told what is under way. Raises
+    environments, or as ``torch:torchvision`` for one framework's. ``workers`` are kept for the next check, which saves
+    their start, where networks may share a process. ``say`` is told what is under way. Raises
     ``RosettaError`` where the standard can't be held against anything; a port that fails has its reason in the result.
     """
     check_seed(seed)
@@ -69,7 +71,7 @@ def check(
         raise RosettaError(
             f"{pairs} has pairs of {odd[0]}, which isn't among the ports.", "Name the port as it is there."
         )
-    asked = Asked(arrays, seed, timeouts, make_targets(goals, batch, seed))
+    asked = Asked(arrays, seed, timeouts, make_targets(goals, batch, seed), workers)
     say(f"{first.text}: the standard, in float32 and float64")
     seen, installed = observe_standard(first, asked)
     parameters = sum(int(np.prod(t.shape)) for t in seen.described.tensors if t.role == "parameter")

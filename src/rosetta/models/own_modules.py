@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from rosetta.environments.client import Arrays
 from rosetta.models.own_standard import Seen
 from rosetta.proof.own.causes import Situation, cause
+from rosetta.proof.own.enclosing import enclosing
 from rosetta.proof.own.layouts import in_usual_order
 from rosetta.proof.own.parting import of_shape
 from rosetta.record.check import CutTensors, PortCheck
@@ -24,7 +25,8 @@ def owner(path: str) -> str:
 
 def paired_modules(told: PortCheck) -> set[tuple[str, str]]:
     """Return the modules of both sides whose parameters are paired."""
-    return {(owner(pair.standard), owner(pair.port)) for pair in told.pairs} | _cut_owners(told.cuts)
+    paired = {(owner(pair.standard), owner(pair.port)) for pair in told.pairs}
+    return paired | _cut_owners(told.cuts) | enclosing(told.pairs, told.cuts)
 
 
 def module_tensors(seen: Seen, path: str) -> dict[str, NDArray[np.float64]]:

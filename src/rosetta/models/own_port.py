@@ -9,8 +9,10 @@ from rosetta.environments.client import Client
 from rosetta.environments.worker import WorkerFailure
 from rosetta.environments.written import LazyArrays
 from rosetta.errors import RosettaError
+from rosetta.models.own_causes import Parting, part_cause
 from rosetta.models.own_modules import EXACT, ROUNDED, module_cause, paired_modules
 from rosetta.models.own_optimizer import optimizer_check, trained_as
+from rosetta.models.own_placing import best_placed
 from rosetta.models.own_session import Asked, failed, opened, run
 from rosetta.models.own_standard import Recording, Seen
 from rosetta.models.own_training import Held, parted_in_training
@@ -39,7 +41,7 @@ def checked(
     packages: dict[str, str] = {}
     try:
         with opened(network, asked) as (client, packages, described):
-            told, held = _compared(told, network, client, described, seen, asked, given)
+            told, held = _compared(told, network, client, described, seen, asked, given, recording)
             wrong = [q for q in told.quantities if q.verdict != "the same" and q.error is not None]
             if any(q.mode == "evaluation" and q.what == "output" for q in wrong):
                 told = _parted(told, client, described, seen, recording)
@@ -61,13 +63,14 @@ def _compared(
     seen: Seen,
     asked: Asked,
     given: Given | None,
+    recording: Recording,
 ) -> tuple[PortCheck, Held]:
     contender = network.contender
     expected = seen.standard.exact["evaluation"].outputs
     more = surplus_biases(seen.described.tensors, described.tensors) if given is None else []
     client.load_own_weights({tensor.path: np.zeros(tensor.shape, np.float32) for tensor in more})
     tensors = [tensor for tensor in described.tensors if tensor not in more]
-    settled = _pair(client, dataclasses.replace(described, tensors=tensors), seen, asked, given)
+    settled = _pair(client, dataclasses.replace(described, tensors=tensors), seen, asked, given, recording)
     pairing, notes = settled.pairing, []
     if not settled.complete:
         notes.append(
@@ -137,7 +140,9 @@ def _compared(
     return checked, Held(pairing, float64 or float32, factors)
 
 
-def _pair(client: Client, described: Described, seen: Seen, asked: Asked, given: Given | None) -> Settled:
+def _pair(
+    client: Client, described: Described, seen: Seen, asked: Asked, given: Given | None, recording: Recording
+) -> Settled:
     mine, other = seen.described.tensors, described.tensors
     if given is not None:
         return Settled(given_pairing(given, mine, other), 0, True)
@@ -152,7 +157,13 @@ def _pair(client: Client, described: Described, seen: Seen, asked: Asked, given:
         return outputs_error(client.own_outputs(), expected)
 
     enough = max(_SETTLED, _YARDSTICKS * yardstick(seen.standard))
-    return settle(possible, error, enough, images)
+    settled = settle(possible, error, enough, images)
+    if settled.agrees or "module_outputs" not in client.abilities():
+        return settled
+    with contextlib.suppress(WorkerFailure):  # which is met again, and told, where they are looked at next
+        better = best_placed(client, described, seen, settled.pairing, images, error, recording)
+        return dataclasses.replace(settled, pairing=better)
+    return settled
 
 
 def _parted(told: PortCheck, client: Client, described: Described, seen: Seen, recording: Recording) -> PortCheck:
@@ -170,6 +181,13 @@ def _parted(told: PortCheck, client: Client, described: Described, seen: Seen, r
             if first is not None and within and told.in_float64:
                 partner = _number(described, listed[first].port)
                 known = module_cause(calls[first].path, first, partner, seen, mine, other)
+            if told.in_float64 and not known:
+                output = next(iter(client.own_outputs().values()))
+                known = part_cause(
+                    Parting(
+                        listed, first, within, seen, described, mine, other, recording.inputs, output, told.pairs, limit
+                    )
+                )
     except WorkerFailure as failure:
         note = f"Where it parts can't be told: {failure}"
         return told.model_copy(update={"notes": [*told.notes, note]})

@@ -15,7 +15,7 @@ from rosetta.errors import RosettaError
 from rosetta.models.session import worker_client
 from rosetta.networks.notation import OwnNetwork
 from rosetta.proof.own.judge import MODES, Run
-from rosetta_worker.messages import Described
+from rosetta_worker.messages import Described, Imported
 
 Inputs = tuple[NDArray[Any], ...]
 
@@ -29,12 +29,54 @@ class Asked:
     timeouts: Timeouts | None
     targets: Inputs = ()
     """What a user's loss gets besides the outputs."""
+    workers: "Workers | None" = None
+    """Those that networks are opened in; None: each in a worker of its own."""
+
+
+class Workers:
+    """Workers that stay for the networks after: one for each contender and use, until it fails or all are closed.
+
+    Starting one takes longer than most comparisons. What one network's code changes in the process, as a module's
+    attributes, the next one in it sees: meant for networks that are known to do no such thing.
+    """
+
+    def __init__(self) -> None:
+        self._idle: dict[str, list[tuple[contextlib.ExitStack, Client, Imported]]] = {}
+
+    @contextlib.contextmanager
+    def worker(self, network: OwnNetwork, asked: "Asked") -> Iterator[tuple[Client, Imported]]:
+        """Give a worker of the contender's that isn't in use, started if there is none; one that fails is ended."""
+        idle = self._idle.setdefault(repr(network.contender), [])
+        if idle:
+            stack, client, imported = idle.pop()
+        else:
+            with contextlib.ExitStack() as starting:
+                made = worker_client(network.contender, seed=asked.seed, timeouts=asked.timeouts)
+                client, imported = starting.enter_context(made)
+                stack = starting.pop_all()
+        try:
+            yield client, imported
+        except BaseException:
+            stack.close()
+            raise
+        idle.append((stack, client, imported))
+
+    def close(self) -> None:
+        """End those that are not in use."""
+        for idle in self._idle.values():
+            while idle:
+                idle.pop()[0].close()
 
 
 @contextlib.contextmanager
 def opened(network: OwnNetwork, asked: Asked) -> Iterator[tuple[Client, dict[str, str], Described]]:
     """Open a network in a worker of its contender; raise ``RosettaError`` where it is random in evaluation."""
-    with worker_client(network.contender, seed=asked.seed, timeouts=asked.timeouts) as (client, imported):
+    worker = (
+        worker_client(network.contender, seed=asked.seed, timeouts=asked.timeouts)
+        if asked.workers is None
+        else asked.workers.worker(network, asked)
+    )
+    with worker as (client, imported):
         client.open_own(
             network.name,
             network.arguments,

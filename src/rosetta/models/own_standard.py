@@ -58,6 +58,7 @@ class Recording:
         self._seen = seen
         self._asked = asked
         self._calls: list[ModuleCall] | None = None
+        self.inputs = asked.inputs
 
     def made(self) -> LazyArrays:
         """Return its arrays; raise ``WorkerFailure`` where the standard can't be asked again."""

@@ -89,15 +89,16 @@ def _parting(port: PortCheck) -> Iterable[RenderableType]:
     else:
         first = port.parts[port.parts_at]
         given = "" if first.error_given is None else f" ({error(first.error_given)})"
+        gave = "has another shape or isn't finite" if first.error is None else f"is off by {error(first.error)}"
         where = f"{first.standard} ({first.standard_kind}), in the port {first.port} ({first.port_kind})"
         words = (
-            f"it parts at {where}: what went in is the same{given}, what came out is off by {error(first.error)}"
+            f"it parts at {where}: what went in is the same{given}, what came out {gave}"
             if port.parts_within
             else f"it parts before {where}: what goes in there is off already{given}, by what is no sub-module of both"
         )
         yield Text(printable(words), "bold")
-        if port.cause:
-            yield Text(printable(FOUND + port.cause), "bold")
+    if port.cause:
+        yield Text(printable(FOUND + port.cause), "bold")
     table = plain_table()
     for header in ("module", "in the port"):
         table.add_column(header, overflow="fold")

@@ -6,6 +6,7 @@ form reproduces either, or two forms do, there is none.
 """
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -14,15 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf, expit
 
+from rosetta.proof.own.search import difference, error, reproduces, the_one
+
 Array = NDArray[np.float64]
 Form = Mapping[str, str]
 """What a form is: {"ε": "1e-05", "statistics": "the running ones"}."""
 
-_REPRODUCED = 1e-9
-"""Relative L2, in float64: rounding is a ten-thousandth of it."""
-_ROUNDING = 1e-15
-_BETTER = 1e-3
-"""A form reproduces an array only if it is nearer than this part of what is to be explained."""
 _MOST_WORK = 2e9
 """Multiplications of a convolution in NumPy: a second or two."""
 _EPSILONS = (1e-2, 1e-3, 1.001e-3, 1e-4, 1.001e-5, 1e-5, 1e-6, 1e-7, 1e-8, 1e-12)
@@ -49,46 +47,28 @@ class Situation:
     channels_last: bool = False
 
 
-def cause(situation: Situation) -> str:
-    """Say what the port does in place of what the standard does; an empty text where that isn't found out."""
-    explained = _error(situation.found, situation.gave)
-    if not explained > 0:
+def cause(situation: Situation, then: Callable[[Array], Array | None] = lambda array: array) -> str:
+    """Say what the port does in place of what the standard does; an empty text where that isn't found out.
+
+    ``found`` is what the port has after ``then``, which both sides do with what the sub-module gives.
+    """
+    after = then(situation.gave)
+    limit = None if after is None else reproduces(situation.found, after)
+    if limit is None:
         return ""
-    limit = min(_REPRODUCED, _BETTER * explained)
     for rule in _RULES:
         of_standard: list[tuple[float, Form]] = []
         of_port: list[tuple[float, Form]] = []
         for form, array in rule(situation):
-            for found, wanted in ((of_standard, situation.gave), (of_port, situation.found)):
-                if array.shape == wanted.shape and (error := _error(array, wanted)) <= limit:
-                    found.append((error, form))
-        standard, port = _the_one(of_standard), _the_one(of_port)
+            if (off := error(array, situation.gave)) <= limit:
+                of_standard.append((off, form))
+            further = then(array)
+            if further is not None and (off := error(further, situation.found)) <= limit:
+                of_port.append((off, form))
+        standard, port = (the_one(sorted(some, key=lambda pair: pair[0]), limit) for some in (of_standard, of_port))
         if standard is not None and port is not None:
-            return _difference(standard, port)
+            return difference(standard, port)
     return ""
-
-
-def _the_one(forms: list[tuple[float, Form]]) -> Form | None:
-    """Return the form that reproduces an array; none where another does it nearly as well."""
-    forms = sorted(forms, key=lambda pair: pair[0])
-    if not forms or (len(forms) > 1 and max(forms[0][0], _ROUNDING) > _BETTER * forms[1][0]):
-        return None
-    return forms[0][1]
-
-
-def _difference(standard: Form, port: Form) -> str:
-    parts = []
-    for what in dict.fromkeys((*standard, *port)):
-        before, after = standard.get(what, ""), port.get(what, "")
-        if before != after:
-            parts.append(f"{what} {'= ' if what == 'ε' else ''}{after} instead of {before}")
-    return ", ".join(parts)
-
-
-def _error(found: Array, wanted: Array) -> float:
-    size = float(np.linalg.norm(wanted.ravel()))
-    error = float(np.linalg.norm((found - wanted).ravel())) / size if size else np.inf
-    return error if np.isfinite(error) else np.inf
 
 
 def _batch_normalisation(it: Situation) -> Iterator[tuple[Form, Array]]:
@@ -157,17 +137,21 @@ def _convolution(it: Situation) -> Iterator[tuple[Form, Array]]:
     if weight is None or it.given.ndim != 4 or it.gave.ndim != 4:
         return
     x = np.moveaxis(it.given, -1, 1) if it.channels_last else it.given
-    gave = np.moveaxis(it.gave, -1, 1) if it.channels_last else it.gave
     kernel_size = weight.shape[2:]
-    if x.shape[1] != weight.shape[1] or gave.size * weight.size / len(weight) * 60 > _MOST_WORK:
+    shapes = dict.fromkeys(a.shape for a in (it.gave, it.found) if a.ndim == 4)
+    extents_of = [shape[1:3] if it.channels_last else shape[2:] for shape in shapes]
+    most = max(map(math.prod, extents_of)) * len(x)
+    if x.shape[1] != weight.shape[1] or most * weight.size * 60 > _MOST_WORK:
         return
     kernels = {"as it is": weight} | ({"flipped": weight[:, :, ::-1, ::-1]} if max(kernel_size) > 1 else {})
     if kernel_size[0] == kernel_size[1] > 1:
         kernels["with height and width exchanged"] = weight.transpose(0, 1, 3, 2)
     bias = it.tensors.get("bias")
     square = kernel_size[0] == kernel_size[1]
-    for stride, *before in itertools.product(range(1, _MOST_STRIDE + 1), *map(range, kernel_size)):
-        extents = zip(gave.shape[2:], kernel_size, before, x.shape[2:], strict=True)
+    for outside, stride, before in itertools.product(
+        extents_of, range(1, _MOST_STRIDE + 1), itertools.product(*map(range, kernel_size))
+    ):
+        extents = zip(outside, kernel_size, before, x.shape[2:], strict=True)
         after = [(out - 1) * stride + kernel - first - size for out, kernel, first, size in extents]
         if (square and before[0] != before[1]) or any(
             not -stride < a < k for a, k in zip(after, kernel_size, strict=True)
@@ -199,7 +183,7 @@ def _convolved(x: Array, kernel: Array, stride: int) -> Array:
     return np.asarray(np.moveaxis(np.tensordot(windows, kernel, ((1, 4, 5), (1, 2, 3))), -1, 1))
 
 
-_ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
+ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
     "exact GELU": lambda x: x * (1 + erf(x / np.sqrt(2))) / 2,
     "GELU by tanh": lambda x: x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))) / 2,
     "GELU by a sigmoid of 1.702 x": lambda x: x * expit(1.702 * x),
@@ -220,9 +204,16 @@ _ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
 }
 
 
+def activations(x: Array) -> Mapping[str, Callable[[Array], Array]]:
+    """Return the activations by name; below 6 ReLU6 is ReLU."""
+    if (x > 6).any():
+        return ACTIVATIONS
+    return {name.replace("ReLU6", "ReLU (or ReLU6)"): f for name, f in ACTIVATIONS.items() if name != "ReLU"}
+
+
 def _activation(it: Situation) -> Iterator[tuple[Form, Array]]:
     if not it.tensors and it.given.shape == it.gave.shape:
-        for name, function in _ACTIVATIONS.items():
+        for name, function in activations(it.given).items():
             yield {"activation:": name}, function(it.given)
 
 

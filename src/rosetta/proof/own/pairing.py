@@ -134,25 +134,35 @@ def constant(array: NDArray[Any]) -> bool:
 
 def _exchanges(pairing: Pairing) -> Iterator[Pairing]:
     """Exchange the partners of two modules whose tensors have the same sizes, then of two tensors of one module."""
-    owners: dict[str, list[int]] = {}
-    for i, pair in enumerate(pairing.pairs):
-        owners.setdefault(pair.standard.path.rpartition(".")[0], []).append(i)
-    alike: dict[tuple[tuple[str, tuple[int, ...]], ...], list[list[int]]] = {}
-    for members in owners.values():
-        signature = tuple(sorted((pairing.pairs[i].standard.role, size_of(pairing.pairs[i].standard)) for i in members))
-        alike.setdefault(signature, []).append(members)
-    for same in alike.values():
+    for same in alike(pairing):
         for one, two in combinations(same, 2):
-            yield _exchanged(pairing, list(zip(one, two, strict=True)))
-    for members in owners.values():
+            yield exchanged(pairing, list(zip(one, two, strict=True)))
+    for members in _owners(pairing).values():
         for i, j in combinations(members, 2):
             a, b = pairing.pairs[i], pairing.pairs[j]
             told = all(t.kind or t.parts for t in (a.standard, a.port, b.standard, b.port))
             if size_of(a.standard) == size_of(b.standard) and a.standard.role == b.standard.role and not told:
-                yield _exchanged(pairing, [(i, j)])
+                yield exchanged(pairing, [(i, j)])
 
 
-def _exchanged(pairing: Pairing, places: Sequence[tuple[int, int]]) -> Pairing:
+def alike(pairing: Pairing) -> list[list[list[int]]]:
+    """Return the standard's modules, each by the places of its pairs, that have tensors of the same sizes together."""
+    found: dict[tuple[tuple[str, tuple[int, ...]], ...], list[list[int]]] = {}
+    for members in _owners(pairing).values():
+        signature = tuple(sorted((pairing.pairs[i].standard.role, size_of(pairing.pairs[i].standard)) for i in members))
+        found.setdefault(signature, []).append(members)
+    return list(found.values())
+
+
+def _owners(pairing: Pairing) -> dict[str, list[int]]:
+    owners: dict[str, list[int]] = {}
+    for i, pair in enumerate(pairing.pairs):
+        owners.setdefault(pair.standard.path.rpartition(".")[0], []).append(i)
+    return owners
+
+
+def exchanged(pairing: Pairing, places: Sequence[tuple[int, int]]) -> Pairing:
+    """Return the pairing with the partners at these places exchanged."""
     new: dict[int, Pair] = {}
     for i, j in places:
         a, b = pairing.pairs[i], pairing.pairs[j]

@@ -1,6 +1,7 @@
 """Finds where a port parts from the standard: the calls of sub-modules on both sides, aligned, and their errors."""
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,7 +64,11 @@ def parts(
                 error=_between(given, found, f"gave/{number}", f"gave/{partner}"),
             )
         )
-    first = next((n for n, part in enumerate(listed) if part.error is not None and part.error > limit), None)
+    sizes = {
+        number: _sizes(given[f"gave/{number}"]) == _sizes(found[f"gave/{partner}"])
+        for number, partner in partners.items()
+    }
+    first = next((n for n, part in enumerate(listed) if n in sizes and _differs(part.error, sizes[n], limit)), None)
     within = first is not None and (listed[first].error_given or 0.0) <= limit
     return listed, first, within
 
@@ -79,6 +84,10 @@ def alignment(
     mine = [_print(given[f"gave/{number}"]) for number in range(len(standard))]
     other = [_print(found[f"gave/{number}"]) for number in range(len(port))]
     return _aligned(standard, port, paired, mine, other)
+
+
+def _differs(error: float | None, same_sizes: bool, limit: float) -> bool:
+    return error > limit if error is not None else not same_sizes
 
 
 def layout_error(found: NDArray[np.float64], expected: NDArray[np.float64]) -> float | None:
@@ -131,7 +140,28 @@ def _aligned(
             partners[number] = best
             free.discard(best)
     left = [number for number in range(len(mine)) if number not in partners]
-    return partners | _in_order(standard, port, paired, mine, other, left, sorted(free))
+    partners |= _in_order(standard, port, paired, mine, other, left, sorted(free))
+    return partners | _of_other_sizes(standard, port, paired, partners)
+
+
+def _of_other_sizes(
+    standard: Sequence[ModuleCall],
+    port: Sequence[ModuleCall],
+    paired: Collection[tuple[str, str]],
+    partners: Mapping[int, int],
+) -> dict[int, int]:
+    """Return the calls that belong together by their parameters, each called once, though their sizes differ."""
+    once, once_port = ({path for path, count in Counter(c.path for c in calls).items() if count == 1}
+                       for calls in (standard, port))  # fmt: skip
+    places = {call.path: number for number, call in enumerate(port) if number not in partners.values()}
+    several = Counter(a for a, _ in paired)
+    return {
+        number: places[b]
+        for number, call in enumerate(standard)
+        for a, b in paired
+        if a == call.path and number not in partners and a in once and b in once_port and b in places
+        and several[a] == 1
+    }  # fmt: skip
 
 
 def _in_order(
@@ -167,10 +197,13 @@ def _in_order(
     return found
 
 
+def _sizes(array: NDArray[np.float64]) -> tuple[int, ...]:
+    return tuple(sorted(size for size in array.shape if size != 1))
+
+
 def _print(array: NDArray[np.float64]) -> _Print:
-    sizes = tuple(sorted(size for size in array.shape if size != 1))
     exact = np.asarray(array, np.float64)
-    return _Print(sizes, float(np.linalg.norm(exact.ravel())), float(exact.sum()))
+    return _Print(_sizes(array), float(np.linalg.norm(exact.ravel())), float(exact.sum()))
 
 
 def _between(given: Arrays, found: Arrays, mine: str, other: str) -> float | None:

@@ -23,6 +23,8 @@ class Settled:
     tried: int
     complete: bool
     """Whether its outputs agree, or nothing was left to try."""
+    agrees: bool = True
+    """Whether its outputs agree."""
 
 
 def settle(
@@ -87,4 +89,4 @@ def settle(
             if found <= enough:
                 best, lowest = change, found
     helped = lowest <= enough or lowest < _MUCH * first_error
-    return Settled(best if helped else first, tried, lowest <= enough or not cut_short)
+    return Settled(best if helped else first, tried, lowest <= enough or not cut_short, lowest <= enough)

@@ -22,6 +22,7 @@ from .own_training import TrainsOwn, WithoutDropout, as_arrays
 _CONVOLUTIONS = (nn.Conv1D, nn.Conv2D, nn.Conv3D)
 _BATCH_NORMALISATIONS = (_BatchNormBase, nn.BatchNorm)
 _NORMALISATIONS = (*_BATCH_NORMALISATIONS, nn.LayerNorm, nn.GroupNorm)
+_ROOM = "_dropout_state"
 _NORM_KINDS = {"weight": "norm_scale", "bias": "norm_shift", "_mean": "norm_mean", "_variance": "norm_variance"}
 
 
@@ -34,7 +35,7 @@ class OwnNetwork(TrainsOwn):
         self.dtype = "float32"
         paddle.set_default_dtype(self.dtype)
         self.network = make(lambda found: isinstance(found, nn.Layer), "a paddle.nn.Layer")
-        self.network.to(dtype=self.dtype)
+        self.cast()
         self.watch(inputs)
         self.statistics = self.moved_by_training(inputs)
 
@@ -133,7 +134,15 @@ class OwnNetwork(TrainsOwn):
     def to_float64(self):
         self.dtype = "float64"
         paddle.set_default_dtype(self.dtype)  # for what the network makes as it runs
+        self.cast()
+
+    def cast(self):
+        """Bring all to the precision, but for the room that recurrent layers keep for dropout: it has no values yet."""
+        kept = [layer for layer in self.layers().values() if _ROOM in layer._buffers]
+        rooms = [layer._buffers.pop(_ROOM) for layer in kept]
         self.network.to(dtype=self.dtype)
+        for layer, room in zip(kept, rooms):
+            layer._buffers[_ROOM] = room
 
     def layers(self):
         """Return the network, "", and all layers in it by path."""

@@ -40,6 +40,7 @@ class OwnNetwork(TrainsOwn):
         set_precision("ieee")
         self.device = torch.device(device)
         self.dtype = torch.float32
+        torch.set_default_dtype(self.dtype)
         self.network = make(lambda found: isinstance(found, nn.Module), "a torch.nn.Module")
         self.network.to(self.device, self.dtype)
         self.used, self.called = self.watch(inputs)
