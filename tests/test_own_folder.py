@@ -164,7 +164,7 @@ def test_real_numbers_between_two(tmp_path: Path) -> None:
 
 
 def test_a_folder_isnt_run(tmp_path: Path) -> None:
-    with pytest.raises(RosettaError, match="doesn't run, train or convert them yet"):
+    with pytest.raises(RosettaError, match="doesn't train, convert or ask them by themselves"):
         rosetta.Plan([str(folder_of(tmp_path, GOOD))], ["torch"])
 
 

@@ -87,6 +87,41 @@ class Calculated:
         self.drops = drops
 
 
+class Training:
+    """What the user has beside a network to train it: ``loss`` and ``make_optimizer``, None where there is none."""
+
+    def __init__(self, loss: Optional[Callable[..., Any]], make_optimizer: Optional[Callable[..., Any]]):
+        self.loss = loss
+        self.make_optimizer = make_optimizer
+
+    def loss_of(self, outputs: Any, targets: Sequence[Any]) -> Any:
+        """Call the user's loss with what the network gave and the targets."""
+        assert self.loss is not None
+        try:
+            inspect.signature(self.loss).bind(outputs, *targets)
+        except TypeError as error:
+            raise OwnCodeError(
+                "loss: {}; it is called with the outputs and {} targets: declare these with --target".format(
+                    error, len(targets)
+                )
+            ) from None
+        except ValueError:  # what is written in C has no signature
+            pass
+        with own_code():
+            return self.loss(outputs, *targets)
+
+    def optimizer_of(self, arguments: Callable[[str], Any]) -> Any:
+        """Call the user's ``make_optimizer``; what it takes without a default it gets by ``arguments`` of the name."""
+        assert self.make_optimizer is not None
+        with own_code():
+            wanted = [
+                name
+                for name, parameter in inspect.signature(self.make_optimizer).parameters.items()
+                if parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
+            ]
+            return self.make_optimizer(*map(arguments, wanted))
+
+
 class OwnCodeError(Exception):
     """What the user's own code raised, where it did; or what is wrong with what it gave."""
 
@@ -175,6 +210,13 @@ def load_named(folder: str, file: Optional[str], module: Optional[str], name: st
             )
         found = getattr(found, part)
     return found
+
+
+def beside(file: Optional[str], module: Optional[str]) -> Training:
+    """Return what is beside the network in the file or module that ``load_named`` loaded last."""
+    found = sys.modules[_module_name(file) if file else str(module)]
+    loss, make_optimizer = (getattr(found, name, None) for name in ("loss", "make_optimizer"))
+    return Training(loss if callable(loss) else None, make_optimizer if callable(make_optimizer) else None)
 
 
 class _Neighbours:
@@ -293,7 +335,7 @@ def check_fit(arrays: Mapping[str, Any], shapes: Mapping[str, Tuple[int, ...]]) 
 
 
 def _loaded(file: str) -> Any:
-    name = "rosetta_own_" + os.path.splitext(os.path.basename(file))[0]
+    name = _module_name(file)
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise OwnCodeError("{} is no Python file".format(os.path.basename(file)))
@@ -301,6 +343,10 @@ def _loaded(file: str) -> Any:
     sys.modules[name] = module  # dataclasses, and much else, look their module up there
     spec.loader.exec_module(module)
     return module
+
+
+def _module_name(file: str) -> str:
+    return "rosetta_own_" + os.path.splitext(os.path.basename(file))[0]
 
 
 def _told(error: BaseException) -> str:

@@ -107,7 +107,7 @@ class TimedProof:
         begin to count anew.
         """
         plan, name = self.context.plan, prepared.workload.name
-        if plan.kind != "run" or arm.label in plan.other_networks:
+        if plan.kind != "run" or arm.label in plan.other_networks or not prepared.workload.declared:
             return []
         chosen = random.Random(f"{plan.seed} {name} {arm.worker}").sample(range(plan.launches), min(plan.launches, 2))
         moments = ((BEFORE, chosen[0]), (AFTER, chosen[-1]))

@@ -10,7 +10,7 @@ from rosetta.environments.client import Arrays, Client
 from rosetta.environments.worker import WorkerFailure
 from rosetta.environments.written import LazyArrays
 from rosetta.errors import RosettaError
-from rosetta.models.own_session import Asked, failed, opened, run
+from rosetta.models.own_session import Asked, Carried, failed, opened, run
 from rosetta.models.own_standard import Recording, Seen
 from rosetta.networks.notation import OwnNetwork
 from rosetta.proof.own.causes import Situation, cause
@@ -76,6 +76,7 @@ def _compared(
         notes.append(
             f"It takes images channels {'last' if described.channels_last else 'first'}; it was given them so."
         )
+    asked.carried(Carried(pairing.carry(seen.own), described.channels_last))
     client.load_own_weights(pairing.carry(seen.arrays))
     outputs = client.own_outputs()
     matched = match_outputs(outputs, expected)

@@ -24,7 +24,7 @@ MANIFEST = "network.toml"
 MAKER = "make_network"
 """What each file makes its network with."""
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
-_Shape = Annotated[list[Annotated[int, Field(ge=1, strict=True)]], Field(min_length=1, max_length=8)]
+_Axes = Annotated[list[Annotated[int, Field(ge=1, strict=True)]], Field(max_length=8)]
 _Error = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 
 
@@ -40,10 +40,10 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class InputTable(_Table):
-    """One input: the shape of a sample, and what its values are."""
+class TargetTable(_Table):
+    """What a loss is given besides the outputs: the shape of a sample's, and what its values are."""
 
-    shape: _Shape
+    shape: _Axes = Field(default=[], description="none of one number a sample, as a class is")
     integers: Annotated[list[Annotated[int, Field(strict=True)]], Field(min_length=2, max_length=2)] | None = Field(
         default=None, description="whole numbers from the first up to one less than the second"
     )
@@ -66,6 +66,12 @@ class InputTable(_Table):
         if bool(self.array) != self.data.endswith(".npz"):
             raise ValueError("array names which of a .npz file's arrays it is: both or neither")
         return self
+
+
+class InputTable(TargetTable):
+    """One input: the shape of a sample, and what its values are."""
+
+    shape: Annotated[_Axes, Field(min_length=1)]
 
 
 class OutputTable(_Table):
@@ -92,6 +98,7 @@ class NetworkTable(_Table):
     standard: str = Field(default="", description="which of them the others are held against; the first")
     batch: int = Field(default=BATCH, ge=1, strict=True, description="samples in a batch")
     inputs: list[InputTable] = Field(min_length=1)
+    targets: list[TargetTable] = Field(default=[], description="what a loss is given after the outputs")
     outputs: list[OutputTable] = Field(default=[], description="the standard's, in evaluation")
     parameters: int | None = Field(default=None, ge=0, strict=True, description="values of the standard's parameters")
     packages: dict[str, list[str]] = Field(default={}, description="by framework, requirements for its environment")
@@ -115,29 +122,39 @@ class StoredInput(OwnInput):
     file: Path = Path()
     array: str = ""
 
+    def count(self) -> int:
+        """Return how many samples the file has; raise ``RosettaError`` where it can't be read."""
+        return len(self._read())
+
     def make(self, batch: int, random: np.random.Generator) -> NDArray[Any]:
         """Return the file's first samples, float32 or int64; raise ``RosettaError`` where there are none such."""
+        array = self._read()
+        if array.shape[1:] != self.shape or len(array) < batch or array.dtype.kind not in "fiu":
+            raise RosettaError(
+                f"{self.file} holds {array.dtype} {array.shape}, not at least {batch} samples of {self.shape}.",
+                "Give the shape of one sample, without the batch.",
+            )
+        taken = np.ascontiguousarray(array[:batch], np.float32 if array.dtype.kind == "f" else np.int64)
+        if not np.isfinite(taken).all():
+            raise RosettaError(f"{self.file} has numbers that aren't finite.")
+        return taken
+
+    def _read(self) -> NDArray[Any]:
         try:
             with open(open_regular(self.file), "rb") as file:
                 found = np.load(file, allow_pickle=False)
                 if self.array and self.array not in found:
                     raise unknown(f"array in {self.file}", self.array, found)
                 array = np.asarray(found[self.array] if self.array else found)
+                if not array.ndim:
+                    raise RosettaError(f"{self.file} holds a single number, no samples.")
+                return array
         except OSError as error:
             raise storage_error(error, self.file, "read") from error
         except Exception as error:  # a damaged or hostile file: NumPy and zipfile raise a dozen kinds
             if isinstance(error, RosettaError):
                 raise
             raise RosettaError(f"{self.file} holds no array that can be read: {error}.") from error
-        if array.shape[1:] != self.shape or len(array) < batch or array.dtype.kind not in "fiu":
-            raise RosettaError(
-                f"{self.file} holds {array.dtype} {array.shape}, not at least {batch} samples of {self.shape}.",
-                "Give inputs the shape of one sample, without the batch.",
-            )
-        taken = np.ascontiguousarray(array[:batch], np.float32 if array.dtype.kind == "f" else np.int64)
-        if not np.isfinite(taken).all():
-            raise RosettaError(f"{self.file} has numbers that aren't finite.")
-        return taken
 
 
 @dataclass(frozen=True)
@@ -152,18 +169,18 @@ class OwnFolder:
         """Return what the networks are asked about; raise ``RosettaError`` where a range or a file can't be."""
         return [self._input(one) for one in self.table.inputs]
 
+    @property
+    def targets(self) -> list[OwnInput]:
+        """Return what a loss is given after the outputs; raises as ``inputs``."""
+        return [self._input(one) for one in self.table.targets]
+
     def networks(
         self, known: dict[str, Framework], device: Wanted = "auto", packages: Sequence[str] = ()
     ) -> list[OwnNetwork]:
         """Return its networks, the standard first; raise ``RosettaError`` for a contender or file that isn't there."""
-        for name in self.table.packages:
-            if name not in known:
-                error = unknown("framework", name, known)
-                raise RosettaError(f"{self.folder / MANIFEST}: packages: {error.cause}", error.remedy)
-        wanted = [f"{name}:{line}" for name, lines in self.table.packages.items() for line in lines] + [*packages]
         standard = self.table.standard or self.table.networks[0]
         names = [standard, *(name for name in self.table.networks if name != standard)]
-        return [self._network(name, known, device, wanted) for name in names]
+        return [self.network(name, known, device, packages) for name in names]
 
     def check_standard(self, parameters: int, outputs: dict[str, tuple[int, ...]], batch: int) -> None:
         """Raise ``RosettaError`` where the standard isn't what ``network.toml`` says of it."""
@@ -179,13 +196,21 @@ class OwnFolder:
                 f"{manifest} says that the outputs are {said}; the standard's are {outputs}.", "Correct one of the two."
             )
 
-    def _network(self, name: str, known: dict[str, Framework], device: Wanted, packages: Sequence[str]) -> OwnNetwork:
+    def network(
+        self, name: str, known: dict[str, Framework], device: Wanted = "auto", packages: Sequence[str] = ()
+    ) -> OwnNetwork:
+        """Return the network of a contender, also of one that ``network.toml`` doesn't name; raises as ``networks``."""
+        for one in self.table.packages:
+            if one not in known:
+                error = unknown("framework", one, known)
+                raise RosettaError(f"{self.folder / MANIFEST}: packages: {error.cause}", error.remedy)
+        wanted = [f"{one}:{line}" for one, lines in self.table.packages.items() for line in lines] + [*packages]
         framework = re.split(r"[\[=@]", name, maxsplit=1)[0].strip()
         if framework not in known:
             error = unknown("framework", framework, known)
             raise RosettaError(f"{self.folder / MANIFEST}: networks: {error.cause}", error.remedy)
         file = self._file(f"{framework}.py")
-        network = parse_network(f"{name}:{file}:{MAKER}", known, device, packages)
+        network = parse_network(f"{name}:{file}:{MAKER}", known, device, wanted)
         return dataclasses.replace(network, tolerances=self._tolerances(network))
 
     def _tolerances(self, network: OwnNetwork) -> Any:
@@ -206,16 +231,18 @@ class OwnFolder:
             )
         return path
 
-    def _input(self, one: InputTable) -> OwnInput:
+    def _input(self, one: TargetTable) -> OwnInput:
         shape = "x".join(map(str, one.shape))
         if one.data:
-            file = self._file(one.data)
-            return StoredInput(f"{shape} of {one.data}", tuple(one.shape), file=file.resolve(), array=one.array)
+            file, text = self._file(one.data), f"{shape or 'one number'} of {one.data}"
+            return StoredInput(text, tuple(one.shape), file=file.resolve(), array=one.array)
+        kind = ""
         if one.integers:
-            return parse_input(f"int:{one.integers[0]}:{one.integers[1]}:{shape}")
-        if one.floats:
-            return parse_input(f"float:{one.floats[0]!r}:{one.floats[1]!r}:{shape}")
-        return parse_input(shape)
+            kind = f"int:{one.integers[0]}:{one.integers[1]}"
+        elif one.floats:
+            kind = f"float:{one.floats[0]!r}:{one.floats[1]!r}"
+        found = parse_input(":".join(filter(None, (kind, shape or "1"))))
+        return found if shape else dataclasses.replace(found, text=kind or "one number", shape=())
 
 
 def names_folder(text: str) -> bool:
@@ -261,5 +288,10 @@ def read_folder(folder: Path) -> OwnFolder:
 
 
 def _fields(location: Sequence[str | int]) -> list[str]:
-    tables: dict[str, type[_Table]] = {"inputs": InputTable, "outputs": OutputTable, "tolerances": TolerancesTable}
+    tables: dict[str, type[_Table]] = {
+        "inputs": InputTable,
+        "targets": TargetTable,
+        "outputs": OutputTable,
+        "tolerances": TolerancesTable,
+    }
     return list((tables[str(location[0])] if location else NetworkTable).model_fields)

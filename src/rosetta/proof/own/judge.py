@@ -133,6 +133,17 @@ def overall(quantities: Sequence[Quantity], dropout: Dropout | None = None) -> t
     return ("the same up to precision", max(near)) if near else ("the same", None)
 
 
+def allowed(quantity: Quantity) -> float:
+    """Return what a quantity's error in float32 may be where it is the same in float64, if that was computed."""
+    kinks = _KINKS if quantity.what == "gradient" and quantity.error_float64 is not None else 1.0
+    return max(quantity.tolerance * kinks, min(_ROUNDINGS * quantity.yardstick, _COARSE[quantity.what]))
+
+
+def allowed_float64(quantity: Quantity) -> float:
+    """Return what its error in float64 may be."""
+    return max(quantity.yardstick, _ROUNDING)
+
+
 def yardstick(standard: Standard, mode: Mode = "evaluation") -> float:
     """Return the error of the standard's own outputs in float32, the largest among its outputs."""
     exact = _arrays(standard.exact, standard.before)
