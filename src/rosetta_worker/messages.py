@@ -137,6 +137,9 @@ class Described:
     random: bool
     channels_last: Optional[bool] = None
     """Whether it takes images so, where both were tried; None where there are none, or frameworks have one order."""
+    loss: bool = False
+    optimizer: bool = False
+    """Whether the user has a ``loss``, and a ``make_optimizer``, beside it."""
 
 
 @dataclass
@@ -145,6 +148,20 @@ class Calculation:
 
     scalar: Optional[float]
     drops: List[float]
+
+
+@dataclass
+class Calls:
+    """Calls of sub-modules, in the order in which they returned."""
+
+    calls: List[ModuleCall]
+
+
+@dataclass
+class Losses:
+    """The loss before each step, None where it isn't finite."""
+
+    losses: List[Optional[float]]
 
 
 Reply = TypeVar("Reply")
@@ -500,6 +517,40 @@ class ModuleOutputs(Request[Done]):
 
 
 @dataclass
+class TrainingModules(Request[Calls]):
+    """Write what each call of a sub-module was given and gave in training mode, dropout off, to an ``.npz`` file.
+
+    As "given/N" and "gave/N", and as "gradient/N" the scalar's gradient at what it gave, N being the call's number in
+    the reply. The factors are those of ``Calculate``.
+    """
+
+    method = "training_modules"
+    reply = Calls
+    factors: str
+    file: str
+
+
+@dataclass
+class OptimizerSteps(Request[Losses]):
+    """Train such a network on its inputs with the user's optimiser, and leave its parameters as they were.
+
+    The user's ``loss`` gets the targets of an ``.npz`` file, by position; or else, where ``loss`` is false, the scalar
+    of ``Calculate`` is minimised. Written to another: "parameters/N/PATH" after each of the steps in ``kept``, which
+    are counted from 1, and "gradients/N/PATH" in each of the first ``gradients`` steps. ``nudge`` as of ``Calculate``.
+    """
+
+    method = "optimizer_steps"
+    reply = Losses
+    factors: str
+    targets: str
+    loss: bool
+    kept: List[int]
+    gradients: int
+    file: str
+    nudge: int = 0
+
+
+@dataclass
 class ToFloat64(Request[Done]):
     """Have such a network compute in float64; its weights are then loaded anew."""
 
@@ -513,6 +564,7 @@ _REQUESTS: Dict[str, Type[Request[Any]]] = {
         *(TrainOn, Infer, Settle, Latency, SelectBatches, TakeAccuracy, Outputs, AskAbilities, Reseed),
         *(OptimizerState, LoadOptimizerState, SetStepsDone, OwnWeights, LoadOwnWeights, Save, Restore, AskMemory),
         *(Loaded, UseData, Multiply, OpenOwn, Describe, OwnOutputs, Calculate, ToFloat64, ModuleOutputs),
+        *(TrainingModules, OptimizerSteps),
     )
 }
 

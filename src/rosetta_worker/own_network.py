@@ -68,6 +68,26 @@ class OwnNetwork:
         """Compute in float64 from now on; the host then loads all weights anew."""
         raise NotImplementedError
 
+    def training_modules(
+        self, inputs: Inputs, factors: Dict[str, np.ndarray]
+    ) -> Tuple[List[ModuleCall], List[Tuple[Optional[np.ndarray], np.ndarray, np.ndarray]]]:
+        """Return the calls of sub-modules in training mode, dropout off, and for each what it was given, what it gave,
+        and the scalar's gradient that arrives there: at the first array that it gave, over all that use it.
+
+        Parameters and statistics stay as they were.
+        """
+        raise NotImplementedError
+
+    def optimizer_steps(
+        self, inputs: Inputs, targets: Inputs, factors: Dict[str, np.ndarray], training: "Training", steps: "Steps"
+    ) -> None:
+        """Train on one batch, dropout off, with an optimiser that the user's ``make_optimizer`` makes now.
+
+        ``steps`` says how often, and is told what came of it. What is minimised is the user's ``loss`` of what the
+        network gives and the targets, or else the scalar. Parameters and statistics are then as they were.
+        """
+        raise NotImplementedError
+
 
 class Calculated:
     """Outputs, the scalar, its gradients by path, statistics after the step, and the rates of dropouts met."""
@@ -117,9 +137,38 @@ class Training:
             wanted = [
                 name
                 for name, parameter in inspect.signature(self.make_optimizer).parameters.items()
-                if parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
+                if parameter.default is parameter.empty
+                and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
             ]
+            if len(wanted) > 1:
+                raise OwnCodeError(
+                    "make_optimizer wants {}: it is called with the network alone".format(", ".join(wanted))
+                )
             return self.make_optimizer(*map(arguments, wanted))
+
+
+class Steps:
+    """What a few optimiser steps did: the loss before each; parameters after and gradients in some of them, by path."""
+
+    def __init__(self, kept: Sequence[int], gradients: int):
+        """``kept`` are the steps, from 1, whose parameters are kept; ``gradients`` how many steps' gradients."""
+        self.count = max(kept)
+        self.losses: List[float] = []
+        self.parameters: Dict[int, Dict[str, np.ndarray]] = {}
+        self.gradients: Dict[int, Dict[str, np.ndarray]] = {}
+        self._kept = frozenset(kept)
+        self._gradients = gradients
+
+    def computed(self, loss: float, gradients: Callable[[], Dict[str, np.ndarray]]) -> None:
+        """Take the loss of the next step and, if they are to be kept, its gradients."""
+        self.losses.append(loss)
+        if len(self.losses) <= self._gradients:
+            self.gradients[len(self.losses)] = gradients()
+
+    def stepped(self, parameters: Callable[[], Dict[str, np.ndarray]]) -> None:
+        """Take the parameters after that step, if they are to be kept."""
+        if len(self.losses) in self._kept:
+            self.parameters[len(self.losses)] = parameters()
 
 
 class OwnCodeError(Exception):

@@ -13,7 +13,16 @@ import numpy as np
 from rosetta_worker import messages, product, usage
 from rosetta_worker.batches import Batches
 from rosetta_worker.messages import Done
-from rosetta_worker.own_network import Maker, check_gradients, load_named, load_own_network
+from rosetta_worker.own_network import (
+    Maker,
+    OwnCodeError,
+    Steps,
+    Training,
+    beside,
+    check_gradients,
+    load_named,
+    load_own_network,
+)
 from rosetta_worker.own_trainer import OwnBatches, open_own_trainer
 from rosetta_worker.trainer import Inputs, Trainer, implementation_of, load_replicas, load_trainer
 
@@ -34,6 +43,7 @@ class Session:
         self._data: Optional[Dict[str, Any]] = None
         self._loading = False
         self._own_inputs: Inputs = ()
+        self._beside: Callable[[], Training] = partial(Training, None, None)
 
     def import_framework(self, request: messages.ImportFramework) -> messages.Imported:
         """Import the framework; clock one starts."""
@@ -295,6 +305,7 @@ class Session:
         start = time.perf_counter()
         load = partial(load_named, request.folder, request.file, request.module, request.name)
         make = Maker(load, request.name, request.arguments)
+        self._beside = partial(beside, request.file, request.module)
         self._trainer = own.OwnNetwork(make, self._own_inputs, self._device, request.seed)
         return messages.Opened(time.perf_counter() - start)
 
@@ -304,7 +315,9 @@ class Session:
         random = any(not _alike(first[name], second[name]) for name in first)
         images = any(array.ndim > 3 for array in self._own_inputs)
         channels_last = getattr(self._trainer, "channels_last", None) if images else None
-        return messages.Described(self._trainer.tensors(), self._trainer.calls(), random, channels_last)
+        training = self._beside()
+        trains = training.loss is not None, training.make_optimizer is not None
+        return messages.Described(self._trainer.tensors(), self._trainer.calls(), random, channels_last, *trains)
 
     def own_outputs(self, request: messages.OwnOutputs) -> Done:
         """Write its outputs in evaluation mode."""
@@ -330,6 +343,39 @@ class Session:
                 arrays["given/{}".format(number)] = given
         np.savez(request.file, **arrays)
         return Done()
+
+    def training_modules(self, request: messages.TrainingModules) -> messages.Calls:
+        """Write what each of its sub-modules was given and gave in training mode, and the gradient there."""
+        calls, kept = self._trainer.training_modules(self._own_inputs, _arrays(request.factors))
+        arrays = {}
+        for number, (given, gave, gradient) in enumerate(kept):
+            arrays["gave/{}".format(number)] = gave
+            arrays["gradient/{}".format(number)] = gradient
+            if given is not None:
+                arrays["given/{}".format(number)] = given
+        np.savez(request.file, **arrays)
+        return messages.Calls(calls)
+
+    def optimizer_steps(self, request: messages.OptimizerSteps) -> messages.Losses:
+        """Train it a few steps by the user's optimiser; write parameters and gradients."""
+        inputs = tuple(_nudged(array, request.nudge) for array in self._own_inputs)
+        targets = _arrays(request.targets)
+        beside = self._beside()
+        training = Training(beside.loss if request.loss else None, beside.make_optimizer)
+        if training.make_optimizer is None or (request.loss and training.loss is None):
+            raise OwnCodeError("there is no loss or no make_optimizer beside the network")
+        given = tuple(targets[str(position)] for position in range(len(targets)))
+        found = Steps(request.kept, request.gradients)
+        self._trainer.optimizer_steps(inputs, given, _arrays(request.factors), training, found)
+        parts = {"parameters": found.parameters, "gradients": found.gradients}
+        arrays: Dict[str, Any] = {
+            "{}/{}/{}".format(part, step, path): array
+            for part, by_step in parts.items()
+            for step, some in by_step.items()
+            for path, array in some.items()
+        }
+        np.savez(request.file, **arrays)
+        return messages.Losses([_finite(loss) for loss in found.losses])
 
     def to_float64(self, request: messages.ToFloat64) -> Done:
         """Have it compute in float64 from now on."""

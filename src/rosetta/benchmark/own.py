@@ -15,7 +15,7 @@ from rosetta.errors import RosettaError
 from rosetta.files import file_name
 from rosetta.models.own_session import Asked
 from rosetta.networks.folder import MANIFEST, OwnFolder, read_folder
-from rosetta.networks.inputs import make_inputs
+from rosetta.networks.inputs import make_inputs, make_targets
 from rosetta.networks.notation import OwnNetwork
 from rosetta.networks.raced import OwnWorkload, own_workload, raced_network
 from rosetta.networks.samples import make_samples
@@ -106,8 +106,11 @@ def prepare_own(plan: Plan, name: str, known: dict[str, Framework], folder: Path
     order = (folder / f"{file_name(name)}-order.npy").resolve()
     np.save(order, made.order, allow_pickle=False)
     data = {**paths, "order": str(order), "digest": digest.hexdigest()[:16]}
-    inputs = make_inputs(own.inputs, own.table.batch, plan.seed)
-    asked = Asked(inputs, plan.seed, plan.timeouts, folder=own.folder.absolute())
+    inputs, targets = (
+        make(specs, own.table.batch, plan.seed)
+        for make, specs in ((make_inputs, own.inputs), (make_targets, own.targets))
+    )
+    asked = Asked(inputs, plan.seed, plan.timeouts, targets, folder=own.folder.absolute())
     steps = len(made.inputs[0]) // own.table.batch
     workload = own_workload(name, raced)
     return PreparedOwn(workload, data, {}, folder.resolve(), plan.seed, steps, own, known, asked, {})

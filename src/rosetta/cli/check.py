@@ -32,6 +32,15 @@ def check(
             show_default=False,
         ),
     ] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SHAPE",
+            help="What the `loss` beside the networks gets besides the outputs: `int:0:10`, a class of each sample; or "
+            "as --input. Repeat it for further targets.",
+            show_default=False,
+        ),
+    ] = None,
     batch: Annotated[
         int | None, typer.Option(min=1, help="Samples in the batch; 4, or a folder's own.", show_default=False)
     ] = None,
@@ -68,6 +77,7 @@ def check(
         network[0],
         network[1:],
         inputs=given or (),
+        targets=target or (),
         batch=batch,
         seed=seed,
         pairs=pairs,

@@ -17,7 +17,7 @@ from rosetta.environments.worker import Worker, WorkerFailure
 from rosetta.environments.written import read_written, written_arrays, written_numbers
 from rosetta.workloads.spec import Workload
 from rosetta_worker import messages
-from rosetta_worker.messages import Accuracy, Described, Imported, Multiplied, Request, Stepped
+from rosetta_worker.messages import Accuracy, Described, Imported, ModuleCall, Multiplied, Request, Stepped
 
 Arrays = Mapping[str, NDArray[Any]]
 _Reply = TypeVar("_Reply")
@@ -50,6 +50,18 @@ class Calculated:
     """Running ones after a step in training mode; none in evaluation mode."""
     drops: list[float]
     """The rates of dropouts, all of them switched off, in the order in which they were met."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a few steps of a user's own optimiser did, by their number from 1."""
+
+    losses: list[float | None]
+    """Before each step; None where it isn't finite."""
+    parameters: Mapping[int, Arrays]
+    """After some of the steps, by path."""
+    gradients: Mapping[int, Arrays]
+    """In the first of them."""
 
 
 class Client:
@@ -287,6 +299,41 @@ class Client:
     def module_outputs(self, file: Path) -> None:
         """Have it write what each call of a sub-module was given and gave; ``LazyArrays`` reads that."""
         self._ask(messages.ModuleOutputs(str(file)), self.timeouts.proving)
+
+    def training_modules(self, factors: Arrays, file: Path) -> list[ModuleCall]:
+        """Have it write what each call of a sub-module was given and gave in training mode, and the gradient there."""
+        with self._written(factors) as given:
+            return self._ask(messages.TrainingModules(given, str(file)), self.timeouts.proving).calls
+
+    def optimizer_steps(
+        self,
+        factors: Arrays,
+        targets: Sequence[NDArray[Any]],
+        *,
+        loss: bool,
+        kept: Sequence[int],
+        gradients: int,
+        nudge: int = 0,
+    ) -> Trained:
+        """Train it by the user's optimiser up to the last step of ``kept``, after which parameters are returned.
+
+        ``loss`` says whether the user's loss, of the outputs and the targets, is minimised, or else the scalar; of the
+        first ``gradients`` steps the gradients are returned too. Its parameters are then as they were.
+        """
+        numbered = {str(position): array for position, array in enumerate(targets)}
+        with self._written(factors) as given, self._written(numbered) as wanted, self._file(".npz") as file:
+            request = messages.OptimizerSteps(given, wanted, loss, list(kept), gradients, str(file), nudge)
+            losses = self._ask(request, self.timeouts.proving).losses
+            parts: dict[str, dict[int, dict[str, NDArray[Any]]]] = {
+                "parameters": {step: {} for step in kept},
+                "gradients": {step: {} for step in range(1, gradients + 1)},
+            }
+            for key, array in written_arrays(file).items():
+                part, number, path = (*key.split("/", 2), "", "")[:3]
+                if not number.isdigit() or int(number) not in parts.get(part, {}):
+                    raise WorkerFailure(f"The worker's answer to optimizer_steps has an array {key!r}.")
+                parts[part][int(number)][path] = array
+            return Trained(losses, parts["parameters"], parts["gradients"])
 
     def to_float64(self) -> None:
         """Have it compute in float64; its weights have to be loaded anew."""

@@ -2,34 +2,33 @@
 
 import contextlib
 import dataclasses
-from collections import Counter
 
 import numpy as np
 
-from rosetta.environments.client import Arrays, Client
+from rosetta.environments.client import Client
 from rosetta.environments.worker import WorkerFailure
 from rosetta.environments.written import LazyArrays
 from rosetta.errors import RosettaError
+from rosetta.models.own_modules import EXACT, ROUNDED, module_cause, paired_modules
+from rosetta.models.own_optimizer import optimizer_check, trained_as
 from rosetta.models.own_session import Asked, Carried, failed, opened, run
 from rosetta.models.own_standard import Recording, Seen
+from rosetta.models.own_training import Held, parted_in_training
 from rosetta.networks.notation import OwnNetwork
-from rosetta.proof.own.causes import Situation, cause
 from rosetta.proof.own.judge import judge, match_outputs, outputs_error, overall, yardstick
-from rosetta.proof.own.layouts import image_shapes, in_usual_order
+from rosetta.proof.own.layouts import image_shapes
 from rosetta.proof.own.pairing import Pairing
 from rosetta.proof.own.pairs_file import Given, as_recorded, cuts_as_recorded, given_pairing
-from rosetta.proof.own.parting import of_shape, parts
+from rosetta.proof.own.parting import parts
 from rosetta.proof.own.proposals import proposals
 from rosetta.proof.own.settle import Settled, settle
 from rosetta.proof.own.surplus import surplus_biases
-from rosetta.record.check import CutTensors, Dropout, PortCheck
+from rosetta.record.check import Dropout, PortCheck
 from rosetta_worker.messages import Described
 
 _SETTLED = 1e-6
 """With the right pairing the outputs of a port that is the same are as near as this, or as a few yardsticks."""
 _YARDSTICKS = 5.0
-_EXACT, _ROUNDED = 1e-7, 1e-5
-"""A sub-module's output that is off by more than this, in float64 and in float32, isn't what the standard's is."""
 
 
 def checked(
@@ -40,9 +39,12 @@ def checked(
     packages: dict[str, str] = {}
     try:
         with opened(network, asked) as (client, packages, described):
-            told = _compared(told, network, client, described, seen, asked, given)
-            if told.in_evaluation != "the same":
+            told, held = _compared(told, network, client, described, seen, asked, given)
+            wrong = [q for q in told.quantities if q.verdict != "the same" and q.error is not None]
+            if any(q.mode == "evaluation" and q.what == "output" for q in wrong):
                 told = _parted(told, client, described, seen, recording)
+            elif any(q.what in ("output", "gradient", "statistic") for q in wrong):
+                told = parted_in_training(told, held, client, seen, recording)
             return told, packages
     except WorkerFailure as failure:
         error = failed(network, failure)
@@ -59,7 +61,7 @@ def _compared(
     seen: Seen,
     asked: Asked,
     given: Given | None,
-) -> PortCheck:
+) -> tuple[PortCheck, Held]:
     contender = network.contender
     expected = seen.standard.exact["evaluation"].outputs
     more = surplus_biases(seen.described.tensors, described.tensors) if given is None else []
@@ -94,24 +96,28 @@ def _compared(
                 "Have both give the same shape.",
             )
     float32 = run(client, factors)
-    float64 = None
+    trained = trained_as(client, described, seen, factors, asked)
+    float64, trained64 = None, None
     if "to_float64" in client.abilities():
         try:
             client.to_float64()
             client.load_own_weights(pairing.carry(seen.arrays))
-            float64 = run(client, factors)
+            float64, trained64 = run(client, factors), trained_as(client, described, seen, factors, asked)
         except WorkerFailure as failure:
             notes.append(f"It doesn't compute in float64, so that it was held in float32 alone: {failure}")
     else:
         notes.append(f"{contender.framework.title} was held in float32 alone: it has no float64 for this.")
-    quantities = judge(seen.standard, float32, float64, pairing, network.tolerances or contender.tolerances)
+    limits = network.tolerances or contender.tolerances
+    quantities = judge(seen.standard, float32, float64, pairing, limits)
+    optimizer, further = optimizer_check(described, seen, pairing, trained, trained64, asked, limits)
+    quantities += further
     dropout = Dropout(standard=sorted(seen.drops), port=sorted(float32["training"].drops))
     verdict, precision = overall(quantities, dropout)
     in_evaluation, _ = overall([q for q in quantities if q.mode == "evaluation"])
     in_training, _ = overall([q for q in quantities if q.mode == "training"], dropout)
     if more:  # which have gradients and would be trained
         verdict = in_training = "not the same"
-    return told.model_copy(
+    checked = told.model_copy(
         update={
             "verdict": verdict,
             "in_evaluation": in_evaluation,
@@ -125,9 +131,11 @@ def _compared(
             "surplus": [tensor.path for tensor in more],
             "quantities": quantities,
             "dropout": dropout,
+            "optimizer": optimizer,
             "notes": notes,
         }
     )
+    return checked, Held(pairing, float64 or float32, factors)
 
 
 def _pair(client: Client, described: Described, seen: Seen, asked: Asked, given: Given | None) -> Settled:
@@ -156,12 +164,13 @@ def _parted(told: PortCheck, client: Client, described: Described, seen: Seen, r
     try:
         client.module_outputs(file)
         with contextlib.closing(recording.made()) as mine, contextlib.closing(LazyArrays(file)) as other:
-            limit = _EXACT if told.in_float64 else _ROUNDED
-            owners = {(_owner(pair.standard), _owner(pair.port)) for pair in told.pairs} | _cut_owners(told.cuts)
-            listed, first, within = parts(seen.described.calls, described.calls, owners, mine, other, limit)
+            limit = EXACT if told.in_float64 else ROUNDED
+            calls, owners = seen.described.calls, paired_modules(told)
+            listed, first, within = parts(calls, described.calls, owners, mine, other, limit)
             known = ""
             if first is not None and within and told.in_float64:
-                known = _cause(first, _number(described, listed[first].port), seen, mine, other)
+                partner = _number(described, listed[first].port)
+                known = module_cause(calls[first].path, first, partner, seen, mine, other)
     except WorkerFailure as failure:
         note = f"Where it parts can't be told: {failure}"
         return told.model_copy(update={"notes": [*told.notes, note]})
@@ -170,38 +179,7 @@ def _parted(told: PortCheck, client: Client, described: Described, seen: Seen, r
     return told.model_copy(update={"parts": listed, "parts_at": first, "parts_within": within, "cause": known})
 
 
-def _cause(first: int, partner: int | None, seen: Seen, mine: Arrays, other: Arrays) -> str:
-    """Name what the port's sub-module does differently, if computing it reproduces what both gave."""
-    call = seen.described.calls[first]
-    if partner is None or f"given/{first}" not in mine:
-        return ""
-    gave = np.asarray(mine[f"gave/{first}"], np.float64)
-    tensors = {}
-    for tensor in seen.described.tensors:
-        if _owner(tensor.path) == call.path:
-            tensors[tensor.kind] = in_usual_order(tensor, np.asarray(seen.arrays[tensor.path], np.float64))
-    given, last = np.asarray(mine[f"given/{first}"], np.float64), bool(seen.described.channels_last)
-    # As many channels as rows: that its channels are last can't be seen by the shape.
-    layouts = of_shape(np.asarray(other[f"gave/{partner}"], np.float64), gave.shape)
-    causes = {cause(Situation(given, gave, found, tensors, last)) for found in layouts} - {""}
-    return causes.pop() if len(causes) == 1 else ""
-
-
 def _number(described: Described, path: str | None) -> int | None:
     """Return the number of a module's call; None where it is called several times: then it isn't known which it is."""
     numbers = [number for number, call in enumerate(described.calls) if call.path == path]
     return numbers[0] if len(numbers) == 1 else None
-
-
-def _cut_owners(cuts: list[CutTensors]) -> set[tuple[str, str]]:
-    """Return the modules that have the same tensors, cut differently; "" is in the place of the partner of one whose
-    tensors are several modules' on the other side, for it is none of these."""
-    found = {(_owner(a.tensor), _owner(b.tensor)) for cut in cuts for a in cut.standard_pieces for b in cut.port_pieces}
-    mine, other = (Counter(pair[side] for pair in found) for side in (0, 1))
-    alone = {(a, b) for a, b in found if mine[a] == other[b] == 1}
-    return alone | {pair for a, b in found - alone for pair in ((a, ""), ("", b))}
-
-
-def _owner(path: str) -> str:
-    """Return the path of the module that has a parameter."""
-    return path.rpartition(".")[0]

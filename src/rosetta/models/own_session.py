@@ -36,6 +36,8 @@ class Asked:
     inputs: Inputs
     seed: int
     timeouts: Timeouts | None
+    targets: Inputs = ()
+    """What a user's loss gets besides the outputs."""
     carried: Callable[[Carried], None] = lambda carried: None
     """Is told of each port, once it is paired, what it begins with where it is trained."""
     folder: Path = field(default_factory=Path.cwd)

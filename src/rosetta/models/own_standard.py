@@ -16,8 +16,9 @@ from rosetta.errors import RosettaError
 from rosetta.models.own_session import Asked, failed, opened, run
 from rosetta.networks.notation import OwnNetwork
 from rosetta.proof.own.judge import MODES, Standard, yardstick
+from rosetta.proof.own.steps import EXPLAINED, KEPT, StandardSteps
 from rosetta.proof.own.weights import factors_of, moved_apart
-from rosetta_worker.messages import Described
+from rosetta_worker.messages import Described, ModuleCall
 
 _NUDGED = 3
 """Further float32 runs of the standard, on inputs moved by a rounding: one run alone may be lucky."""
@@ -25,6 +26,9 @@ _MOST = 1e-3
 """The largest yardstick of outputs that still measures something."""
 _COPIES = 24
 """How often float32 parameters are in memory at most: the gradients of all runs on both sides, some in float64."""
+
+_TRAINED = 60
+"""And so often more where both sides train: parameters after some steps, gradients, the optimisers' states."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class Seen:
     standard: Standard
     drops: list[float]
     notes: list[str]
+    steps: StandardSteps | None = None
+    """Of its user's optimiser, where there is one."""
 
 
 class Recording:
@@ -51,6 +57,7 @@ class Recording:
         self._network = network
         self._seen = seen
         self._asked = asked
+        self._calls: list[ModuleCall] | None = None
 
     def made(self) -> LazyArrays:
         """Return its arrays; raise ``WorkerFailure`` where the standard can't be asked again."""
@@ -60,6 +67,18 @@ class Recording:
                 client.load_own_weights(self._seen.arrays)
                 client.module_outputs(self.file)
         return LazyArrays(self.file)
+
+    def of_training(self) -> tuple[list[ModuleCall], LazyArrays]:
+        """Return the calls in training mode and their arrays; raise ``WorkerFailure`` as ``made`` does."""
+        file = self.file.with_name("standard_training.npz")
+        if self._calls is None:
+            with opened(self._network, self._asked) as (client, _, _):
+                if "training_modules" not in client.abilities():
+                    raise WorkerFailure("The standard's framework doesn't record sub-modules in training mode.")
+                client.to_float64()
+                client.load_own_weights(self._seen.arrays)
+                self._calls = client.training_modules(self._seen.factors, file)
+        return self._calls, LazyArrays(file)
 
 
 def observe_standard(network: OwnNetwork, asked: Asked) -> tuple[Seen, dict[str, str]]:
@@ -76,7 +95,7 @@ def observe_standard(network: OwnNetwork, asked: Asked) -> tuple[Seen, dict[str,
                     "float64, and so can't be the standard.",
                     "Name another one first.",
                 )
-            _check_memory(network, described)
+            _check_memory(network, described, _COPIES + (_TRAINED if described.optimizer else 0))
             own = client.own_weights()
             arrays, replaced = moved_apart(described.tensors, own, seed)
             client.load_own_weights(arrays)
@@ -84,9 +103,27 @@ def observe_standard(network: OwnNetwork, asked: Asked) -> tuple[Seen, dict[str,
             if not factors:
                 raise RosettaError(f"{network.text} gives no output of real numbers.", "Name a network that does.")
             float32 = [run(client, factors, nudge) for nudge in range(_NUDGED + 1)]
+            if asked.targets and not (described.optimizer and described.loss):
+                raise RosettaError(
+                    f"{network.text} has no loss and make_optimizer beside it: targets are for these.",
+                    "Write both into its file, or leave --target out.",
+                )
+            trains = described.optimizer and "optimizer_steps" in client.abilities()
+            trained = [
+                client.optimizer_steps(factors, asked.targets, loss=described.loss, kept=KEPT, gradients=0, nudge=nudge)
+                for nudge in range(_NUDGED if trains else 0)
+            ]
             client.to_float64()
             client.load_own_weights(arrays)
             exact = run(client, factors)
+            steps = None
+            if trains:
+                exactly = client.optimizer_steps(
+                    factors, asked.targets, loss=described.loss, kept=KEPT, gradients=EXPLAINED
+                )
+                start = {t.path: arrays[t.path] for t in described.tensors if t.role == "parameter" and t.trainable}
+                steps = StandardSteps(described.loss, exactly, trained, start)
+                _check_finite(network, exactly.parameters[max(KEPT)], f"parameter after {max(KEPT)} optimiser steps")
     except WorkerFailure as failure:
         raise failed(network, failure) from failure
     for mode in MODES:
@@ -98,7 +135,8 @@ def observe_standard(network: OwnNetwork, asked: Asked) -> tuple[Seen, dict[str,
     before = {t.path: arrays[t.path] for t in described.tensors if t.role == "statistic"}
     standard = Standard(exact, float32, before)
     _check_conditioned(network, standard)
-    return Seen(described, own, arrays, replaced, factors, standard, exact["training"].drops, notes), packages
+    drops = exact["training"].drops
+    return Seen(described, own, arrays, replaced, factors, standard, drops, notes, steps), packages
 
 
 def _check_finite(network: OwnNetwork, arrays: Mapping[str, NDArray[Any]], what: str) -> None:
@@ -121,13 +159,13 @@ def _check_conditioned(network: OwnNetwork, standard: Standard) -> None:
             )
 
 
-def _check_memory(network: OwnNetwork, described: Described) -> None:
+def _check_memory(network: OwnNetwork, described: Described, copies: int) -> None:
     """Raise ``RosettaError`` where a comparison would take more memory than is free."""
     size = sum(4 * int(np.prod(t.shape)) for t in described.tensors)
     free = psutil.virtual_memory().available
-    if _COPIES * size > free:
+    if copies * size > free:
         raise RosettaError(
-            f"{network.text} has {size / 2**30:.1f} GiB of parameters, of which a check needs up to {_COPIES} copies; "
+            f"{network.text} has {size / 2**30:.1f} GiB of parameters, of which a check needs up to {copies} copies; "
             f"{free / 2**30:.1f} GiB are free.",
             "Make it smaller: fewer layers or channels show the same.",
         )

@@ -16,7 +16,7 @@ from rosetta.contenders.device import Wanted
 from rosetta.contenders.manifest import Framework
 from rosetta.errors import RosettaError, storage_error, unknown
 from rosetta.files import LARGEST_TEXT, open_regular, read_regular
-from rosetta.networks.inputs import BATCH, OwnInput, parse_input
+from rosetta.networks.inputs import BATCH, OwnInput, parse_input, parse_target
 from rosetta.networks.notation import OwnNetwork, parse_network
 from rosetta.workloads import workloads
 
@@ -24,7 +24,7 @@ MANIFEST = "network.toml"
 MAKER = "make_network"
 """What each file makes its network with."""
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
-_Axes = Annotated[list[Annotated[int, Field(ge=1, strict=True)]], Field(max_length=8)]
+_Shape = Annotated[list[Annotated[int, Field(ge=1, strict=True)]], Field(min_length=1, max_length=8)]
 _Error = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 
 
@@ -40,10 +40,10 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class TargetTable(_Table):
-    """What a loss is given besides the outputs: the shape of a sample's, and what its values are."""
+class InputTable(_Table):
+    """One input: the shape of a sample, and what its values are."""
 
-    shape: _Axes = Field(default=[], description="none of one number a sample, as a class is")
+    shape: _Shape
     integers: Annotated[list[Annotated[int, Field(strict=True)]], Field(min_length=2, max_length=2)] | None = Field(
         default=None, description="whole numbers from the first up to one less than the second"
     )
@@ -68,10 +68,16 @@ class TargetTable(_Table):
         return self
 
 
-class InputTable(TargetTable):
-    """One input: the shape of a sample, and what its values are."""
+class TargetTable(InputTable):
+    """What a ``loss`` beside the networks gets besides the outputs; without a shape it is one number a sample."""
 
-    shape: Annotated[_Axes, Field(min_length=1)]
+    shape: list[Annotated[int, Field(ge=1, strict=True)]] = Field(default=[], max_length=8)
+
+    @model_validator(mode="after")
+    def _is_told(self) -> Self:
+        if not self.shape and self.integers is None and not self.data:
+            raise ValueError("name integers, as [0, 10] for a class of each sample, or data, or a shape")
+        return self
 
 
 class OutputTable(_Table):
@@ -98,7 +104,7 @@ class NetworkTable(_Table):
     standard: str = Field(default="", description="which of them the others are held against; the first")
     batch: int = Field(default=BATCH, ge=1, strict=True, description="samples in a batch")
     inputs: list[InputTable] = Field(min_length=1)
-    targets: list[TargetTable] = Field(default=[], description="what a loss is given after the outputs")
+    targets: list[TargetTable] = Field(default=[], description="what the loss gets besides the outputs")
     outputs: list[OutputTable] = Field(default=[], description="the standard's, in evaluation")
     parameters: int | None = Field(default=None, ge=0, strict=True, description="values of the standard's parameters")
     packages: dict[str, list[str]] = Field(default={}, description="by framework, requirements for its environment")
@@ -171,7 +177,7 @@ class OwnFolder:
 
     @property
     def targets(self) -> list[OwnInput]:
-        """Return what a loss is given after the outputs; raises as ``inputs``."""
+        """Return what a loss gets besides the outputs; raises as ``inputs`` does."""
         return [self._input(one) for one in self.table.targets]
 
     def networks(
@@ -231,18 +237,20 @@ class OwnFolder:
             )
         return path
 
-    def _input(self, one: TargetTable) -> OwnInput:
+    def _input(self, one: InputTable) -> OwnInput:
         shape = "x".join(map(str, one.shape))
+        if one.integers and not shape:
+            return parse_target(f"int:{one.integers[0]}:{one.integers[1]}")
         if one.data:
-            file, text = self._file(one.data), f"{shape or 'one number'} of {one.data}"
-            return StoredInput(text, tuple(one.shape), file=file.resolve(), array=one.array)
-        kind = ""
+            file = self._file(one.data)
+            return StoredInput(
+                f"{shape or 'numbers'} of {one.data}", tuple(one.shape), file=file.resolve(), array=one.array
+            )
         if one.integers:
-            kind = f"int:{one.integers[0]}:{one.integers[1]}"
-        elif one.floats:
-            kind = f"float:{one.floats[0]!r}:{one.floats[1]!r}"
-        found = parse_input(":".join(filter(None, (kind, shape or "1"))))
-        return found if shape else dataclasses.replace(found, text=kind or "one number", shape=())
+            return parse_input(f"int:{one.integers[0]}:{one.integers[1]}:{shape}")
+        if one.floats:
+            return parse_input(f"float:{one.floats[0]!r}:{one.floats[1]!r}:{shape}")
+        return parse_input(shape)
 
 
 def names_folder(text: str) -> bool:

@@ -14,6 +14,13 @@ from rosetta.errors import RosettaError
 _SHAPE = re.compile(r"[1-9]\d*(x[1-9]\d*)*", re.ASCII)
 _INTEGERS = re.compile(r"int:(?P<low>-?\d+):(?P<high>-?\d+):(?P<shape>.*)", re.ASCII)
 _FLOATS = re.compile(r"float:(?P<low>[-+.\de]+):(?P<high>[-+.\de]+):(?P<shape>.*)", re.ASCII)
+_CLASSES = re.compile(r"int:-?\d{1,19}:-?\d{1,19}", re.ASCII)
+_TARGET_REMEDY = (
+    "Write int:0:10 for a class of each sample; the shape of one sample, as 5; or whole numbers of a shape: "
+    "int:0:1000:64."
+)
+_TARGETS = 1000
+"""Their random numbers are others than those of inputs."""
 _REMEDY = (
     "Write the shape of one sample, channels first: 3x32x32; or whole numbers from LOW to HIGH - 1, as tokens are: "
     "int:0:1000:64; or real numbers between two: float:0:1:3x32x32."
@@ -77,7 +84,24 @@ def _range(text: str, low: str, high: str) -> tuple[float, float]:
     return between
 
 
-def make_inputs(inputs: Sequence[OwnInput], batch: int, seed: int) -> tuple[NDArray[Any], ...]:
+def parse_target(text: str) -> OwnInput:
+    """Read a target's notation: an input's, or ``int:0:10``, a class of each sample."""
+    match = _CLASSES.fullmatch(text.strip())
+    if match is None:
+        try:
+            return parse_input(text)
+        except RosettaError as error:
+            raise RosettaError(error.cause.replace("no input", "no target"), _TARGET_REMEDY) from None
+    one = parse_input(f"{text.strip()}:1")
+    return OwnInput(text.strip(), (), one.low, one.high)
+
+
+def make_targets(targets: Sequence[OwnInput], batch: int, seed: int) -> tuple[NDArray[Any], ...]:
+    """Return a batch of each target, by the seed; raise ``RosettaError`` where they are too large."""
+    return make_inputs(targets, batch, seed, _TARGETS) if targets else ()
+
+
+def make_inputs(inputs: Sequence[OwnInput], batch: int, seed: int, first: int = 0) -> tuple[NDArray[Any], ...]:
     """Return a batch of each input, by the seed; raise ``RosettaError`` where there are none or they are too large."""
     if not inputs:
         raise RosettaError("The network's inputs aren't named.", _REMEDY.replace("Write", "Give --input with", 1))
@@ -88,4 +112,4 @@ def make_inputs(inputs: Sequence[OwnInput], batch: int, seed: int) -> tuple[NDAr
             raise RosettaError(
                 f"A batch of {batch} inputs {one.text} has more than {_LARGEST:,} values.", "Take a smaller --batch."
             )
-    return tuple(one.make(batch, np.random.default_rng([seed, position])) for position, one in enumerate(inputs))
+    return tuple(one.make(batch, np.random.default_rng([seed, position])) for position, one in enumerate(inputs, first))

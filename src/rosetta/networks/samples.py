@@ -1,7 +1,6 @@
 """Makes the samples that a network of one's own is timed on: random ones, or those of the folder's files."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from rosetta.errors import RosettaError
 from rosetta.networks.folder import OwnFolder, StoredInput
-from rosetta.networks.inputs import OwnInput, make_inputs
+from rosetta.networks.inputs import make_inputs, make_targets
 
 _BATCHES = 64
 """Of random samples."""
@@ -48,8 +47,4 @@ def make_samples(own: OwnFolder, seed: int) -> Samples:
     if counts:
         random = np.random.default_rng(seed)
         order = np.concatenate([random.permutation(rows).astype(np.int32) for _ in range(_EPOCHS)])
-    return Samples(make_inputs(inputs, rows, seed), _targets(targets, rows, seed), order)
-
-
-def _targets(targets: Sequence[OwnInput], rows: int, seed: int) -> tuple[NDArray[Any], ...]:
-    return tuple(one.make(rows, np.random.default_rng([seed, 1000 + n])) for n, one in enumerate(targets))
+    return Samples(make_inputs(inputs, rows, seed), make_targets(targets, rows, seed), order)

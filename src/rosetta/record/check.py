@@ -15,7 +15,9 @@ class Quantity(_Model):
     """One array of a port's, held against the standard's in float64; all errors are relative L2."""
 
     mode: Literal["evaluation", "training"]
-    what: Literal["output", "scalar", "gradient", "statistic"]
+    what: Literal[
+        "output", "scalar", "gradient", "statistic", "loss", "parameter after 1 step", "parameter after 10 steps"
+    ]
     name: str = Field(description="the output's name, or the path of the standard's parameter")
     error: float | None = Field(description="of the port in float32; null: not finite, or of another shape")
     tolerance: float = Field(description="what it is held to, whatever the yardstick")
@@ -71,6 +73,54 @@ class Part(_Model):
     port_kind: str | None = None
     error_given: float | None = Field(default=None, description="of what went in; null: not comparable")
     error: float | None = Field(default=None, description="of what came out, relative L2; null: not comparable")
+    error_gradient: float | None = Field(
+        default=None, description="in training mode: of the scalar's gradient that arrives at what came out"
+    )
+
+
+class TrainingPart(_Model):
+    """Where in training mode a port parts from the standard: the module at fault, or the last before it."""
+
+    what: Literal["output", "gradient", "statistic"]
+    at: int | None = Field(description="which of the parts; null: its call isn't among them")
+    module: str = Field(description="the standard's")
+    port_module: str | None
+    tensor: str = Field(default="", description="the statistic, or the parameter whose gradient differs")
+    before: float | None = Field(
+        default=None, description="the error of what went in; of a gradient: of what arrived at the call after it"
+    )
+    error: float | None
+    within: bool = Field(description="whether it is that module itself, since what went in is the same")
+    cause: str = Field(default="", description="what computing it reproduces both sides' numbers; else empty")
+
+
+class TrainingParts(_Model):
+    """The standard's calls of sub-modules in training mode, dropout off, and where the port parts from them."""
+
+    parts: list[Part]
+    at: list[TrainingPart] = Field(description="first of outputs, last of gradients, first of statistics")
+
+
+class Step(_Model):
+    """A step of the optimiser: the movement of all parameters since the beginning, and the loss before the step."""
+
+    step: int
+    error: float | None = Field(description="of the port, in float64 if it can: relative L2 over all parameters")
+    yardstick: float = Field(description="the error of the standard itself in float32")
+    loss: float | None = Field(description="the standard's before this step, in float64")
+    port_loss: float | None
+
+
+class OptimizerCheck(_Model):
+    """Ten steps of the users' own optimisers on one batch; or why they aren't compared."""
+
+    not_compared: str = Field(default="", description="why not; empty where they are")
+    loss: Literal["loss", "scalar"] | None = Field(default=None, description="what is minimised: the users' or the sum")
+    steps: list[Step] = []
+    left_out: list[str] = Field(default=[], description="parameters whose gradient is nothing but rounding")
+    first_alone: str = Field(default="", description="why only the first step is compared; empty where all are")
+    parts_after: int | None = Field(default=None, description="the first of these steps after which they differ")
+    cause: str = Field(default="", description="what reproduces both sides' numbers; else empty")
 
 
 class Dropout(_Model):
@@ -113,6 +163,10 @@ class PortCheck(_Model):
         description="whether it parts within that one: what went in is the same, or isn't known; else before it, in "
         "what isn't a sub-module on both sides",
     )
+    training: TrainingParts | None = Field(
+        default=None, description="where in training mode it parts; null: nowhere, or in evaluation already"
+    )
+    optimizer: OptimizerCheck | None = None
     notes: list[str] = []
 
     @property
@@ -128,6 +182,7 @@ class CheckResult(_Model):
     standard: str
     standard_contender: str
     inputs: list[str]
+    targets: list[str] = []
     batch: int
     seed: int
     parameters: int = Field(description="values of the standard's parameters")

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from rosetta.escapes import printable
 from rosetta.record.check import CheckResult, CutPiece, CutTensors, PairedTensor, PortCheck, Quantity
+from rosetta.report.check_training import FOUND, optimizer_report, training_parting
 from rosetta.report.numbers import NOTHING, error, number
 from rosetta.report.terminal import plain_table
 from rosetta.report.text import brief
@@ -18,6 +19,7 @@ _FEW = 8
 _MOST_PARTS = 40
 _BEFORE = 10
 """Of a long network so many sub-modules are shown, and so many of them before the first that differs."""
+_OF_TRAINING = ("loss", "parameter after 1 step", "parameter after 10 steps")
 _WORDS = {
     "values": "equal values",
     "order": "kind, size and the order of their use",
@@ -74,6 +76,10 @@ def _port(result: CheckResult, port: PortCheck) -> Iterable[RenderableType]:
         yield Text(brief(note))
     if port.parts:
         yield from _parting(port)
+    if port.training:
+        yield from training_parting(port.training)
+    if port.optimizer:
+        yield from optimizer_report(port.optimizer)
 
 
 def _parting(port: PortCheck) -> Iterable[RenderableType]:
@@ -91,7 +97,7 @@ def _parting(port: PortCheck) -> Iterable[RenderableType]:
         )
         yield Text(printable(words), "bold")
         if port.cause:
-            yield Text(printable(f"found, for it reproduces the port's numbers: {port.cause}"), "bold")
+            yield Text(printable(FOUND + port.cause), "bold")
     table = plain_table()
     for header in ("module", "in the port"):
         table.add_column(header, overflow="fold")
@@ -120,9 +126,13 @@ def _table(port: PortCheck) -> Table:
         some = [q for q in port.quantities if (q.mode, q.what) == (mode, what)]
         wrong = [q for q in some if q.verdict != "the same"]
         worst = max(some, key=_by_times)
-        named = "" if worst.what == "scalar" or (worst.what == "output" and len(some) == 1) else worst.name
+        named = "" if worst.what in ("scalar", "loss") or (worst.what == "output" and len(some) == 1) else worst.name
         others = f" and {len(wrong) - 1} more of {len(some)}" if len(wrong) > 1 else ""
-        cells = [f"{what}, {mode}", *_figures(worst), f"{named}{others}{': ' if worst.note else ''}{worst.note}"]
+        cells = [
+            what if what in _OF_TRAINING else f"{what}, {mode}",
+            *_figures(worst),
+            f"{named}{others}{': ' if worst.note else ''}{worst.note}",
+        ]
         table.add_row(*(Text(printable(cell)) for cell in cells), style="red" if wrong else "")
     return table
 

@@ -1,5 +1,6 @@
 """Judges a port by the standard's float64 run: what differs by more than rounding isn't the same."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,17 +21,17 @@ MODES: tuple[Mode, ...] = ("evaluation", "training")
 Run = Mapping[Mode, Calculated]
 """What one side gave, in each mode."""
 
-_ROUNDING = 2.0**-23
+ROUNDING = 2.0**-23
 """One float32 rounding: no yardstick is shorter."""
-_ROUNDINGS = 10.0
+ROUNDINGS = 10.0
 """How many yardsticks float32 may be off: sums in another order are a few, never this many."""
 _KINKS = 100.0
 """By how much a gradient in float32 may exceed its tolerance where float64 shows that it is the same: a value near a
 ReLU's kink or a maximum's tie falls to the other side by rounding, which moves a gradient by 1e-4 to 1e-3."""
-_COARSE: Mapping[What, float] = {"output": 3e-2, "scalar": 3e-2, "gradient": 3e-1, "statistic": 3e-1}
+_COARSE: Mapping[str, float] = {"output": 3e-2, "scalar": 3e-2, "gradient": 3e-1, "statistic": 3e-1}
 """bfloat16's tolerances: what is the same in float64 and within these in float32 computes less precisely there."""
 _ALONE = "the port trains it, the standard doesn't"
-_SMALL_GRADIENT = 1e-5
+SMALL_GRADIENT = 1e-5
 """Gradients below this part of all together, as that of a bias before a normalisation is, are measured by that."""
 
 
@@ -74,12 +75,12 @@ def judge(
     for item, (wanted, scale) in exact.items():
         if item.what == "gradient" and item.name not in partners:
             continue
-        yardstick = median(_finite(_off(run[item][0], wanted, scale)) for run in own)
-        error = _off(got.get(item), wanted, scale)
-        error64 = _off(got64.get(item), wanted, scale) if got64 is not None else None
+        yardstick = median(finite(off(run[item][0], wanted, scale)) for run in own)
+        error = off(got.get(item), wanted, scale)
+        error64 = off(got64.get(item), wanted, scale) if got64 is not None else None
         note = _note(got.get(item), wanted, item)
         verdict = _verdict(item.what, error, error64, got64 is not None, yardstick, limits[item.what])
-        decides = error64 if got64 is not None and not _fine(error64, yardstick) else error
+        decides = error64 if got64 is not None and not fine(error64, yardstick) else error
         found.append(
             Quantity(
                 mode=item.mode,
@@ -89,7 +90,7 @@ def judge(
                 tolerance=limits[item.what],
                 yardstick=yardstick,
                 error_float64=error64,
-                times=None if decides is None else decides / max(yardstick, _ROUNDING),
+                times=None if decides is None else decides / max(yardstick, ROUNDING),
                 verdict=verdict,
                 note=note,
             )
@@ -136,12 +137,12 @@ def overall(quantities: Sequence[Quantity], dropout: Dropout | None = None) -> t
 def allowed(quantity: Quantity) -> float:
     """Return what a quantity's error in float32 may be where it is the same in float64, if that was computed."""
     kinks = _KINKS if quantity.what == "gradient" and quantity.error_float64 is not None else 1.0
-    return max(quantity.tolerance * kinks, min(_ROUNDINGS * quantity.yardstick, _COARSE[quantity.what]))
+    return max(quantity.tolerance * kinks, min(ROUNDINGS * quantity.yardstick, _COARSE.get(quantity.what, math.inf)))
 
 
 def allowed_float64(quantity: Quantity) -> float:
     """Return what its error in float64 may be."""
-    return max(quantity.yardstick, _ROUNDING)
+    return max(quantity.yardstick, ROUNDING)
 
 
 def yardstick(standard: Standard, mode: Mode = "evaluation") -> float:
@@ -149,7 +150,7 @@ def yardstick(standard: Standard, mode: Mode = "evaluation") -> float:
     exact = _arrays(standard.exact, standard.before)
     items = [item for item in exact if item.what == "output" and item.mode == mode]
     own = [_arrays(run, standard.before) for run in standard.float32]
-    return max(median(_finite(_off(run[item][0], *exact[item])) for run in own) for item in items)
+    return max(median(finite(off(run[item][0], *exact[item])) for run in own) for item in items)
 
 
 def outputs_error(found: Arrays, expected: Arrays) -> float:
@@ -157,7 +158,7 @@ def outputs_error(found: Arrays, expected: Arrays) -> float:
     matched = match_outputs(found, expected)
     if matched is None:
         return float("inf")
-    errors = [_off(np.asarray(matched[name]), wanted, _norm(wanted)) for name, wanted in expected.items()]
+    errors = [off(np.asarray(matched[name]), wanted, norm(wanted)) for name, wanted in expected.items()]
     return float("inf") if any(error is None for error in errors) else max(float(error or 0.0) for error in errors)
 
 
@@ -175,23 +176,23 @@ def _verdict(
 ) -> Verdict:
     if error is None or (both and error64 is None):
         return "not the same"
-    rounding = min(_ROUNDINGS * yardstick, _COARSE[what])
+    rounding = min(ROUNDINGS * yardstick, _COARSE[what])
     if error64 is None:
         return "the same" if error <= max(tolerance, rounding) else "not the same"
-    if not _fine(error64, yardstick):
+    if not fine(error64, yardstick):
         return "the same up to precision" if error64 <= tolerance and error <= _COARSE[what] else "not the same"
     if error <= max(tolerance * (_KINKS if what == "gradient" else 1.0), rounding):
         return "the same"
     return "the same up to precision" if error <= _COARSE[what] else "not the same"
 
 
-def _fine(error64: float | None, yardstick: float) -> bool:
+def fine(error64: float | None, yardstick: float) -> bool:
     """Whether in float64 the difference is less than float32's rounding is."""
-    return error64 is not None and error64 <= max(yardstick, _ROUNDING)
+    return error64 is not None and error64 <= max(yardstick, ROUNDING)
 
 
 def _deciding(quantity: Quantity) -> float:
-    if quantity.error_float64 is not None and not _fine(quantity.error_float64, quantity.yardstick):
+    if quantity.error_float64 is not None and not fine(quantity.error_float64, quantity.yardstick):
         return quantity.error_float64
     return quantity.error if quantity.error is not None else float("inf")
 
@@ -202,16 +203,16 @@ def _arrays(run: Run, before: Arrays) -> dict[_Item, tuple[NDArray[Any], float]]
     for mode in MODES:
         one = run[mode]
         for name, array in one.outputs.items():
-            found[_Item(mode, "output", name)] = array, _norm(array)
+            found[_Item(mode, "output", name)] = array, norm(array)
         scalar = np.asarray(np.nan if one.scalar is None else one.scalar)
         # Of terms of both signs little may be left: their size is what rounding is relative to.
         found[_Item(mode, "scalar", "scalar")] = scalar, max(abs(float(scalar)), _size_of_outputs(one.outputs))
-        everything = float(np.sqrt(sum(_norm(g) ** 2 for g in one.gradients.values())))
+        everything = float(np.sqrt(sum(norm(g) ** 2 for g in one.gradients.values())))
         for path, array in one.gradients.items():
-            found[_Item(mode, "gradient", path)] = array, max(_norm(array), _SMALL_GRADIENT * everything)
+            found[_Item(mode, "gradient", path)] = array, max(norm(array), SMALL_GRADIENT * everything)
         for path, array in one.statistics.items():
             change = array.astype(np.float64) - before[path]
-            found[_Item(mode, "statistic", path)] = change, _norm(change)
+            found[_Item(mode, "statistic", path)] = change, norm(change)
     return found
 
 
@@ -243,7 +244,7 @@ def _ports(
 
 
 def _distance(wanted: NDArray[Any], found: NDArray[Any]) -> float:
-    distance = _norm(found.astype(np.float64) - wanted)
+    distance = norm(found.astype(np.float64) - wanted)
     return distance if np.isfinite(distance) else float("inf")
 
 
@@ -260,24 +261,25 @@ def _note(found: NDArray[Any] | None, wanted: NDArray[Any], item: _Item) -> str:
     return "" if np.isfinite(found).all() else "isn't finite"
 
 
-def _off(found: NDArray[Any] | None, expected: NDArray[Any], scale: float) -> float | None:
+def off(found: NDArray[Any] | None, expected: NDArray[Any], scale: float) -> float | None:
     """‖found − expected‖₂ / scale; absolute where that is 0; None where it isn't finite or the shapes differ."""
     if found is None or found.shape != expected.shape:
         return None
-    difference = _norm(found.astype(np.float64) - expected)
+    difference = norm(found.astype(np.float64) - expected)
     error = difference / scale if scale else difference
     return error if np.isfinite(error) else None
 
 
-def _finite(error: float | None) -> float:
+def finite(error: float | None) -> float:
     """Return the error of a standard's run, whose infinity would leave nothing to be held to."""
     return 1.0 if error is None else error
 
 
-def _norm(array: NDArray[Any]) -> float:
+def norm(array: NDArray[Any]) -> float:
+    """‖array‖₂, in float64."""
     return float(np.linalg.norm(array.astype(np.float64).ravel()))
 
 
 def _size_of_outputs(outputs: Arrays) -> float:
     """The scalar's terms are the outputs' values times factors of a mean square of 1 / n."""
-    return float(np.sqrt(sum(_norm(a) ** 2 / max(a.size, 1) for a in outputs.values() if a.dtype.kind == "f")))
+    return float(np.sqrt(sum(norm(a) ** 2 / max(a.size, 1) for a in outputs.values() if a.dtype.kind == "f")))

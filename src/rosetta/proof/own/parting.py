@@ -46,9 +46,7 @@ def parts(
     together, and to no others. ``given`` and ``found`` have "given/N" and "gave/N" of the standard and of the port;
     ``limit`` is the largest error that rounding may make.
     """
-    mine = [_print(given[f"gave/{number}"]) for number in range(len(standard))]
-    other = [_print(found[f"gave/{number}"]) for number in range(len(port))]
-    partners = _aligned(standard, port, paired, mine, other)
+    partners = alignment(standard, port, paired, given, found)
     listed = []
     for number, call in enumerate(standard):
         partner = partners.get(number)
@@ -68,6 +66,19 @@ def parts(
     first = next((n for n, part in enumerate(listed) if part.error is not None and part.error > limit), None)
     within = first is not None and (listed[first].error_given or 0.0) <= limit
     return listed, first, within
+
+
+def alignment(
+    standard: Sequence[ModuleCall],
+    port: Sequence[ModuleCall],
+    paired: Collection[tuple[str, str]],
+    given: Arrays,
+    found: Arrays,
+) -> dict[int, int]:
+    """Return the number of the port's call for each of the standard's that has one; arguments as of ``parts``."""
+    mine = [_print(given[f"gave/{number}"]) for number in range(len(standard))]
+    other = [_print(found[f"gave/{number}"]) for number in range(len(port))]
+    return _aligned(standard, port, paired, mine, other)
 
 
 def layout_error(found: NDArray[np.float64], expected: NDArray[np.float64]) -> float | None:

@@ -1,7 +1,5 @@
 """A network of the user's own in Flax NNX: any ``nnx.Module``, with what its modules and variables tell."""
 
-import contextlib
-
 import jax
 import numpy as np
 from flax import nnx
@@ -17,8 +15,9 @@ from rosetta_worker.own_network import (
     in_order_of_use,
     named_outputs,
     own_code,
-    replaced,
 )
+
+from .own_training import TrainsOwn, WithoutDropout, as_arrays, by_path, is_array, joined, watching
 
 _NORMALISATIONS = (nnx.BatchNorm, nnx.LayerNorm, nnx.GroupNorm, nnx.RMSNorm)
 _NORM_KINDS = {"scale": "norm_scale", "bias": "norm_shift", "mean": "norm_mean", "var": "norm_variance"}
@@ -34,7 +33,7 @@ _IN_ATTENTION = {
 }
 
 
-class OwnNetwork:
+class OwnNetwork(TrainsOwn):
     """An ``nnx.Module``, or a class or function that makes one; what it wants as ``rngs`` it gets."""
 
     def __init__(self, make, inputs, device, seed):
@@ -51,27 +50,16 @@ class OwnNetwork:
         """Run it once, to see in which order modules are used; ``kept``, a list, gets what each was given and gave."""
         self.channels_last = channels_last
         self.used, self.called = [], []
-        modules = [(joined(path), module) for path, module in nnx.iter_modules(self.network)]
-        names = {id(module): path for path, module in modules}
 
-        def watched(call):
-            def wrapper(module, *args, **kwargs):
-                name = names.get(id(module))  # None within nnx.jit, where modules are copies
-                self.used += [] if name is None else [name]
-                outputs = call(module, *args, **kwargs)
-                arrays = arrays_in(outputs, is_array)[:1] if name else []
-                self.called += [ModuleCall(name, type(module).__name__, list(array.shape)) for array in arrays]
-                if arrays and kept is not None:
-                    given = arrays_in(args[:1], is_array)[:1]
-                    kept.append((np.array(given[0]) if given else None, np.array(arrays[0])))
-                return outputs
+        def leaves(name, module, args, outputs):
+            arrays = arrays_in(outputs, is_array)[:1] if name else []
+            self.called += [ModuleCall(name, type(module).__name__, list(array.shape)) for array in arrays]
+            if arrays and kept is not None:
+                given = arrays_in(args[:1], is_array)[:1]
+                kept.append((np.array(given[0]) if given else None, np.array(arrays[0])))
+            return outputs
 
-            return wrapper
-
-        with contextlib.ExitStack() as stack:
-            for kind in {type(module) for _, module in modules}:
-                if "__call__" in vars(kind):
-                    stack.enter_context(replaced(kind, "__call__", watched(vars(kind)["__call__"])))
+        with watching(self.network, self.used.append, leaves):
             self.outputs(inputs)
 
     def moved_by_training(self, inputs):
@@ -134,12 +122,11 @@ class OwnNetwork:
             with WithoutDropout(network) as without:
                 outputs = named_outputs(network(*arrays), is_array)
             rates.extend(without.rates)
-            terms = [(outputs[name] * jnp.asarray(factor, self.dtype)).sum() for name, factor in factors.items()]
-            return sum(terms), (outputs, nnx.as_pure(nnx.state(network, nnx.Not(nnx.Param))))
+            return self.scalar(outputs, factors), (outputs, nnx.as_pure(nnx.state(network, nnx.Not(nnx.Param))))
 
         with own_code():
             (scalar, (outputs, after)), gradients = jax.value_and_grad(scalar_of, has_aux=True)(parameters)
-        gradients = as_arrays({joined(path): array for path, array in nnx.to_flat_state(nnx.as_pure(gradients))})
+        gradients = by_path(gradients)
         moved = {joined(path): array for path, array in nnx.to_flat_state(after)}
         statistics = as_arrays({path: moved[path] for path in self.statistics}) if training else {}
         return Calculated(as_arrays(outputs), float(scalar), gradients, statistics, rates)
@@ -157,47 +144,10 @@ class OwnNetwork:
         return [jnp.asarray(a, self.dtype if a.dtype.kind == "f" else jnp.int32) for a in arrays]
 
 
-class WithoutDropout:
-    """Lets dropout of a network's modules pass its input, and notes the rates."""
-
-    def __init__(self, network):
-        self.rates = []
-        self.stack = contextlib.ExitStack()
-        self.attentions = [m for _, m in nnx.iter_modules(network) if isinstance(m, nnx.MultiHeadAttention)]
-
-    def __enter__(self):
-        def passed(module, inputs, *, deterministic=None, rngs=None):
-            off = module.deterministic if deterministic is None else deterministic
-            self.rates += [] if off or not module.rate else [float(module.rate)]
-            return inputs
-
-        self.stack.enter_context(replaced(nnx.Dropout, "__call__", passed))
-        for module in self.attentions:
-            if module.dropout_rate and not module.deterministic:
-                self.rates.append(float(module.dropout_rate))
-            self.stack.enter_context(replaced(module, "dropout_rate", 0.0))
-        return self
-
-    def __exit__(self, *error):
-        return self.stack.__exit__(*error)
-
-
-def joined(path):
-    return ".".join(map(str, path))
-
-
 def values_of(network):
     """Return all variables of real numbers by path; counts and keys of random numbers are none."""
     flat = {joined(path): array for path, array in nnx.to_flat_state(nnx.as_pure(nnx.state(network)))}
     return as_arrays({path: array for path, array in flat.items() if jnp.issubdtype(array.dtype, jnp.floating)})
-
-
-def is_array(value):
-    return isinstance(value, (jax.Array, np.ndarray))
-
-
-def as_arrays(arrays):
-    return {name: np.array(array) for name, array in arrays.items()}
 
 
 def kind_of(module, name, dimensions):

@@ -5,12 +5,10 @@ import re
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
-from torch.overrides import TorchFunctionMode
 
 from rosetta_worker.messages import ModuleCall, OwnTensor
 from rosetta_worker.own_network import (
     Calculated,
-    OwnCodeError,
     arrays_in,
     check_fit,
     in_order_of_use,
@@ -18,9 +16,9 @@ from rosetta_worker.own_network import (
     own_code,
 )
 
+from .own_training import TrainsOwn, WithoutDropout, as_arrays
 from .trainer import set_precision
 
-F = nn.functional
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _NORMALISATIONS = (_NormBase, nn.LayerNorm, nn.GroupNorm)
 _NORM_KINDS = {
@@ -32,11 +30,9 @@ _NORM_KINDS = {
 _FAMILIES = {(nn.LSTM, nn.LSTMCell): "lstm", (nn.GRU, nn.GRUCell): "gru", (nn.RNN, nn.RNNCell): "rnn"}
 _GATES = {"lstm": "i,f,g,o", "gru": "r,z,n", "rnn": "h"}
 _PROJECTIONS = {"in_proj": "q,k,v", "q_proj": "q", "k_proj": "k", "v_proj": "v"}
-# What each means by default is in its name: those of SELU are off unless they are told to train.
-_DROPOUTS = {getattr(F, name): name for name in dir(F) if name.endswith("dropout") or name.startswith("dropout")}
 
 
-class OwnNetwork:
+class OwnNetwork(TrainsOwn):
     """An ``nn.Module``, or a class or function that makes one."""
 
     def __init__(self, make, inputs, device, seed):
@@ -135,15 +131,8 @@ class OwnNetwork:
         self.network.zero_grad()
         with torch.enable_grad(), WithoutDropout(self.network) as without:
             outputs = self.forward(inputs)
-        terms = [(outputs[name] * self.tensor(factor)).sum() for name, factor in factors.items()]
-        scalar = torch.stack(terms).sum()
-        if not scalar.requires_grad:
-            raise OwnCodeError("the outputs have no gradient: they hang on no parameter, or were detached")
-        with own_code():
-            scalar.backward()
-        wanted = {path: tensor for path, tensor in self.owned().items() if tensor.requires_grad}
-        gradients = {path: t.new_zeros(t.shape) if t.grad is None else t.grad for path, t in wanted.items()}
-        gradients = as_arrays(gradients)
+        scalar = self.backward(self.scalar(outputs, factors))
+        gradients = self.gradients()
         self.network.zero_grad()
         owned = self.owned()
         statistics = as_arrays({path: owned[path] for path in self.statistics}) if training else {}
@@ -175,46 +164,6 @@ class OwnNetwork:
         with torch.no_grad():
             for path, buffer in self.network.named_buffers():
                 buffer.copy_(buffers[path])
-
-
-class WithoutDropout(TorchFunctionMode):
-    """Lets dropout pass its input, whoever calls it, and notes the rates."""
-
-    def __init__(self, network):
-        super().__init__()
-        self.rates = []
-        # These pass a rate on to functions inside of which no mode looks.
-        self.holders = [m for m in network.modules() if isinstance(m, (nn.RNNBase, nn.MultiheadAttention))]
-        self.before = [m.dropout for m in self.holders]
-
-    def __enter__(self):
-        self.rates += [float(rate) for rate, m in zip(self.before, self.holders) if rate and m.training]
-        for module in self.holders:
-            module.dropout = 0.0
-        return super().__enter__()
-
-    def __exit__(self, *error):
-        for module, rate in zip(self.holders, self.before):
-            module.dropout = rate
-        return super().__exit__(*error)
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        kwargs = dict(kwargs or {})
-        if function in _DROPOUTS:
-            given = dict(zip(("input", "p", "training", "inplace"), args), **kwargs)
-            if given.get("training", "alpha" not in _DROPOUTS[function]) and given.get("p", 0.5):
-                self.rates.append(float(given.get("p", 0.5)))
-            return given["input"]
-        if function is F.scaled_dot_product_attention:
-            given = dict(zip(("query", "key", "value", "attn_mask", "dropout_p", "is_causal"), args), **kwargs)
-            if given.get("dropout_p"):
-                self.rates.append(float(given["dropout_p"]))
-            return function(**{**given, "dropout_p": 0.0})
-        return function(*args, **kwargs)
-
-
-def as_arrays(tensors):
-    return {name: tensor.detach().cpu().resolve_conj().numpy().copy() for name, tensor in tensors.items()}
 
 
 def kind_of(module, name, tensor):
