@@ -60,6 +60,54 @@ shape = [5]
 shape = [3]
 floats = [0.0, 1.0]
 """
+TORCH = """import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, padding=1)
+        self.drop = nn.Dropout(0.2)
+        self.out = nn.Linear(144, 5)
+
+    def forward(self, x):
+        return self.out(self.drop(torch.relu(self.conv(x)).flatten(1)))
+
+
+make_network = Net
+loss = nn.CrossEntropyLoss()
+
+
+def make_optimizer(network):
+    return torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
+"""
+JAX = """import jax
+import optax
+from flax import nnx
+
+
+class Net(nnx.Module):
+    def __init__(self, rngs):
+        self.conv = nnx.Conv(3, 4, (3, 3), rngs=rngs)
+        self.drop = nnx.Dropout(0.2, rngs=rngs)
+        self.out = nnx.Linear(144, 5, rngs=rngs)
+
+    def __call__(self, x):
+        x = jax.nn.relu(self.conv(x))
+        return self.out(self.drop(x.reshape(len(x), -1)))
+
+
+make_network = Net
+
+
+def loss(outputs, classes):
+    return optax.softmax_cross_entropy_with_integer_labels(outputs, classes).mean()
+
+
+def make_optimizer(network):
+    return optax.sgd(0.01, momentum=0.9)
+"""
 
 
 class Stop(Exception):
@@ -166,6 +214,8 @@ def test_a_race_is_recorded_and_goes_on(network: Path, mine: Path, tmp_path: Pat
         assert [(c.launch, c.round) for c in contender.chunks] == [(0, 0), (1, 0)]
         assert contender.ratio is not None and contender.loss is not None and contender.accuracy is None
         assert contender.equivalence is not None and contender.equivalence.passed
+        timed = [c.detail for c in contender.equivalence.further if c.name == "timed outputs"]
+        assert sorted(timed) == ["after the last round", "before the first round"]
     losses = [contender.chunks[0].loss for contender in workload.contenders]
     assert losses[0] is not None and losses[0] < 3, "they train"
     rows = list(csv.DictReader(to_csv(result).splitlines()))
@@ -178,6 +228,7 @@ def test_a_race_is_recorded_and_goes_on(network: Path, mine: Path, tmp_path: Pat
 
 
 def test_who_isnt_the_same_isnt_timed_and_prediction_is_raced(network: Path, mine: Path, tmp_path: Path) -> None:
+    (network / "network.toml").write_text(MANIFEST.partition("[[targets]]")[0])
     (network / "fake.py").write_text(NETWORK)
     (network / "other.py").write_text(NETWORK.replace("scale = 1", "scale = 1.01"))
     result = rosetta.run(plan_of(network, mine, launches=1), folder=tmp_path / "run")
@@ -189,9 +240,44 @@ def test_who_isnt_the_same_isnt_timed_and_prediction_is_raced(network: Path, min
     assert timed == {"fake"}
 
 
+def test_what_is_timed_is_what_was_proven(network: Path, mine: Path, tmp_path: Path) -> None:
+    """A network that is another one where it is timed is found out there."""
+    trainer = mine / "other" / "own_trainer.py"
+    text = trainer.read_text()
+    trainer.write_text(
+        text.replace("self.training = training", "self.network.scale = 2\n        self.training = training")
+    )
+    result = rosetta.run(plan_of(network, mine, launches=1), folder=tmp_path / "run")
+    same, other = result.results[0].contenders
+    assert same.status == "ok" and other.status == "not_equivalent" and "timed outputs" in other.reason
+
+
 def test_code_that_fails_is_told_and_the_others_go_on(network: Path, mine: Path, tmp_path: Path) -> None:
     (network / "other.py").write_text(NETWORK)
     result = rosetta.run(plan_of(network, mine, launches=1), folder=tmp_path / "run")
     same, other = result.results[0].contenders
     assert same.status == "ok" and same.chunks
     assert other.status == "failed" and "other.py has no function loss" in other.reason
+
+
+@pytest.mark.long
+def test_pytorch_and_jax_are_raced(tmp_path: Path) -> None:
+    """The path in real environments: images, whose channels each side wants elsewhere; a step of each one's own."""
+    folder = tmp_path / "mynet"
+    folder.mkdir()
+    (folder / "network.toml").write_text(
+        'title = "A small one"\nnetworks = ["torch", "jax"]\nbatch = 8\n[[inputs]]\nshape = [3, 6, 6]\n'
+        "[[targets]]\nintegers = [0, 5]\n"
+    )
+    (folder / "torch.py").write_text(TORCH)
+    (folder / "jax.py").write_text(JAX)
+    plan = Plan(str(folder), preset="smoke", launches=1, rounds=1, device="cpu")
+    (workload,) = rosetta.run(plan, folder=tmp_path / "run").results
+    for contender in workload.contenders:
+        assert contender.status == "ok", contender.reason
+        assert contender.chunks and contender.loss is not None
+        assert contender.equivalence is not None and contender.equivalence.update is not None
+        assert contender.equivalence.update.holds and not contender.equivalence.unproven
+    # Both begin with the same parameters and see the same samples.
+    events = [e for e in read_events(tmp_path / "run" / "events.jsonl") if e["event"] == "timed_proof"]
+    assert len(events) == 4 and all(e["checks"] for e in events)

@@ -18,7 +18,10 @@ from rosetta_worker.trainer import Inputs, load_framework
 
 
 class OwnTrainer:
-    """The methods of a network that is timed. Arrays are NumPy, float32 or int64, images channels first."""
+    """The methods of a network that is timed. Arrays are NumPy, float32 or int64, images channels first.
+
+    It also has ``outputs`` and ``load_own_weights`` of ``OwnNetwork``: by them it shows that it is what was proven.
+    """
 
     def __init__(
         self,
@@ -69,6 +72,11 @@ class OwnBatches:
         self._order = _mapped(data["order"])
         self.batch_size = workload["batch_size"]
 
+    @property
+    def example(self) -> Inputs:
+        """The first batch of the files, whatever the order: those by which the network was proven."""
+        return tuple(np.array(array[: self.batch_size]) for array in self._inputs)
+
     def training(self, first: int, steps: int) -> Tuple[Inputs, Inputs]:
         """Return inputs and targets, each (steps, batch, …); the order repeats."""
         positions = np.arange(first * self.batch_size, (first + steps) * self.batch_size) % len(self._order)
@@ -86,9 +94,7 @@ def open_own_trainer(folder: str, workload: Dict[str, Any], batches: OwnBatches,
     file, name = workload["own"]["file"], workload["own"]["maker"]
     make = Maker(partial(load_named, workload["own"]["folder"], file, None, name), name, {})
     training = partial(_training, file) if workload["trained"] else None
-    inputs, _ = batches.training(0, 1)
-    example = tuple(array[0] for array in inputs)
-    return module.OwnTrainer(make, training, example, device, seed, workload["channels_last"])
+    return module.OwnTrainer(make, training, batches.example, device, seed, workload["channels_last"])
 
 
 def _training(file: str) -> Training:

@@ -65,6 +65,7 @@ class Session:
         self._take_data(request.data)
         start = time.perf_counter()
         if "own" in workload:
+            self._own_inputs = self._batches.example
             self._trainer = open_own_trainer(self._folder, workload, self._batches, self._device, request.seed)
             return messages.Opened(time.perf_counter() - start)
         implementation = implementation_of(self._folder, workload)

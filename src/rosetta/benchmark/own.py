@@ -13,7 +13,7 @@ from rosetta.contenders.manifest import Framework
 from rosetta.environments.client import Arrays
 from rosetta.errors import RosettaError
 from rosetta.files import file_name
-from rosetta.models.own_session import Asked
+from rosetta.models.own_session import Asked, Carried
 from rosetta.networks.folder import MANIFEST, OwnFolder, read_folder
 from rosetta.networks.inputs import make_inputs, make_targets
 from rosetta.networks.notation import OwnNetwork
@@ -34,6 +34,12 @@ class Given:
     """Where its network is."""
     channels_last: bool
     """Whether it takes images so."""
+    compared: Path
+    """The parameters at which it was proven."""
+    outputs: Arrays
+    """What the standard gives there, in float64."""
+    tolerance: float
+    """By how much its own may differ."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +79,15 @@ class PreparedOwn(PreparedWorkload):
         """Return a contender's network."""
         return dataclasses.replace(self.own.network(contender.name, self.known, "cpu"), contender=contender)
 
-    def give(self, worker: str, network: OwnNetwork, parameters: Arrays, channels_last: bool | None) -> None:
-        """Keep what the worker of a network that was proven begins with."""
-        file = self.folder / f"{file_name(self.workload.name)}-{file_name(worker)}.npz"
-        np.savez(file, allow_pickle=False, **parameters)
-        assert network.file is not None
-        self.given[worker] = Given(file, network.file, channels_last is not False)
+    def give(self, worker: str, file: Path, carried: Carried, outputs: Arrays, tolerance: float) -> None:
+        """Keep what the worker of a network that was proven begins with, and what it was proven by."""
+        start, compared = (
+            self.folder / f"{file_name(self.workload.name)}-{file_name(worker)}-{of}.npz"
+            for of in ("start", "compared")
+        )
+        np.savez(start, allow_pickle=False, **carried.arrays)
+        np.savez(compared, allow_pickle=False, **carried.compared)
+        self.given[worker] = Given(start, file, carried.channels_last is not False, compared, outputs, tolerance)
 
 
 def prepare_own(plan: Plan, name: str, known: dict[str, Framework], folder: Path) -> PreparedOwn:

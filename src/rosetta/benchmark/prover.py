@@ -133,6 +133,8 @@ class Prover:
         for arm, found in self._own_proofs.made(prepared, provers):
             if isinstance(found, str):
                 self._context.fail(prepared, arm, "proof", found)
+            elif found["passed"] and self.passed(prepared, arm):
+                self._context.tell(prepared.workload.name, arm.label, "proven")  # before; now it is paired here too
             else:
                 found["digests"] = dict(self._today(prepared, arm))
                 self._record(prepared, arm, group, found)

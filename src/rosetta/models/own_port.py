@@ -78,8 +78,9 @@ def _compared(
         notes.append(
             f"It takes images channels {'last' if described.channels_last else 'first'}; it was given them so."
         )
-    asked.carried(Carried(pairing.carry(seen.own), described.channels_last))
-    client.load_own_weights(pairing.carry(seen.arrays))
+    compared = pairing.carry(seen.arrays)
+    asked.carried(Carried(pairing.carry(seen.own), compared, described.channels_last))
+    client.load_own_weights(compared)
     outputs = client.own_outputs()
     matched = match_outputs(outputs, expected)
     if matched is None:

@@ -22,9 +22,12 @@ Inputs = tuple[NDArray[Any], ...]
 
 @dataclass(frozen=True)
 class Carried:
-    """The standard's values as it was made, by a port's paths and in its layouts."""
+    """The standard's values, by a port's paths and in its layouts."""
 
     arrays: Arrays
+    """As it was made."""
+    compared: Arrays
+    """Those at which it is held against the standard."""
     channels_last: bool | None
     """Whether the port takes images so, where that was tried."""
 

@@ -147,7 +147,11 @@ def raced_network(
     sides, without = [], {}
     for name in contenders:
         try:
-            sides.append(own.network(name, known, "cpu"))
+            network = own.network(name, known, "cpu")
+            if not (network.contender.framework.folder / "own_trainer.py").is_file():
+                title = network.contender.framework.title
+                raise RosettaError(f"{title} times no networks of one's own in Rosetta.", "It can be checked.")
+            sides.append(network)
         except RosettaError as error:
             if alone:
                 raise
