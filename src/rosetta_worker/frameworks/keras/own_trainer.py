@@ -28,7 +28,10 @@ class OwnTrainer(OwnNetwork):
             self.model.compile(optimizer=self.made_optimizer())
 
     def made_optimizer(self):
-        made = self.training.optimizer_of(lambda name: self.network)
+        network = self.network
+        made = self.training.optimizer_of(
+            lambda name: network.trainable_variables if name.startswith(("param", "variables")) else network
+        )
         if not isinstance(made, keras.optimizers.Optimizer):
             raise OwnCodeError("make_optimizer gives a {}, no keras.optimizers.Optimizer".format(type(made).__name__))
         return made

@@ -39,7 +39,7 @@ class OwnTrainer(OwnNetwork):
 
     def made_optimizer(self):
         made = self.training.optimizer_of(
-            lambda name: self.trainable() if name.startswith(("var", "param")) else self.network
+            lambda name: self.trainable() if name.startswith(("param", "variables")) else self.network
         )
         if not callable(getattr(made, "apply_gradients", None)):
             raise OwnCodeError("make_optimizer gives a {}, without apply_gradients".format(type(made).__name__))
