@@ -262,8 +262,9 @@ def check_name(name: str) -> None:
     """Raise ``RosettaError`` for what can't be the name of a network of one's own."""
     if not _NAME.fullmatch(name):
         raise RosettaError(f"'{name}' can't be a network's name.", "Take letters, digits, _ and -, a letter first.")
-    if name in workloads():
-        raise RosettaError(f"Rosetta has a workload {name} already.", "Give the folder another name.")
+    if name in workloads() or name == "all":  # which means all of them
+        what = "a workload" if name in workloads() else "something else called"
+        raise RosettaError(f"Rosetta has {what} {name} already.", "Give the folder another name.")
 
 
 def read_folder(folder: Path) -> OwnFolder:

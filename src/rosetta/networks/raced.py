@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rosetta.contenders.manifest import Framework
 from rosetta.errors import RosettaError
@@ -162,16 +162,20 @@ def raced_network(
         )
     networks = [standard, *sides]
     files = [text for one in (*own.table.inputs, *own.table.targets) if (text := one.data)]
-    return RacedNetwork(
-        folder=str(own.folder.absolute()),
-        title=own.table.title,
-        standard=standard.contender.name,
-        sides=[network.contender.name for network in sides],
-        without=without,
-        batch=own.table.batch,
-        trains=all(name in names_in(standard) for name in _TRAINING),
-        inputs=[one.text for one in own.inputs],
-        targets=[one.text for one in own.targets],
-        data=", ".join(dict.fromkeys(files)) or "random",
-        packages=sorted({f"{n.contender.framework.name}:{line}" for n in networks for line in n.contender.extra}),
-    )
+    try:
+        return RacedNetwork(
+            folder=str(own.folder.absolute()),
+            title=own.table.title,
+            standard=standard.contender.name,
+            sides=[network.contender.name for network in sides],
+            without=without,
+            batch=own.table.batch,
+            trains=all(name in names_in(standard) for name in _TRAINING),
+            inputs=[one.text for one in own.inputs],
+            targets=[one.text for one in own.targets],
+            data=", ".join(dict.fromkeys(files)) or "random",
+            packages=sorted({f"{n.contender.framework.name}:{line}" for n in networks for line in n.contender.extra}),
+        )
+    except ValidationError as error:  # a name with control characters
+        first = error.errors()[0]
+        raise RosettaError(f"{own.folder} can't be raced: {first['loc'][0]}: {first['msg']}.") from error

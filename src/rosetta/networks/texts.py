@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+from collections.abc import Container
 from pathlib import Path
 
 from rosetta.errors import RosettaError, storage_error
@@ -34,8 +35,11 @@ def names_in(network: OwnNetwork) -> set[str]:
     return found
 
 
-def imported_neighbours(text: str, folder: Path) -> list[str]:
-    """Return the modules in a folder that a file there imports at its top level, its text given; not what these do."""
+def imported_neighbours(text: str, folder: Path, frameworks: Container[str]) -> list[str]:
+    """Return the modules in a folder that a file there imports at its top level, its text given; not what these do.
+
+    What has a framework's name is the framework.
+    """
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, MemoryError, RecursionError):
@@ -47,7 +51,9 @@ def imported_neighbours(text: str, folder: Path) -> list[str]:
         elif isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
     inside = folder.resolve()
-    files = {name: (folder / f"{name}.py").resolve() for name in names if name.isidentifier()}
+    files = {
+        name: (folder / f"{name}.py").resolve() for name in names if name.isidentifier() and name not in frameworks
+    }
     return [name for name, file in files.items() if file.is_relative_to(inside) and file.is_file()]
 
 

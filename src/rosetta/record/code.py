@@ -1,7 +1,7 @@
 """The implementations' code as a run had it, which its page shows: kept in the run's directory."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 
 from rosetta.contenders.contender import Contender, parse_contenders
@@ -32,7 +32,7 @@ def code_of(plan: Plan) -> Code:
     found: dict[str, dict[str, str]] = {}
     for workload in plan.workloads:
         if workload in plan.own:
-            found[workload] = _own_code(Path(plan.own[workload].folder), named)
+            found[workload] = _own_code(Path(plan.own[workload].folder), named, known)
             continue
         module = find_workload(workload).module
         paths = {name: contender.implementation(module) for name, contender in named.items()}
@@ -40,13 +40,15 @@ def code_of(plan: Plan) -> Code:
     return found
 
 
-def _own_code(folder: Path, named: Mapping[str, Contender]) -> dict[str, str]:
+def _own_code(folder: Path, named: Mapping[str, Contender], frameworks: Container[str]) -> dict[str, str]:
     """Return the texts in the folder of a network of one's own, each with those of its neighbours that it imports."""
     found = {}
     for name, contender in named.items():
         text = _text(folder / f"{contender.framework.name}.py")
         if text is not None:
-            beside = {module: _text(folder / f"{module}.py") for module in imported_neighbours(text, folder)}
+            beside = {
+                module: _text(folder / f"{module}.py") for module in imported_neighbours(text, folder, frameworks)
+            }
             parts = [text, *(f"# {module}.py\n\n{more}" for module, more in beside.items() if more is not None)]
             found[name] = "\n\n".join(part.rstrip() + "\n" for part in parts)
     return found

@@ -203,13 +203,14 @@ class Plan(PlanRecord):
         known = manifest.frameworks(own_folders)
         names, networks = _workload_names(workloads, folders(workload_folders))
         alone = len(networks) == len(names)
+        named = contenders is not None and set is None
         own_sides = [one.contender.name for own in networks.values() for one in own.networks(known, device)]
         if contenders is None and set is None and networks:
             set = None if alone else DEFAULT_SET
             contenders = list(dict.fromkeys(own_sides))
         chosen = _contender_names(contenders, set, known, device, replicas)
         raced = {
-            name: raced_network(own, own.networks(known, device)[0], chosen, known, alone=alone)
+            name: raced_network(own, own.networks(known, device)[0], chosen, known, alone=alone and named)
             for name, own in networks.items()
         }
         for contender in parse_contenders(chosen, known):

@@ -28,9 +28,10 @@ def equivalence_of(port: PortCheck, trains: bool) -> Equivalence:
     further = [_as_check(what, error) for what, error in worst.items() if what != "output" and what not in places]
     if port.in_float64:
         further.append(_in_float64(port.quantities))
-    if port.dropout and port.dropout.standard != port.dropout.port:
+    if port.dropout and (port.dropout.standard or port.dropout.port):
         rates = f"the standard's rates are {port.dropout.standard}, its own {port.dropout.port}"
-        further.append(Check(name="dropout", error=1.0, tolerance=_ALL_OR_NOTHING, detail=rates))
+        other = float(port.dropout.standard != port.dropout.port)
+        further.append(Check(name="dropout", error=other, tolerance=_ALL_OR_NOTHING, detail=rates))
     if port.surplus:
         more = f"{', '.join(port.surplus)}: the standard has none such"
         further.append(Check(name="parameters", error=1.0, tolerance=_ALL_OR_NOTHING, detail=more))
