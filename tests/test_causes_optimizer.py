@@ -80,17 +80,14 @@ def cause(standard: Trained, port: Trained, batch: int = 4) -> str:
 @pytest.mark.parametrize(
     "standard, port, said",
     [
-        pytest.param(adam(), adam(1e-2), "learning rate 0.01 instead of 0.001", marks=LONG),
         (adam(eps=1e-8), adam(eps=1e-7), "ε = 1e-07 instead of 1e-08"),
         pytest.param(adam(eps=1e-7), adam(eps=1e-7, where="before"), "ε added to the root before its corr", marks=LONG),
         pytest.param(adam(), adam(where="in"), "ε added in the root instead of to the root", marks=LONG),
-        (adam(), adam(correction=False), "bias correction off instead of on"),
-        pytest.param(adam(), adam(second=0.99), "β₂ = 0.99 instead of 0.999", marks=LONG),
-        (adam(decay=0.01), adam(l2=0.01), "weight decay 0.01 in the gradient (L2), on everything instead of 0.01 dec"),
+        pytest.param(adam(), adam(correction=False), "bias correction off instead of on", marks=LONG),
+        pytest.param(adam(decay=0.01), adam(l2=0.01), "weight decay 0.01 in the gradient (L2), on every", marks=LONG),
         pytest.param(adam(decay=0.1, matrices=True), adam(decay=0.1), "0.1 decoupled, on everything", marks=LONG),
         pytest.param(adam(decay=0.1), adam(), "weight decay none instead of 0.1 decoupled", marks=LONG),
         pytest.param(adam(warm), adam(ahead), "the learning rate is a step of its schedule ahead", marks=LONG),
-        pytest.param(adam(warm), adam(warm, correction=False), "bias correction off instead of on", marks=LONG),
         (sgd(), sgd(0.01), "learning rate 0.01 instead of 0.1"),
         (sgd(), sgd(nesterov=True), "Nesterov's yes instead of no"),
         (sgd(), sgd(momentum=0.0), "momentum = none instead of 0.9"),
@@ -112,6 +109,7 @@ def test_a_loss_that_is_summed_is_told_from_a_larger_learning_rate(optimizer: Ca
     assert "scaled: its gradients are 3 times" in cause(trained(optimizer), trained(optimizer, 3.0))
 
 
+@LONG
 def test_what_is_no_known_form_is_not_named() -> None:
     def odd(state: dict[str, Any], step: int, p: np.ndarray, g: np.ndarray, norm: float) -> np.ndarray:
         return p - 0.1 * np.sign(g) * np.abs(g) ** 0.7

@@ -11,7 +11,7 @@ from rosetta.contenders.manifest import frameworks
 from rosetta.errors import RosettaError
 from rosetta.models.own_folder import new_network
 from rosetta.networks.folder import read_folder
-from rosetta.networks.inputs import make_inputs, parse_input
+from rosetta.networks.inputs import make_inputs, make_targets, parse_input, parse_target
 
 HEAD = 'title = "A network"\nnetworks = ["torch", "jax"]\n'
 GOOD = HEAD + "[[inputs]]\nshape = [3, 8, 8]\n"
@@ -85,6 +85,8 @@ BAD = {
     GOOD + "floats = [1.0, 0.0]\n": "isn't below",
     GOOD + "floats = [nan, 0.0]\n": "finite",
     GOOD + "floats = [0.0, 1.0]\nintegers = [0, 3]\n": "name one of",
+    GOOD + "[[targets]]\n": "class of each sample",
+    GOOD + "[[targets]]\nintegrs = [0, 3]\n": "Did you mean integers",
     GOOD + "[tolerances]\noutputs = 1e-3\n": "reason",
     GOOD + '[tolerances]\nreason = "x"\noutputs = inf\n': "tolerances.outputs",
     HEAD: "inputs",
@@ -153,6 +155,17 @@ def test_inputs_come_from_files(tmp_path: Path) -> None:
     os.mkfifo(folder / "a.npy")
     with pytest.raises(RosettaError, match="isn't there"):
         make_inputs(read_folder(folder).inputs, 4, 1)
+
+
+def test_targets_are_made_as_inputs_are_and_may_be_a_number_a_sample(tmp_path: Path) -> None:
+    text = GOOD + "[[targets]]\nintegers = [0, 10]\n[[targets]]\nshape = [5]\n"
+    classes, floats = make_targets(read_folder(folder_of(tmp_path, text)).targets, 4, 1)
+    assert classes.dtype == np.int64 and classes.shape == (4,) and floats.shape == (4, 5)
+    (same,) = make_targets([parse_target("int:0:10")], 4, 1)
+    assert same.tolist() == classes.tolist()
+    for text in ("int:0", "int:5:5", "x"):
+        with pytest.raises(RosettaError, match=r"target|whole numbers"):
+            parse_target(text)
 
 
 def test_real_numbers_between_two(tmp_path: Path) -> None:

@@ -321,7 +321,7 @@ class Client:
         first ``gradients`` steps the gradients are returned too. Its parameters are then as they were.
         """
         numbered = {str(position): array for position, array in enumerate(targets)}
-        with self._written(factors) as given, self._written(numbered) as wanted, self._file(".npz") as file:
+        with self._written(factors) as given, self._written(numbered, "targets") as wanted, self._file(".npz") as file:
             request = messages.OptimizerSteps(given, wanted, loss, list(kept), gradients, str(file), nudge)
             losses = self._ask(request, self.timeouts.proving).losses
             parts: dict[str, dict[int, dict[str, NDArray[Any]]]] = {
@@ -364,8 +364,8 @@ class Client:
             file.unlink(missing_ok=True)
 
     @contextlib.contextmanager
-    def _written(self, arrays: Arrays) -> Iterator[str]:
-        with self._file(".given.npz") as file:
+    def _written(self, arrays: Arrays, name: str = "given") -> Iterator[str]:
+        with self._file(f".{name}.npz") as file:
             np.savez(file, allow_pickle=False, **arrays)
             yield str(file)
 

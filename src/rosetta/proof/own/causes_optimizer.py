@@ -210,14 +210,15 @@ def _near(a: float, b: float) -> bool:
 
 
 def _matches(it: Side, explained: float) -> list[_Match]:
-    found: list[_Match] = []
-    for kind in _kinds(it, explained):
-        if found and kind.form["the optimiser"] != found[0].form["the optimiser"]:
-            break  # what one kind of optimiser reproduces in all steps isn't of another kind
-        match = _match(kind, it, explained)
-        if match is not None and match not in found:
-            found.append(match)
-    return found
+    for kinds in (_sgds(it), _adams(it, explained), _rmsprops()):
+        found: list[_Match] = []
+        for kind in kinds:
+            match = _match(kind, it, explained)
+            if match is not None and match not in found:
+                found.append(match)
+        if found:
+            return found  # what one kind of optimiser reproduces in all steps isn't of another kind
+    return []
 
 
 def _match(kind: _Kind, it: Side, explained: float) -> _Match | None:
@@ -288,9 +289,8 @@ def _decay_told(decays: Sequence[tuple[float, float]]) -> str | None:
     return f"{matrices} decoupled, on matrices, {vectors} on vectors"
 
 
-def _kinds(it: Side, explained: float) -> Iterator[_Kind]:
-    """Yield the forms in which optimisers are known; of clipping and decay in the gradient one at a time."""
-    vary: Callable[[_Kind], _Kind]
+def _sgds(it: Side) -> Iterator[_Kind]:
+    """Yield the forms of SGD; of clipping and decay in the gradient one at a time, as of Adam."""
     for momentum, nesterov in itertools.product(_MOMENTA, (False, True)):
         if not momentum and nesterov:
             continue
@@ -298,6 +298,9 @@ def _kinds(it: Side, explained: float) -> Iterator[_Kind]:
         form["Nesterov's"] = "yes" if nesterov else "no"
         for vary in _variations(it):
             yield vary(_Kind(form, _sgd(momentum, nesterov)))
+
+
+def _adams(it: Side, explained: float) -> Iterator[_Kind]:
     for correction, epsilon, where in itertools.product((True, False), _EPSILONS, (_OUTSIDE, _INSIDE, _BEFORE)):
         if not correction and where == _BEFORE:
             continue
@@ -310,6 +313,9 @@ def _kinds(it: Side, explained: float) -> Iterator[_Kind]:
                 kinds = [vary(_adam_form(beta, second, epsilon, where, correction)) for beta in _BETAS]
                 if alike or kinds[0].begins(it, explained):
                     yield from kinds
+
+
+def _rmsprops() -> Iterator[_Kind]:
     for decay, epsilon, where in itertools.product((0.9, 0.99, 0.95), _EPSILONS, (_OUTSIDE, _INSIDE)):
         for momentum in (0.0, 0.9):
             form = {

@@ -42,6 +42,11 @@ def differentiate(forward, variables, others):
     return scalar, outputs, gradients, after
 
 
+def apply(optimizer, gradients, variables):
+    """Have an optimiser of Keras take a step."""
+    optimizer.apply(gradients, variables)
+
+
 def has_values(tensor):
     """Whether it isn't one that stands for others in a trace."""
     return not isinstance(tensor, jax.core.Tracer)

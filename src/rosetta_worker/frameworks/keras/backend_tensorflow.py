@@ -32,6 +32,11 @@ def differentiate(forward, variables, others):
     return scalar, outputs, gradients, [tf.identity(variable.value) for variable in others]
 
 
+def apply(optimizer, gradients, variables):
+    """Have an optimiser of Keras take a step."""
+    optimizer.apply(gradients, variables)
+
+
 def has_values(tensor):
     """Whether it isn't one that stands for others in a trace."""
     return hasattr(tensor, "numpy")

@@ -48,6 +48,12 @@ def differentiate(forward, variables, others):
     return scalar, outputs, gradients, [variable.value.detach().clone() for variable in others]
 
 
+def apply(optimizer, gradients, variables):
+    """Have an optimiser of Keras take a step."""
+    with torch.no_grad():
+        optimizer.apply(gradients, variables)
+
+
 def has_values(tensor):
     """Whether it isn't one that stands for others in a trace: PyTorch has none."""
     return True

@@ -1,28 +1,25 @@
 """A network of the user's own in Keras 3, on any back end: a model or layer, with what its layers tell."""
 
-import contextlib
 import inspect
 
 import keras
 import numpy as np
-from keras.src import backend as keras_backend
 from keras.src.utils.naming import reset_uids
 
 from rosetta_worker.messages import ModuleCall, OwnTensor
 from rosetta_worker.own_network import (
     Calculated,
     OwnCodeError,
-    arrays_in,
     ask_in_either_layout,
     check_fit,
     in_layout,
     in_order_of_use,
     named_outputs,
     own_code,
-    replaced,
 )
 
 from . import patches
+from .own_training import TrainsOwn, WithoutDropout, as_arrays, joined, layers_of, restore, states_of, watching
 from .trainer import backend
 
 L = keras.layers
@@ -39,7 +36,7 @@ _NORM_KINDS = {
 }
 
 
-class OwnNetwork:
+class OwnNetwork(TrainsOwn):
     """A ``keras.Model`` or layer, or a class or function that makes one; what isn't built is, by the inputs."""
 
     def __init__(self, make, inputs, device, seed):
@@ -77,56 +74,23 @@ class OwnNetwork:
         An activation that is part of another layer counts as a call of its own.
         """
         self.used, self.called = [], []
-        layers = layers_of(self.network)
-        names = {id(layer): path for path, layer in layers.items()}
-        activated = {}
-        call = L.Layer.__call__
 
-        def note(path, kind, given, gave):
+        def note(path, kind, given, gave, taps):
             self.called.append(ModuleCall(path, kind, list(gave.shape)))
             if kept is not None:
                 kept.append((given, gave))
 
-        def watched(layer, *args, **kwargs):
-            path = names.get(id(layer))
-            self.used += [] if path is None else [path]
-            given = as_arrays(dict(enumerate(values_in(args[:1])[:1]))) if path else {}
-            outputs = call(layer, *args, **kwargs)
-            gave = as_arrays(dict(enumerate(values_in(outputs)[:1]))) if path else {}
-            if path in activated:
-                name, before, after = activated.pop(path)
-                note(path, type(layer).__name__, given.get(0), before)
-                note(path + ".activation", name, before, after)
-            elif gave:
-                note(path, type(layer).__name__, given.get(0), gave[0])
-            return outputs
-
-        def noting(path, function):
-            def activation(x):
-                y = function(x)
-                found = as_arrays(dict(enumerate(values_in((x, y)))))
-                if len(found) == 2:
-                    activated[path] = (getattr(function, "__name__", "activation"), found[0], found[1])
-                return y
-
-            return activation
-
-        with contextlib.ExitStack() as stack:
-            for path, layer in layers.items():
-                if path and has_activation(layer):
-                    stack.enter_context(replaced(layer, "activation", noting(path, layer.activation)))
-            stack.enter_context(replaced(L.Layer, "__call__", watched))
+        with watching(self.network, self.used.append, note):
             self.outputs(inputs)
 
     def moved_by_training(self, inputs):
         """Return the paths of the variables that a step in training mode changes."""
         before = self.own_weights()
-        states = [(variable, keras.ops.convert_to_numpy(variable).copy()) for variable in self.network.variables]
+        states = states_of(self.network.variables)
         with WithoutDropout(self.network, True):
             self.forward(inputs, True)
         after = self.own_weights()
-        for variable, state in states:
-            variable.assign(state)
+        restore(states)
         return {path for path, array in before.items() if not np.array_equal(array, after[path])}
 
     def tensors(self):
@@ -165,24 +129,18 @@ class OwnNetwork:
 
     def calculate(self, inputs, factors, training):
         variables, others = self.network.trainable_variables, self.network.non_trainable_variables
-        before = [keras.ops.convert_to_numpy(variable).copy() for variable in others]
+        before = states_of(others)
 
         def forward():
             outputs = self.forward(inputs, training)
-            terms = [keras.ops.sum(outputs[name] * self.tensor(factor)) for name, factor in factors.items()]
-            return sum(terms), outputs
+            return self.scalar(outputs, factors), outputs
 
         with own_code(), WithoutDropout(self.network, training) as without:
             scalar, outputs, gradients, after = backend.differentiate(forward, variables, others)
-        for variable, value in zip(others, before):
-            variable.assign(value)
-        found = {id(variable): array for variable, array in zip((*variables, *others), (*gradients, *after))}
-        weights = weights_of(self.network).items()
-        found = {path: (w, found[id(w[1])]) for path, w in weights if id(w[1]) in found}
-        found = {path: keras.ops.convert_to_numpy(a).reshape(shape_of(*w)) for path, (w, a) in found.items()}
-        trained = set(map(id, variables))
-        gradients = {path: found[path] for path, (_, variable) in weights if id(variable) in trained}
-        statistics = {path: found[path] for path in self.statistics} if training else {}
+        restore(before)
+        gradients = self.by_path(variables, gradients)
+        moved = self.by_path(others, after)
+        statistics = {path: moved[path] for path in self.statistics} if training else {}
         scalar = float(keras.ops.convert_to_numpy(scalar))
         return Calculated(as_arrays(outputs), scalar, gradients, statistics, without.rates)
 
@@ -199,78 +157,26 @@ class OwnNetwork:
             raise
 
     def forward(self, inputs, training):
-        arrays = [self.tensor(in_layout(array, self.channels_last)) for array in inputs]
         with own_code():
-            given = arrays if takes_each(self.network, len(arrays)) else [arrays]
-            return named_outputs(self.network(*given, training=training), keras.ops.is_tensor)
+            return named_outputs(self.given(inputs, training), keras.ops.is_tensor)
+
+    def given(self, inputs, training):
+        """Return what the network gives, as it gives it."""
+        arrays = self.arrays(inputs)
+        return self.network(*(arrays if takes_each(self.network, len(arrays)) else [arrays]), training=training)
+
+    def by_path(self, variables, arrays):
+        """Return arrays of such variables by these variables' paths, in the shapes that ``tensors`` gives them."""
+        found = {id(variable): array for variable, array in zip(variables, arrays)}
+        weights = {path: weight for path, weight in weights_of(self.network).items() if id(weight[1]) in found}
+        arrays = as_arrays({path: found[id(variable)] for path, (_, variable) in weights.items()})
+        return {path: arrays[path].reshape(shape_of(*weight)) for path, weight in weights.items()}
+
+    def arrays(self, inputs):
+        return [self.tensor(in_layout(array, self.channels_last)) for array in inputs]
 
     def tensor(self, array):
         return keras.ops.convert_to_tensor(array, self.dtype if array.dtype.kind == "f" else "int32")
-
-
-class WithoutDropout:
-    """Lets dropout pass its input, whoever calls it, and notes the rates."""
-
-    def __init__(self, network, training):
-        self.rates = []
-        self.stack = contextlib.ExitStack()
-        # These draw by themselves.
-        kinds = (L.GaussianDropout, L.AlphaDropout)
-        self.layers = [layer for layer in layers_of(network).values() if training and isinstance(layer, kinds)]
-
-    def __enter__(self):
-        def passed(inputs, rate, *args, **kwargs):
-            self.rates += [float(rate)] if rate else []
-            return inputs
-
-        self.stack.enter_context(replaced(keras_backend.random, "dropout", passed))
-        for layer in self.layers:
-            self.rates += [float(layer.rate)] if layer.rate else []
-            self.stack.enter_context(replaced(layer, "rate", 0.0))
-        return self
-
-    def __exit__(self, *error):
-        return self.stack.__exit__(*error)
-
-
-def layers_of(network):
-    """Return a network and all layers in it by path: attributes, as far as there are, else layers' names.
-
-    An RNN is one layer. Its cell is called for every step on some back ends, on others never.
-    """
-    found, seen = {}, set()
-
-    def enter(layer, path):
-        if id(layer) in seen:
-            return
-        seen.add(id(layer))
-        while path in found:
-            path += "_"
-        found[path] = layer
-        if not isinstance(layer, L.RNN):
-            names = attribute_names(layer)
-            for inner in layer._flatten_layers(include_self=False, recursive=False):
-                enter(inner, joined(path, names.get(id(inner), inner.name.replace("/", "."))))
-
-    enter(network, "")
-    return found
-
-
-def attribute_names(layer):
-    """Return under which public name a layer has others, by their ids; in lists and dictionaries "blocks.0"."""
-    names = {}
-
-    def enter(value, path):
-        if isinstance(value, L.Layer):
-            names.setdefault(id(value), path)
-        elif isinstance(value, (list, tuple, dict)):
-            for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-                enter(item, joined(path, key))
-
-    for name, value in {**vars(layer), **vars(layer).get("_modules", {})}.items():  # those are PyTorch's
-        if not name.startswith("_"):
-            enter(value, name)
-    return names
 
 
 def weights_of(network):
@@ -306,31 +212,11 @@ def channels_last_in(network):
     return "channels_first" not in (formats or {keras.config.image_data_format()})
 
 
-def has_activation(layer):
-    """Whether it applies a function after what else it does."""
-    function = getattr(layer, "activation", None)
-    plain = not isinstance(layer, (L.RNN, L.Activation)) and not isinstance(function, L.Layer)
-    return plain and callable(function) and function is not keras.activations.linear
-
-
 def takes_each(network, count):
     """Whether the network takes several inputs one by one, and not in a list."""
     parameters = [p for p in inspect.signature(network.call).parameters.values() if p.name not in ("training", "mask")]
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     return len(positional) >= count or any(p.kind == p.VAR_POSITIONAL for p in parameters)
-
-
-def joined(path, name):
-    return "{}.{}".format(path, name) if path else str(name)
-
-
-def values_in(value):
-    """Return the tensors in it that have values: in a trace there are others."""
-    return [tensor for tensor in arrays_in(value, keras.ops.is_tensor) if backend.has_values(tensor)]
-
-
-def as_arrays(tensors):
-    return {name: keras.ops.convert_to_numpy(tensor).copy() for name, tensor in tensors.items()}
 
 
 def kind_of(layer, name, dimensions):

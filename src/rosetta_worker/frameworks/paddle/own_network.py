@@ -9,7 +9,6 @@ from paddle.nn.layer.norm import _BatchNormBase
 from rosetta_worker.messages import ModuleCall, OwnTensor
 from rosetta_worker.own_network import (
     Calculated,
-    OwnCodeError,
     arrays_in,
     check_fit,
     in_order_of_use,
@@ -18,14 +17,15 @@ from rosetta_worker.own_network import (
     replaced,
 )
 
-F = nn.functional
+from .own_training import TrainsOwn, WithoutDropout, as_arrays
+
 _CONVOLUTIONS = (nn.Conv1D, nn.Conv2D, nn.Conv3D)
 _BATCH_NORMALISATIONS = (_BatchNormBase, nn.BatchNorm)
 _NORMALISATIONS = (*_BATCH_NORMALISATIONS, nn.LayerNorm, nn.GroupNorm)
 _NORM_KINDS = {"weight": "norm_scale", "bias": "norm_shift", "_mean": "norm_mean", "_variance": "norm_variance"}
 
 
-class OwnNetwork:
+class OwnNetwork(TrainsOwn):
     """An ``nn.Layer``, or a class or function that makes one."""
 
     def __init__(self, make, inputs, device, seed):
@@ -121,13 +121,9 @@ class OwnNetwork:
                 if isinstance(layer, nn.layer.rnn.RNNBase):  # outside of training it has no backward pass
                     stack.enter_context(replaced(layer, "training", True))
             outputs = self.forward(inputs)
-            scalar = paddle.add_n([(outputs[name] * self.tensor(factor)).sum() for name, factor in factors.items()])
-            if scalar.stop_gradient:
-                raise OwnCodeError("the outputs have no gradient: they hang on no parameter, or were detached")
-            with own_code():
-                scalar.backward()
-        wanted = {path: tensor for path, tensor in self.owned().items() if not tensor.stop_gradient}
-        gradients = as_arrays({p: paddle.zeros_like(t) if t.grad is None else t.grad for p, t in wanted.items()})
+            scalar = self.scalar(outputs, factors)
+            self.backward(scalar)
+        gradients = self.gradients()
         self.network.clear_gradients()
         after = self.own_weights()
         statistics = {path: after[path] for path in self.statistics} if training else {}
@@ -154,39 +150,6 @@ class OwnNetwork:
 
     def tensor(self, array):
         return paddle.to_tensor(array, dtype=self.dtype if array.dtype.kind == "f" else "int64")
-
-
-class WithoutDropout:
-    """Lets dropout pass its input, whoever calls it by its module, and notes the rates."""
-
-    def __init__(self, network):
-        self.rates = []
-        self.stack = contextlib.ExitStack()
-        # These pass a rate on to what is compiled.
-        self.holders = [
-            layer for layer in network.sublayers(include_self=True) if isinstance(layer, nn.layer.rnn.RNNBase)
-        ]
-
-    def __enter__(self):
-        def passed(x, p=0.5, *args, **kwargs):
-            rate = float(p)
-            self.rates += [rate] if rate and kwargs.get("training", True) else []
-            return x
-
-        for holder in (F, F.common):
-            for name in ("dropout", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"):
-                self.stack.enter_context(replaced(holder, name, passed))
-        for layer in self.holders:
-            self.rates += [float(layer.dropout)] if layer.dropout and layer.training else []
-            self.stack.enter_context(replaced(layer, "dropout", 0.0))
-        return self
-
-    def __exit__(self, *error):
-        return self.stack.__exit__(*error)
-
-
-def as_arrays(tensors):
-    return {name: tensor.numpy().copy() for name, tensor in tensors.items()}
 
 
 def kind_of(layer, name, tensor):

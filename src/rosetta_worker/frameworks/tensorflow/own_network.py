@@ -3,8 +3,6 @@
 import contextlib
 import inspect
 import math
-import types
-from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -22,16 +20,10 @@ from rosetta_worker.own_network import (
     replaced,
 )
 
+from .own_training import TrainsOwn, WithoutDropout, as_arrays, is_own, parts_of, watching
 from .trainer import use
 
-_LIBRARIES = ("builtins", "functools", "keras", "numpy", "tensorflow")
-"""Whose objects aren't looked into for variables, but for a ``tf.Module``."""
 _TRAINING = ("training", "is_training")
-_DROPOUTS = (
-    (tf.nn, "dropout"),
-    (tf.nn.experimental, "stateless_dropout"),
-    (tf.nn.experimental, "general_dropout"),
-)
 _USES = (
     (tf.nn, "conv1d", {"filters": ("conv1d_weight", "WIO")}),
     (tf.nn, "conv2d", {"filters": ("conv2d_weight", "HWIO")}),
@@ -52,7 +44,7 @@ _USES = (
 """Functions and what a variable is that is given to them as an argument: its kind, a letter for each axis."""
 
 
-class OwnNetwork:
+class OwnNetwork(TrainsOwn):
     """A ``tf.Module`` or an object of one's own that is called, or a class or function that makes one."""
 
     def __init__(self, make, inputs, device, seed):
@@ -87,9 +79,8 @@ class OwnNetwork:
     def watch(self, inputs, kept=None):
         """Run it once, to see how modules and variables are used; ``kept`` gets what each module was given and gave."""
         self.called, self.read = [], {}
-        modules, variables = parts_of(self.network)
-        names = {id(part): path for path, part in (*modules.items(), *variables.items())}
-        entered = []
+        _, variables = parts_of(self.network)
+        names = {id(variable): path for path, variable in variables.items()}
 
         def note_read():
             """Note which variables were read since the last call of a module began or ended."""
@@ -97,30 +88,21 @@ class OwnNetwork:
             for variable in tape.watched_variables():
                 self.read.setdefault(names.get(id(variable)), number)
 
-        def watched(call):
-            def wrapper(module, *args, **kwargs):
-                bound = call.__get__(module, type(module))
-                path = names.get(id(module))
-                if path is None or module in entered[-1:]:  # the same one's, by super()
-                    return bound(*args, **kwargs)
-                given = as_arrays(dict(enumerate(arrays_in(args[:1], tf.is_tensor)[:1])))
-                note_read()
-                entered.append(module)
-                outputs = bound(*args, **kwargs)
-                entered.pop()
-                note_read()
-                gave = as_arrays(dict(enumerate(arrays_in(outputs, tf.is_tensor)[:1])))
-                if path and gave:
-                    self.called.append(ModuleCall(path, type(module).__name__, list(gave[0].shape)))
-                    if kept is not None:
-                        kept.append((given.get(0), gave[0]))
-                return outputs
+        def enters(args):
+            given = as_arrays(dict(enumerate(arrays_in(args[:1], tf.is_tensor)[:1])))
+            note_read()
+            return given
 
-            return wrapper
+        def leaves(path, module, given, outputs):
+            note_read()
+            gave = as_arrays(dict(enumerate(arrays_in(outputs, tf.is_tensor)[:1])))
+            if path and gave:
+                self.called.append(ModuleCall(path, type(module).__name__, list(gave[0].shape)))
+                if kept is not None:
+                    kept.append((given.get(0), gave[0]))
 
         with contextlib.ExitStack() as stack:
-            for kind in callers(modules.values()):
-                stack.enter_context(replaced(kind, "__call__", watched(vars(kind)["__call__"])))
+            stack.enter_context(watching(self.network, enters, leaves))
             uses = stack.enter_context(Uses(variables))
             tape = stack.enter_context(tf.GradientTape())
             self.outputs(inputs)
@@ -173,10 +155,9 @@ class OwnNetwork:
         trained = {path: variable for path, variable in self.variables().items() if variable.trainable}
         with own_code(), WithoutDropout() as without, tf.GradientTape() as tape:
             outputs = self.forward(inputs, training)
-            terms = [tf.reduce_sum(outputs[name] * self.tensor(factor)) for name, factor in factors.items()]
-            scalar = tf.add_n(terms)
-        found = tape.gradient(scalar, trained, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        gradients = as_arrays({path: tf.convert_to_tensor(gradient) for path, gradient in found.items()})
+            scalar = self.scalar(outputs, factors)
+        gradients = tape.gradient(scalar, trained, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        gradients = as_arrays({path: tf.convert_to_tensor(gradient) for path, gradient in gradients.items()})
         after = self.own_weights()
         self.load_own_weights(before)
         statistics = {path: after[path] for path in self.statistics} if training else {}
@@ -202,10 +183,15 @@ class OwnNetwork:
         return {path: variable for path, variable in variables.items() if variable.dtype.is_floating}
 
     def forward(self, inputs, training):
-        mode = {name: training for name in self.mode}
         with own_code():
-            arrays = [self.tensor(in_layout(array, self.channels_last)) for array in inputs]
-            return named_outputs(self.network(*arrays, **mode), tf.is_tensor)
+            return named_outputs(self.given(inputs, training), tf.is_tensor)
+
+    def given(self, inputs, training):
+        """Return what the network gives, as it gives it."""
+        return self.network(*self.arrays(inputs), **{name: training for name in self.mode})
+
+    def arrays(self, inputs):
+        return [self.tensor(in_layout(array, self.channels_last)) for array in inputs]
 
     def tensor(self, array):
         return tf.convert_to_tensor(array.astype(self.dtype.as_numpy_dtype if array.dtype.kind == "f" else np.int32))
@@ -242,67 +228,9 @@ class Uses:
         return noting
 
 
-class WithoutDropout:
-    """Lets TensorFlow's dropout pass its input, and notes the rates."""
-
-    def __init__(self):
-        self.rates = []
-        self.stack = contextlib.ExitStack()
-
-    def __enter__(self):
-        def passed(x, rate, *args, **kwargs):
-            self.rates += [float(rate)] if rate else []
-            return x
-
-        for holder, name in _DROPOUTS:
-            self.stack.enter_context(replaced(holder, name, passed))
-        return self
-
-    def __exit__(self, *error):
-        return self.stack.__exit__(*error)
-
-
 def is_network(found):
     """Whether it is an instance that is called, of a class of the user's or ``tf.Module``'s."""
     return callable(found) and is_own(found)
-
-
-def is_own(found):
-    """Whether it is an instance of a class of the user's, or a ``tf.Module``."""
-    if isinstance(found, (type, types.ModuleType, types.FunctionType, types.MethodType)) or not hasattr(
-        found, "__dict__"
-    ):
-        return False
-    kinds = {kind.__module__.partition(".")[0] for kind in type(found).__mro__}
-    return isinstance(found, tf.Module) or not kinds & {*_LIBRARIES} - {"builtins"}
-
-
-def parts_of(network):
-    """Return the modules by path, the network itself is "", and the variables, in the order of their definition.
-
-    A module is any object of the user's in which variables may be.
-    """
-    modules, variables, seen = {}, {}, set()
-
-    def enter(value, path):
-        if id(value) in seen:
-            return
-        if isinstance(value, tf.Variable):
-            seen.add(id(value))
-            variables[path] = value
-        elif isinstance(value, (list, tuple, Mapping)):
-            seen.add(id(value))
-            for key, item in list(value.items() if isinstance(value, Mapping) else enumerate(value)):
-                enter(item, joined(path, key))
-        elif is_own(value):
-            seen.add(id(value))
-            modules[path] = value
-            for name, item in list(vars(value).items()):
-                if not name.startswith("_self_"):  # TensorFlow's own notes
-                    enter(item, joined(path, name))
-
-    enter(network, "")
-    return modules, variables
 
 
 def in_order(paths, read):
@@ -311,17 +239,3 @@ def in_order(paths, read):
     for path, number in read.items():
         owners.setdefault((path or "").rpartition(".")[0], number)
     return sorted(paths, key=lambda path: read.get(path, owners.get(path.rpartition(".")[0], math.inf)))
-
-
-def callers(modules):
-    """Return each class whose ``__call__`` one of these has."""
-    providers = [next((kind for kind in type(m).__mro__ if "__call__" in vars(kind)), None) for m in modules]
-    return [kind for kind in dict.fromkeys(providers) if kind is not None]
-
-
-def joined(path, name):
-    return "{}.{}".format(path, name) if path else str(name)
-
-
-def as_arrays(tensors):
-    return {name: np.array(tensor) for name, tensor in tensors.items()}
