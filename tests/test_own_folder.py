@@ -176,9 +176,9 @@ def test_real_numbers_between_two(tmp_path: Path) -> None:
             parse_input(text)
 
 
-def test_a_folder_isnt_run(tmp_path: Path) -> None:
-    with pytest.raises(RosettaError, match="doesn't run, train or convert them yet"):
-        rosetta.Plan([str(folder_of(tmp_path, GOOD))], ["torch"])
+def test_a_folder_is_no_workload_that_is_trained_by_itself(tmp_path: Path) -> None:
+    with pytest.raises(RosettaError, match="doesn't train, convert or ask them by themselves"):
+        rosetta.train(str(folder_of(tmp_path, GOOD)), "torch")
 
 
 @pytest.mark.long

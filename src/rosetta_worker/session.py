@@ -23,6 +23,7 @@ from rosetta_worker.own_network import (
     load_named,
     load_own_network,
 )
+from rosetta_worker.own_trainer import OwnBatches, open_own_trainer
 from rosetta_worker.trainer import Inputs, Trainer, implementation_of, load_replicas, load_trainer
 
 
@@ -63,6 +64,10 @@ class Session:
         self._workload = workload = request.workload
         self._take_data(request.data)
         start = time.perf_counter()
+        if "own" in workload:
+            self._own_inputs = self._batches.example
+            self._trainer = open_own_trainer(self._folder, workload, self._batches, self._device, request.seed)
+            return messages.Opened(time.perf_counter() - start)
         implementation = implementation_of(self._folder, workload)
         self._rank = request.rank
         more: Dict[str, Any] = {} if self._replicas == 1 else {"replicas": self._replicas}
@@ -83,7 +88,8 @@ class Session:
 
     def _take_data(self, data: Optional[Dict[str, Any]]) -> None:
         self._data, self._loading = data, False
-        self._batches = Batches(data, self._workload) if data else None
+        batches = OwnBatches if "own" in self._workload else Batches
+        self._batches = batches(data, self._workload) if data else None
 
     def leave(self, request: messages.Leave) -> Done:
         """Let go of the open workload, and of its memory: the other workers may need it while this one waits."""

@@ -9,6 +9,7 @@ from rosetta.benchmark.observer import Observer
 from rosetta.contenders.contender import Contender
 from rosetta.environments.build import Environment, EnvironmentFailure, build
 from rosetta.environments.child import end_all
+from rosetta.networks.raced import OwnWorkload
 from rosetta.record.events import RunLog
 from rosetta.record.failures import contender_events, standing_failures
 from rosetta.record.plan import Plan, slowdown_words
@@ -105,6 +106,7 @@ def register(
                 measures=plan.kind != "verify",
             )
         for workload in workloads:
-            why = contender.why_not(workload.module)
+            own = workload.why_not(contender.name) if isinstance(workload, OwnWorkload) else None
+            why = contender.why_not(workload.module) if own is None else own
             if why and not reason and (workload.name, label) not in failed:
                 log.append("failure", workload=workload.name, label=label, stage="plan", reason=why)

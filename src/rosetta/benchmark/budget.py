@@ -12,7 +12,6 @@ from rosetta.benchmark.launch import ACCURACY_LAUNCHES, FEWEST_STEPS
 from rosetta.record.events import Event
 from rosetta.record.plan import Plan
 from rosetta.record.stages import PREPARING, PROVING, stages
-from rosetta.workloads import find_workload
 
 MOST_ROUNDS = 16
 """In each launch. With the scatter seen (chunks 8 %, processes 2.3 %) no number of rounds makes an interval narrower
@@ -49,7 +48,7 @@ def decide_rounds(
     equally many rounds; those get another number if they turn out to cost something else.
     """
     assert plan.minutes is not None
-    launches, fewest = plan.launches, plan.rounds_of(find_workload(workload))
+    launches, fewest = plan.launches, plan.rounds_of(plan.workload(workload))
     decided = {event["workload"]: event["rounds"] for event in events if event["event"] == "rounds"}
     seen = {name: costs for name in plan.workloads if (costs := _seen(events, name))}
     timed = _chunks(events)
@@ -62,11 +61,11 @@ def decide_rounds(
     rest = _mean(e["start_seconds"] + e["wall_seconds"] for e in imports) * (max(workers.values()) * launches - begun)
     per_round = 0.0
     for name, count in workers.items():
-        costs = seen.get(name) or _predicted(events, name, seen)
+        costs = seen.get(name) or _predicted(plan, events, name, seen)
         done = len({e["worker"] for e in _first_launch(events, "warm", name)})
         rest += _timed_proofs(events, name, count)
         rest += costs.set_up * (count * launches - done)
-        if plan.test_samples != 0 and find_workload(name).trains:
+        if plan.test_samples != 0 and plan.workload(name).tests:
             rest += costs.accuracy * (count * min(launches, ACCURACY_LAUNCHES) - done)
         chunk = actual.get(name, costs.chunk * slower)
         if name in decided:
@@ -115,7 +114,7 @@ def _each(warm_up: Event) -> float:
     return float(warm_up["wall_seconds"] / warm_up["chunks"])
 
 
-def _predicted(events: Sequence[Event], workload: str, seen: Mapping[str, _Costs]) -> _Costs:
+def _predicted(plan: Plan, events: Sequence[Event], workload: str, seen: Mapping[str, _Costs]) -> _Costs:
     """Predict what a workload costs that the first launch hasn't come to.
 
     What is compiled and opened grows as the proofs did, a step as its floating-point operations; a chunk is as long as
@@ -131,8 +130,9 @@ def _predicted(events: Sequence[Event], workload: str, seen: Mapping[str, _Costs
             if event["worker"] not in chunk:
                 continue  # it failed
             step = chunk[event["worker"]] / (event["chunk_steps"] + event["lead_in"])
-            step *= _flops(workload) / _flops(name)
-            chunks.append(max(event["chunk_seconds"], find_workload(workload).chunk_seconds, FEWEST_STEPS * step))
+            known = _flops(plan, workload), _flops(plan, name)
+            step *= known[0] / known[1] if all(known) else 1.0  # of networks of one's own they aren't counted
+            chunks.append(max(event["chunk_seconds"], plan.workload(workload).chunk_seconds, FEWEST_STEPS * step))
     return _Costs(
         _mean(seen[name].set_up * ratio for name, ratio in ratios.items()),
         _mean(seen[name].accuracy * ratio for name, ratio in ratios.items()),
@@ -151,8 +151,8 @@ def _timed_proofs(events: Sequence[Event], workload: str, workers: int) -> float
     return again + 2 * _TIMED_PROOF * proof * max(0, workers - len(made))
 
 
-def _flops(name: str) -> int:
-    workload = find_workload(name)
+def _flops(plan: Plan, name: str) -> int:
+    workload = plan.workload(name)
     return workload.flops_per_sample * workload.batch_size
 
 

@@ -35,6 +35,7 @@ def run(
     data: str | Path | None = None,
     data_as_is: bool = False,
     frameworks: str | Path | Iterable[str | Path] = (),
+    workload_folders: str | Path | Iterable[str | Path] = (),
     one_at_a_time: bool = False,
     seed: int = 1,
     folder: str | Path | None = None,
@@ -62,6 +63,7 @@ def run(
         "data": data,
         "data_as_is": data_as_is,
         "frameworks": frameworks,
+        "workload_folders": workload_folders,
         "one_at_a_time": one_at_a_time,
         "seed": seed,
     }
@@ -147,7 +149,8 @@ def _carry_out(plan: Plan, folder: str | Path | None, observer: Observer | None)
     place = Path(folder) if folder is not None else new_folder(RUNS, plan.kind)
     for workload in plan.workloads:
         given = Path(plan.data) if plan.data else None
-        datasets.check(find_workload(workload).dataset, given, cache_folder() / "data", as_is=plan.data_as_is)
+        if workload not in plan.own:
+            datasets.check(find_workload(workload).dataset, given, cache_folder() / "data", as_is=plan.data_as_is)
     create(plan, place)
     return conduct(place, observer or Observer())
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from rosetta.benchmark.context import Arm, RunContext
+from rosetta.benchmark.own import PreparedOwn
+from rosetta.benchmark.own_proofs import OwnProofs
 from rosetta.contenders.contender import Contender
 from rosetta.environments.client import Client
 from rosetta.environments.worker import WorkerFailure
@@ -44,6 +46,7 @@ class Prover:
         name as ``made_in``: one is taken for an arm's own if nothing that it depends on is different here.
         """
         self._made = made
+        self._own_proofs = OwnProofs(say)
         self._say = say
         self._context = context
         self._numpy = numpy
@@ -103,9 +106,7 @@ class Prover:
         """Prove one arm of each worker; two at a time, each with half of the threads."""
         name = prepared.workload.name
         provers = {
-            arm.worker: arm
-            for arm in group
-            if (name, arm.label) not in self._proofs and self._context.runs(prepared, arm)
+            arm.worker: arm for arm in group if self._context.runs(prepared, arm) and self._to_prove(prepared, arm)
         }
         for worker, arm in list(provers.items()):
             if fields := self._made_before(prepared, arm):
@@ -116,8 +117,31 @@ class Prover:
         for arm in provers.values():
             self._context.tell(name, arm.label, "proving")
         start = time.perf_counter()
-        self._compute_references(prepared, list(provers.values()))
-        pairs = [(arm, client) for arm in provers.values() if (client := self._client_for_proof(prepared, arm))]
+        if isinstance(prepared, PreparedOwn):
+            self._prove_own(prepared, list(provers.values()), group)
+        else:
+            self._prove_by_reference(prepared, list(provers.values()), group)
+        self._context.log.append("proofs", workload=name, seconds=time.perf_counter() - start)
+
+    def _to_prove(self, prepared: PreparedWorkload, arm: Arm) -> bool:
+        """Whether an arm has no proof, or one that left behind in another session what it needs to be timed."""
+        if (prepared.workload.name, arm.label) not in self._proofs:
+            return True
+        return self.passed(prepared, arm) and not prepared.ready(arm.worker)
+
+    def _prove_own(self, prepared: PreparedOwn, provers: Sequence[Arm], group: Sequence[Arm]) -> None:
+        for arm, found in self._own_proofs.made(prepared, provers):
+            if isinstance(found, str):
+                self._context.fail(prepared, arm, "proof", found)
+            elif found["passed"] and self.passed(prepared, arm):
+                self._context.tell(prepared.workload.name, arm.label, "proven")  # before; now it is paired here too
+            else:
+                found["digests"] = dict(self._today(prepared, arm))
+                self._record(prepared, arm, group, found)
+
+    def _prove_by_reference(self, prepared: PreparedWorkload, provers: Sequence[Arm], group: Sequence[Arm]) -> None:
+        self._compute_references(prepared, provers)
+        pairs = [(arm, client) for arm in provers if (client := self._client_for_proof(prepared, arm))]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             futures = {pool.submit(self._prove_one, prepared, arm, client): arm for arm, client in pairs}
             try:
@@ -133,7 +157,6 @@ class Prover:
             except BaseException:
                 self._stop(pool)
                 raise
-        self._context.log.append("proofs", workload=name, seconds=time.perf_counter() - start)
 
     def _record(self, prepared: PreparedWorkload, arm: Arm, group: Sequence[Arm], fields: dict[str, Any]) -> None:
         """Record an arm's proof, for all that share its worker."""

@@ -18,12 +18,12 @@ from rosetta import datasets
 from rosetta.benchmark.arms import arms_of, build_environments, register
 from rosetta.benchmark.context import Arm, RunContext
 from rosetta.benchmark.observer import Observer
+from rosetta.benchmark.own import prepare_own, with_packages
 from rosetta.benchmark.prover import Prover
 from rosetta.benchmark.scheduler import Scheduler
 from rosetta.contenders.contender import Contender, parse_contenders
 from rosetta.contenders.hints import hints
-from rosetta.contenders.manifest import frameworks, reference
-from rosetta.datasets import PreparedDataset
+from rosetta.contenders.manifest import Framework, frameworks, reference
 from rosetta.environments.build import EnvironmentFailure, build
 from rosetta.environments.variables import HOST
 from rosetta.environments.worker import end_orphans
@@ -31,6 +31,7 @@ from rosetta.errors import RosettaError, storage_error
 from rosetta.files import discard, scratch_folder
 from rosetta.machine import cpu
 from rosetta.machine.gpu import gpus
+from rosetta.networks.raced import OwnWorkload
 from rosetta.paths import cache_folder
 from rosetta.record.code import keep_code
 from rosetta.record.directory import EVENTS, PLAN, working_in
@@ -39,7 +40,6 @@ from rosetta.record.failures import is_over
 from rosetta.record.plan import Plan, read_plan
 from rosetta.report.run_result import RunResult
 from rosetta.report.write import write_report
-from rosetta.workloads import find_workload
 from rosetta.workloads.prepared import PreparedWorkload, prepare_workload
 from rosetta.workloads.spec import Workload
 
@@ -90,24 +90,23 @@ def _tell_what_is_odd(plan: Plan, folder: Path, log: RunLog, observer: Observer)
     """Say what of the record was left out, and of a run that was begun before whose code is about to be run."""
     for words in log.left_out:
         observer.say(f"{folder / EVENTS}, {words}; it is left out.")
-    inside = [
-        place for place in plan.frameworks if Path(os.path.realpath(place)).is_relative_to(os.path.realpath(folder))
-    ]
+    places = [*plan.frameworks, *(raced.folder for raced in plan.own.values())]
+    inside = [place for place in places if Path(os.path.realpath(place)).is_relative_to(os.path.realpath(folder))]
     if inside:
         raise RosettaError(
-            f"{folder / PLAN} names a frameworks folder in the run's own directory, {inside[0]}: its code isn't run.",
+            f"{folder / PLAN} names a folder of code in the run's own directory, {inside[0]}: its code isn't run.",
             "If you trust it, move it elsewhere and name it in plan.json.",
         )
-    if log.events and plan.frameworks:
-        observer.say(f"Code is run that {folder / PLAN} names: {', '.join(plan.frameworks)}")
+    if log.events and places:
+        observer.say(f"Code is run that {folder / PLAN} names: {', '.join(places)}")
 
 
 def _carry_out(
     plan: Plan, folder: Path, log: RunLog, observer: Observer, data: Path | None, proofs: Sequence[Event]
 ) -> None:
     known = frameworks([Path(f) for f in plan.frameworks])
-    contenders = parse_contenders(dict.fromkeys(plan.contenders), known)
-    workloads = [find_workload(name) for name in plan.workloads]
+    contenders = with_packages(parse_contenders(dict.fromkeys(plan.contenders), known), plan)
+    workloads = [plan.workload(name) for name in plan.workloads]
     for hint in hints(contenders, workloads):
         observer.say(hint)
     _describe_machine(plan, contenders, log)
@@ -121,7 +120,12 @@ def _carry_out(
     if data is not None:
         plan = plan.model_copy(update={"data": str(data.absolute())})
     with scratch_folder(_scratch(folder, HOST)) as scratch:
-        prepared = [_prepare(plan, workload, scratch, log, observer) for workload in workloads]
+        prepared = [
+            _prepare_own(plan, workload, known, scratch, log)
+            if isinstance(workload, OwnWorkload)
+            else _prepare(plan, workload, scratch, log, observer)
+            for workload in workloads
+        ]
         if data is not None:  # and its content is what it was
             plan.write(folder / PLAN)
         register(plan, arms, contenders, environments, workloads, log)
@@ -165,7 +169,7 @@ def _prepare(plan: Plan, workload: Workload, scratch: Path, log: RunLog, observe
     dataset = datasets.prepare(
         workload.dataset, given, cache_folder() / "data", as_is=plan.data_as_is, say=observer.say
     )
-    _check_same_data(workload, dataset, log)
+    _check_same_data(workload, dataset.kind, dataset.digest, log)
     prepared = prepare_workload(workload, dataset, scratch, plan.seed)
     log.append(
         "data",
@@ -179,15 +183,35 @@ def _prepare(plan: Plan, workload: Workload, scratch: Path, log: RunLog, observe
     return prepared
 
 
-def _check_same_data(workload: Workload, dataset: PreparedDataset, log: RunLog) -> None:
+def _prepare_own(
+    plan: Plan, workload: OwnWorkload, known: dict[str, Framework], scratch: Path, log: RunLog
+) -> PreparedWorkload:
+    """Make the samples of a network of one's own."""
+    start = time.perf_counter()
+    prepared = prepare_own(plan, workload.name, known, scratch)
+    kind, digest = workload.raced.data, str(prepared.data["digest"])
+    _check_same_data(workload, kind, digest, log)
+    log.append(
+        "data",
+        workload=workload.name,
+        kind=kind,
+        digest=digest,
+        classes=1,
+        epoch_samples=prepared.steps_per_epoch * workload.batch_size,
+        seconds=time.perf_counter() - start,
+    )
+    return prepared
+
+
+def _check_same_data(workload: Workload, kind: str, digest: str, log: RunLog) -> None:
     """Raise ``RosettaError`` where the run was begun on other data; older logs know only of what kind they were."""
     for event in log.events:
         if event["event"] != "data" or event["workload"] != workload.name:
             continue
-        if event["kind"] != dataset.kind:
-            difference = f"on {event['kind']} data, and here they are {dataset.kind}"
-        elif event.get("digest", dataset.digest) != dataset.digest:
-            difference = f"on other {dataset.kind} data than these"
+        if event["kind"] != kind:
+            difference = f"on {event['kind']} data, and here they are {kind}"
+        elif event.get("digest", digest) != digest:
+            difference = f"on other {kind} data than these"
         else:
             continue
         raise RosettaError(

@@ -196,7 +196,13 @@ class Scheduler:
             self._context.tell(name, arm.label, "compiling")
             replicas = arm.contender.replicas
             session = LaunchSession(
-                self._clients[arm.worker], prepared, self._context.plan, launch, began, imported, replicas
+                self._clients[arm.worker],
+                prepared.of(arm.worker),
+                self._context.plan,
+                launch,
+                began,
+                imported,
+                replicas,
             )
             self._sessions[arm.worker] = session
             stage = "build"
@@ -233,7 +239,7 @@ class Scheduler:
 
     def _takes_early_accuracy(self, prepared: PreparedWorkload, launch: int) -> bool:
         plan = self._context.plan
-        return prepared.workload.trains and plan.test_samples != 0 and not plan.epochs and launch < ACCURACY_LAUNCHES
+        return prepared.workload.tests and plan.test_samples != 0 and not plan.epochs and launch < ACCURACY_LAUNCHES
 
     def _fix_chunk(self, prepared: PreparedWorkload, launch: int, arm: Arm, session: LaunchSession) -> None:
         """Fix a chunk's length, the same in all launches; an epoch's is known, and only warmed up for."""
@@ -346,7 +352,7 @@ class Scheduler:
                 trained_samples=session.samples,
                 trained_seconds=session.seconds,
             )
-            if self._context.plan.epochs and prepared.workload.trains:
+            if self._context.plan.epochs and prepared.workload.tests:
                 try:
                     self._take_accuracy(prepared, launch, round_, arm)
                 except WorkerFailure as failure:
@@ -403,7 +409,7 @@ class Scheduler:
         try:
             peak = session.client.peak_bytes()
             on_gpus = gpu.memory_bytes(arm.gpus, session.client.worker.pid)
-            latencies = [] if prepared.workload.trains else session.client.latencies(_LATENCIES)
+            latencies = session.client.latencies(_LATENCIES) if prepared.workload.predicts_singly else []
             asking = time.perf_counter() - start
             stage = "proof of the timed process"
             self._timed_proof.after(prepared, launch, arm, session)

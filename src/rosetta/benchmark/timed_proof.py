@@ -1,16 +1,19 @@
 """Has the timed processes show that what is timed in them is what was proven, in one launch of each contender."""
 
+import math
 import random
 import time
 from dataclasses import dataclass, field
 
 from rosetta.benchmark.context import Arm, RunContext
 from rosetta.benchmark.launch import LaunchSession
+from rosetta.benchmark.own import PreparedOwn
 from rosetta.benchmark.prover import Prover
 from rosetta.environments.client import Arrays
 from rosetta.environments.written import read_arrays
 from rosetta.proof import timed
 from rosetta.proof.further.elsewhere import Elsewhere
+from rosetta.proof.own.judge import outputs_error
 from rosetta.proof.timed import TimedCall, Whole
 from rosetta.record.result import Check
 from rosetta.workloads.prepared import PreparedWorkload
@@ -51,12 +54,13 @@ class TimedProof:
 
     def begin(self, prepared: PreparedWorkload, launch: int, arm: Arm, session: LaunchSession) -> None:
         """Take what the launch's first step changed, right after it was timed."""
-        if not prepared.workload.trains or not self._wanted(prepared, launch, arm):
+        workload = prepared.workload
+        if not workload.trains or not workload.declared or not self._wanted(prepared, launch, arm):
             return
         if timed.abilities_missing(session.client):
             return
         key = _key(prepared, launch, arm)
-        if prepared.workload.own_loader:  # whose batch the first step had isn't known
+        if workload.own_loader:  # whose batch the first step had isn't known
             self._first_steps[key] = self._first_step(session)
             session.begin_anew()
         else:
@@ -74,7 +78,7 @@ class TimedProof:
         was seen to take 0.1 s longer.
         """
         workload = prepared.workload
-        if not workload.trains or workload.own_loader or self.context.plan.epochs:
+        if not workload.trains or not workload.declared or workload.own_loader or self.context.plan.epochs:
             return
         if AFTER not in self._wanted(prepared, launch, arm) or timed.abilities_missing(session.client):
             return
@@ -119,7 +123,9 @@ class TimedProof:
         watched = self._watched.get(_key(prepared, launch, arm))
         start = time.perf_counter() - (watched.seconds if watched else 0.0)
         checks, unproven = [], ""
-        if not prepared.workload.trains:
+        if not prepared.workload.declared:
+            checks = self._own(session, when)
+        elif not prepared.workload.trains:
             checks = self._inference(session, arm, when)
             unproven = "" if checks else "its infer returns nothing"
         elif missing := timed.abilities_missing(session.client):
@@ -138,6 +144,17 @@ class TimedProof:
                 unproven=unproven,
                 seconds=time.perf_counter() - start,
             )
+
+    def _own(self, session: LaunchSession, when: str) -> list[Check]:
+        """Ask a network of one's own for the outputs by which it was proven, at the parameters of the proof."""
+        assert isinstance(session.prepared, PreparedOwn) and session.prepared.mine is not None
+        mine = session.prepared.mine
+        session.client.load_own_weights(read_arrays(mine.compared))
+        error = outputs_error(session.client.own_outputs(), mine.outputs)
+        if when == BEFORE:
+            session.begin_anew()
+        finite = error if math.isfinite(error) else None
+        return [Check(name="timed outputs", error=finite, tolerance=mine.tolerance, detail=when)]
 
     def _inference(self, session: LaunchSession, arm: Arm, when: str) -> list[Check]:
         call = TimedCall(session.next_step, session.chunk_steps, session.lead_in)

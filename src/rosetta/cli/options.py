@@ -141,7 +141,7 @@ WorkloadsArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[WORKLOAD]...",
-        help="Workloads; `mnist_mlp` and `cifar10_cnn` if none is named.",
+        help="Workloads, or folders of networks of your own; `mnist_mlp` and `cifar10_cnn` if none is named.",
         autocompletion=complete_workload,
     ),
 ]
@@ -185,6 +185,10 @@ DataAsIsOption = Annotated[
 ]
 FrameworksOption = Annotated[
     list[Path] | None, typer.Option("--frameworks", help="A folder with framework folders of your own; repeat it.")
+]
+WorkloadFoldersOption = Annotated[
+    list[Path] | None,
+    typer.Option("--workloads", help="A folder with folders of networks of your own, known by name; repeat it."),
 ]
 SeedOption = Annotated[int, typer.Option(help="Seed of parameters, batches and the order within rounds.")]
 OutOption = Annotated[

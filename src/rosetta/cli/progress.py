@@ -17,7 +17,6 @@ from rosetta.record.result import Protocol
 from rosetta.report.live import LiveHeader, LiveRow, LiveWorkload, Stage, live_view
 from rosetta.report.sentences import rounds_words
 from rosetta.report.status import reason_words, status_words
-from rosetta.workloads import find_workload
 
 _REDRAW_SECONDS = 0.5
 _PROSE = ("importing", "installing", "proving", "compiling", "failed", "evaluating")
@@ -140,6 +139,6 @@ class Watch(Observer):
                 rows.append(LiveRow(label, state, *figures_so_far))
             begun = any(row.samples_per_second is not None for row in rows) or any(w == name for w, _ in self._states)
             stage: Stage = "current" if name == self._current else "measured" if begun else "waiting"
-            title = find_workload(name).title
+            title = self._plan.workload(name).title
             shown.append(LiveWorkload(title, data.get(name, "preparing"), rows, name, stage, rounds.get(name, "")))
         return shown

@@ -19,6 +19,7 @@ from rosetta.cli.options import (
     SeedOption,
     SetOption,
     WithOption,
+    WorkloadFoldersOption,
     WorkloadsArgument,
     check_alone,
     check_outputs,
@@ -93,12 +94,13 @@ def run(
         bool, typer.Option("--weak", help="Weak scaling: each replica has a whole batch, instead of a part of one.")
     ] = False,
     frameworks_folder: FrameworksOption = None,
+    workload_folders: WorkloadFoldersOption = None,
     seed: SeedOption = 1,
 ) -> None:
     """Prove and measure contenders on workloads; show who is fastest, by how much, and how sure that is.
 
     Examples: `rosetta run` · `rosetta run mnist_mlp --with torch --with jax` ·
-    `rosetta run --with torch==2.13.0 --with torch==2.12.0` · `rosetta run --resume runs/NAME`
+    `rosetta run --with torch==2.13.0 --with torch==2.12.0` · `rosetta run mynet` · `rosetta run --resume runs/NAME`
     """
     check_outputs(json, record=resume or out_folder)
     if resume is not None:
@@ -122,6 +124,7 @@ def run(
             data=data,
             data_as_is=data_as_is,
             frameworks=frameworks_folder or (),
+            workload_folders=workload_folders or (),
             one_at_a_time=one_at_a_time,
             seed=seed,
         )

@@ -13,7 +13,7 @@ from rosetta.models.own_causes import Parting, part_cause
 from rosetta.models.own_modules import EXACT, ROUNDED, module_cause, paired_modules
 from rosetta.models.own_optimizer import optimizer_check, trained_as
 from rosetta.models.own_placing import best_placed
-from rosetta.models.own_session import Asked, failed, opened, run
+from rosetta.models.own_session import Asked, Carried, failed, opened, run
 from rosetta.models.own_standard import Recording, Seen
 from rosetta.models.own_training import Held, parted_in_training
 from rosetta.networks.notation import OwnNetwork
@@ -81,7 +81,9 @@ def _compared(
         notes.append(
             f"It takes images channels {'last' if described.channels_last else 'first'}; it was given them so."
         )
-    client.load_own_weights(pairing.carry(seen.arrays))
+    compared = pairing.carry(seen.arrays)
+    asked.carried(Carried(pairing.carry(seen.own), compared, described.channels_last))
+    client.load_own_weights(compared)
     outputs = client.own_outputs()
     matched = match_outputs(outputs, expected)
     if matched is None:

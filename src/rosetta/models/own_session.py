@@ -2,8 +2,8 @@
 
 import contextlib
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,18 @@ Inputs = tuple[NDArray[Any], ...]
 
 
 @dataclass(frozen=True)
+class Carried:
+    """The standard's values, by a port's paths and in its layouts."""
+
+    arrays: Arrays
+    """As it was made."""
+    compared: Arrays
+    """Those at which it is held against the standard."""
+    channels_last: bool | None
+    """Whether the port takes images so, where that was tried."""
+
+
+@dataclass(frozen=True)
 class Asked:
     """What every network is asked about, and how."""
 
@@ -31,6 +43,10 @@ class Asked:
     """What a user's loss gets besides the outputs."""
     workers: "Workers | None" = None
     """Those that networks are opened in; None: each in a worker of its own."""
+    carried: Callable[[Carried], None] = lambda carried: None
+    """Is told of each port, once it is paired, what it begins with where it is trained."""
+    folder: Path = field(default_factory=Path.cwd)
+    """Where the networks' code runs."""
 
 
 class Workers:
@@ -83,7 +99,7 @@ def opened(network: OwnNetwork, asked: Asked) -> Iterator[tuple[Client, dict[str
             asked.inputs,
             file=network.file,
             module=network.module,
-            folder=Path.cwd(),
+            folder=asked.folder,
             seed=asked.seed,
         )
         described = client.describe()

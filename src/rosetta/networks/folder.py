@@ -128,29 +128,39 @@ class StoredInput(OwnInput):
     file: Path = Path()
     array: str = ""
 
+    def count(self) -> int:
+        """Return how many samples the file has; raise ``RosettaError`` where it can't be read."""
+        return len(self._read())
+
     def make(self, batch: int, random: np.random.Generator) -> NDArray[Any]:
         """Return the file's first samples, float32 or int64; raise ``RosettaError`` where there are none such."""
+        array = self._read()
+        if array.shape[1:] != self.shape or len(array) < batch or array.dtype.kind not in "fiu":
+            raise RosettaError(
+                f"{self.file} holds {array.dtype} {array.shape}, not at least {batch} samples of {self.shape}.",
+                "Give the shape of one sample, without the batch.",
+            )
+        taken = np.ascontiguousarray(array[:batch], np.float32 if array.dtype.kind == "f" else np.int64)
+        if not np.isfinite(taken).all():
+            raise RosettaError(f"{self.file} has numbers that aren't finite.")
+        return taken
+
+    def _read(self) -> NDArray[Any]:
         try:
             with open(open_regular(self.file), "rb") as file:
                 found = np.load(file, allow_pickle=False)
                 if self.array and self.array not in found:
                     raise unknown(f"array in {self.file}", self.array, found)
                 array = np.asarray(found[self.array] if self.array else found)
+                if not array.ndim:
+                    raise RosettaError(f"{self.file} holds a single number, no samples.")
+                return array
         except OSError as error:
             raise storage_error(error, self.file, "read") from error
         except Exception as error:  # a damaged or hostile file: NumPy and zipfile raise a dozen kinds
             if isinstance(error, RosettaError):
                 raise
             raise RosettaError(f"{self.file} holds no array that can be read: {error}.") from error
-        if array.shape[1:] != self.shape or len(array) < batch or array.dtype.kind not in "fiu":
-            raise RosettaError(
-                f"{self.file} holds {array.dtype} {array.shape}, not at least {batch} samples of {self.shape}.",
-                "Give inputs the shape of one sample, without the batch.",
-            )
-        taken = np.ascontiguousarray(array[:batch], np.float32 if array.dtype.kind == "f" else np.int64)
-        if not np.isfinite(taken).all():
-            raise RosettaError(f"{self.file} has numbers that aren't finite.")
-        return taken
 
 
 @dataclass(frozen=True)
@@ -174,14 +184,9 @@ class OwnFolder:
         self, known: dict[str, Framework], device: Wanted = "auto", packages: Sequence[str] = ()
     ) -> list[OwnNetwork]:
         """Return its networks, the standard first; raise ``RosettaError`` for a contender or file that isn't there."""
-        for name in self.table.packages:
-            if name not in known:
-                error = unknown("framework", name, known)
-                raise RosettaError(f"{self.folder / MANIFEST}: packages: {error.cause}", error.remedy)
-        wanted = [f"{name}:{line}" for name, lines in self.table.packages.items() for line in lines] + [*packages]
         standard = self.table.standard or self.table.networks[0]
         names = [standard, *(name for name in self.table.networks if name != standard)]
-        return [self._network(name, known, device, wanted) for name in names]
+        return [self.network(name, known, device, packages) for name in names]
 
     def check_standard(self, parameters: int, outputs: dict[str, tuple[int, ...]], batch: int) -> None:
         """Raise ``RosettaError`` where the standard isn't what ``network.toml`` says of it."""
@@ -197,13 +202,21 @@ class OwnFolder:
                 f"{manifest} says that the outputs are {said}; the standard's are {outputs}.", "Correct one of the two."
             )
 
-    def _network(self, name: str, known: dict[str, Framework], device: Wanted, packages: Sequence[str]) -> OwnNetwork:
+    def network(
+        self, name: str, known: dict[str, Framework], device: Wanted = "auto", packages: Sequence[str] = ()
+    ) -> OwnNetwork:
+        """Return the network of a contender, also of one that ``network.toml`` doesn't name; raises as ``networks``."""
+        for one in self.table.packages:
+            if one not in known:
+                error = unknown("framework", one, known)
+                raise RosettaError(f"{self.folder / MANIFEST}: packages: {error.cause}", error.remedy)
+        wanted = [f"{one}:{line}" for one, lines in self.table.packages.items() for line in lines] + [*packages]
         framework = re.split(r"[\[=@]", name, maxsplit=1)[0].strip()
         if framework not in known:
             error = unknown("framework", framework, known)
             raise RosettaError(f"{self.folder / MANIFEST}: networks: {error.cause}", error.remedy)
         file = self._file(f"{framework}.py")
-        network = parse_network(f"{name}:{file}:{MAKER}", known, device, packages)
+        network = parse_network(f"{name}:{file}:{MAKER}", known, device, wanted)
         return dataclasses.replace(network, tolerances=self._tolerances(network))
 
     def _tolerances(self, network: OwnNetwork) -> Any:
@@ -249,8 +262,9 @@ def check_name(name: str) -> None:
     """Raise ``RosettaError`` for what can't be the name of a network of one's own."""
     if not _NAME.fullmatch(name):
         raise RosettaError(f"'{name}' can't be a network's name.", "Take letters, digits, _ and -, a letter first.")
-    if name in workloads():
-        raise RosettaError(f"Rosetta has a workload {name} already.", "Give the folder another name.")
+    if name in workloads() or name == "all":  # which means all of them
+        what = "a workload" if name in workloads() else "something else called"
+        raise RosettaError(f"Rosetta has {what} {name} already.", "Give the folder another name.")
 
 
 def read_folder(folder: Path) -> OwnFolder:

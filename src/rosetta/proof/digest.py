@@ -36,7 +36,7 @@ def digests(
     """
     workload = prepared.workload
     return {
-        "implementation": _folder(contender.framework.folder),
+        "implementation": _folder(contender.framework.folder) + prepared.code,
         "worker": _folder(Path(rosetta_worker.__file__).parent, own=True),
         "packages": _digest(sorted(path.name for path in environment.glob("lib/python*/site-packages/*.dist-info"))),
         "settings": _digest([contender.name, sorted(variables.items()), contender.tolerances.model_dump()]),

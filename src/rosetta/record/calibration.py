@@ -8,7 +8,6 @@ from rosetta.record.failures import contender_events, standing_failures
 from rosetta.record.plan import Plan
 from rosetta.record.speeds import log_rates
 from rosetta.record.statistics import Estimate, LogRates, ratio
-from rosetta.workloads import find_workload
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ def comparisons(plan: Plan, events: Sequence[Event]) -> list[Comparison]:
     A complete comparison holds every chunk of its launches; an unfinished last one is left out. A run whose
     contender couldn't be measured throughout has none, nor has one whose record doesn't say who was measured.
     """
-    batch_size = find_workload(plan.workloads[0]).batch_size
+    batch_size = plan.workload(plan.workloads[0]).batch_size
     chunks = [event for event in events if event["event"] == "chunk"]
     labels = [event["label"] for event in contender_events(events) if not event["reason"]]
     slowdowns = [0.0, *plan.planted_slowdowns]

@@ -1,13 +1,14 @@
 """The implementations' code as a run had it, which its page shows: kept in the run's directory."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 
 from rosetta.contenders.contender import Contender, parse_contenders
 from rosetta.contenders.manifest import frameworks, reference
 from rosetta.errors import RosettaError
 from rosetta.files import LARGEST_TEXT, read_regular, replace_file
+from rosetta.networks.texts import imported_neighbours
 from rosetta.record.plan import Plan
 from rosetta.workloads import find_workload
 
@@ -30,9 +31,26 @@ def code_of(plan: Plan) -> Code:
     named[f"{REFERENCE}, the reference" if taken else REFERENCE] = own
     found: dict[str, dict[str, str]] = {}
     for workload in plan.workloads:
+        if workload in plan.own:
+            found[workload] = _own_code(Path(plan.own[workload].folder), named, known)
+            continue
         module = find_workload(workload).module
         paths = {name: contender.implementation(module) for name, contender in named.items()}
         found[workload] = {name: text for name, path in paths.items() if (text := _text(path)) is not None}
+    return found
+
+
+def _own_code(folder: Path, named: Mapping[str, Contender], frameworks: Container[str]) -> dict[str, str]:
+    """Return the texts in the folder of a network of one's own, each with those of its neighbours that it imports."""
+    found = {}
+    for name, contender in named.items():
+        text = _text(folder / f"{contender.framework.name}.py")
+        if text is not None:
+            beside = {
+                module: _text(folder / f"{module}.py") for module in imported_neighbours(text, folder, frameworks)
+            }
+            parts = [text, *(f"# {module}.py\n\n{more}" for module, more in beside.items() if more is not None)]
+            found[name] = "\n\n".join(part.rstrip() + "\n" for part in parts)
     return found
 
 

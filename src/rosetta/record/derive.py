@@ -17,7 +17,6 @@ from rosetta.record.speeds import log_rates, peak_flops, processor_peak, ratio_t
 from rosetta.record.stages import wall_seconds
 from rosetta.record.statistics import LogRates, rate, spread
 from rosetta.record.twoway import TwoWay
-from rosetta.workloads import find_workload
 from rosetta.workloads.spec import Workload
 
 UNKNOWN = "unknown"
@@ -41,7 +40,7 @@ def derive(
     index = Index(events)
     sessions = index.by_kind.get("session", [])
     results = [
-        _workload(plan, find_workload(name), index, compared)
+        _workload(plan, plan.workload(name), index, compared)
         for name in plan.workloads
         if index.of("data", None, name) or index.labels(name)
     ]
@@ -59,7 +58,7 @@ def derive(
             epochs=plan.epochs,
             launches=_decided(index).get("launches", plan.launches),
             precision=plan.precision,
-            rounds={name: _rounds(plan, find_workload(name), index) for name in plan.workloads},
+            rounds={name: _rounds(plan, plan.workload(name), index) for name in plan.workloads},
             minutes=plan.minutes,
             rounds_bound={event["workload"]: event["bound"] for event in index.by_kind.get("rounds", [])},
             seed=plan.seed,
@@ -180,6 +179,8 @@ def _workload(plan: Plan, workload: Workload, index: Index, compared: bool) -> W
         data=data[-1]["kind"],
         batch_size=workload.batch_size,
         trained=workload.trains,
+        tested=workload.declared,
+        standard=plan.own[workload.name].standard if workload.name in plan.own else "",
         preparation_seconds=data[0]["seconds"],
         epoch_samples=data[-1]["epoch_samples"],
         reached=workload.reached,

@@ -14,7 +14,6 @@ from rosetta.record.derive import derive
 from rosetta.record.events import Event, Log, read_log
 from rosetta.record.plan import Plan, read_plan
 from rosetta.record.result import Result
-from rosetta.workloads import find_workload
 
 RUNS = Path("runs")
 """Where runs are made that are given no directory, below the working directory."""
@@ -28,7 +27,7 @@ PLAN, EVENTS, RESULT, PAGE = "plan.json", "events.jsonl", "result.json", "report
 def create(plan: Plan, folder: Path) -> None:
     """Make a run's directory with its plan; raise ``RosettaError`` if it is taken."""
     for name in plan.workloads:
-        find_workload(name)
+        plan.workload(name)
     parse_contenders(plan.contenders, frameworks([Path(f) for f in plan.frameworks]))
     try:
         folder.name.encode()  # it stands in the result

@@ -21,6 +21,8 @@ from rosetta.environments.variables import check_seed, worker_variables
 from rosetta.errors import RosettaError
 from rosetta.files import LARGEST_TEXT, read_regular, replace_file
 from rosetta.machine import cpu
+from rosetta.networks.folder import OwnFolder
+from rosetta.networks.raced import RacedNetwork, named_folder, own_workload, raced_network
 from rosetta.paths import data_folder, folders
 from rosetta.record.presets import PRECISELY, Preset, find_preset
 from rosetta.record.schema import MOST_LAUNCHES, MOST_ROUNDS, fault
@@ -90,10 +92,17 @@ class PlanRecord(BaseModel):
             "although the proof refuses them, and never ranked",
         ),
     ] = []
+    own: Annotated[
+        dict[_Text, RacedNetwork], Field(description="those of the workloads that are networks of one's own")
+    ] = {}
     affinity: Annotated[list[Annotated[int, Field(ge=0, lt=1_000_000)]], Field(min_length=1, max_length=100_000)] = (
         Field(default_factory=cpu.processors)
     )
     timeouts: Timeouts = Timeouts()
+
+    def workload(self, name: str) -> Workload:
+        """Return one of the plan's workloads; raise ``RosettaError`` where Rosetta has none such."""
+        return own_workload(name, self.own[name]) if name in self.own else find_workload(name)
 
     def rounds_of(self, workload: Workload) -> int:
         """Return the rounds of each launch on a workload, with a budget the fewest.
@@ -115,7 +124,8 @@ class PlanRecord(BaseModel):
     @property
     def command(self) -> str:
         """The command line that repeats this run."""
-        words = ["rosetta", self.kind, *self.workloads]
+        words = ["rosetta", self.kind]
+        words += [self.own[name].folder if name in self.own else name for name in self.workloads]
         if self.kind == "calibrate":
             words += [*self.contenders, "--comparisons", str(self.launches // self.comparison_launches)]
             words += ["--launches", str(self.comparison_launches), "--rounds", str(self.rounds)]
@@ -164,6 +174,7 @@ class Plan(PlanRecord):
         data: str | Path | None = None,
         data_as_is: bool = False,
         frameworks: str | Path | Iterable[str | Path] = (),
+        workload_folders: str | Path | Iterable[str | Path] = (),
         one_at_a_time: bool = False,
         seed: int = 1,
         confidence: float = 0.95,
@@ -175,25 +186,42 @@ class Plan(PlanRecord):
     ):
         """Place the contenders that name no device, and check what can be checked before a run.
 
-        ``workloads`` are names; "all" is every one there is, None the two of ``rosetta run``. ``contenders`` are
-        written as on the command line. They join a ``set``, which is a name or a file that names some; without either
-        it is "current". ``data`` is by default the folder that ``ROSETTA_DATA`` names; with ``data_as_is`` what lies
-        there need not be the original. A calibration has so many
-        ``launches`` in each of its ``comparisons``. With ``minutes`` a run has as many rounds as these hold, which is
-        fixed for each workload before its first chunk; with ``rounds`` it has those. With a ``precision``, say 0.03, it
-        has as many launches as intervals of ± 3 % take, or the minutes, by default 30, hold. ``other_networks`` are
-        contenders that are timed although the proof refuses them. What else is None is the preset's or the kind's.
+        ``workloads`` are names; "all" is every one there is, None the two of ``rosetta run``. Folders of networks of
+        one's own are among them, named by their path or by their name in ``workload_folders``; where all are such, the
+        contenders are by default those that these name. ``contenders`` are written as on the command line. They join a
+        ``set``, which is a name or a file that names some; without either it is "current". ``data`` is by default the
+        folder that ``ROSETTA_DATA`` names; with ``data_as_is`` what lies there need not be the original. A calibration
+        has so many ``launches`` in each of its ``comparisons``. With ``minutes`` a run has as many rounds as these
+        hold, which is fixed for each workload before its first chunk; with ``rounds`` it has those. With a
+        ``precision``, say 0.03, it has as many launches as intervals of ± 3 % take, or the minutes, by default 30,
+        hold. ``other_networks`` are contenders that are timed although the proof refuses them. What else is None is the
+        preset's or the kind's.
         Raises ``RosettaError`` with the remedy, as the command line does.
         """
         check_seed(seed)
         own_folders = folders(frameworks)
         known = manifest.frameworks(own_folders)
-        names = _workload_names(workloads)
+        names, networks = _workload_names(workloads, folders(workload_folders))
+        alone = len(networks) == len(names)
+        named = contenders is not None and set is None
+        own_sides = [one.contender.name for own in networks.values() for one in own.networks(known, device)]
+        if contenders is None and set is None and networks:
+            set = None if alone else DEFAULT_SET
+            contenders = list(dict.fromkeys(own_sides))
         chosen = _contender_names(contenders, set, known, device, replicas)
+        raced = {
+            name: raced_network(own, own.networks(known, device)[0], chosen, known, alone=alone and named)
+            for name, own in networks.items()
+        }
         for contender in parse_contenders(chosen, known):
             for name in names:
-                check_replicas(contender, find_workload(name))
+                if name not in raced:
+                    check_replicas(contender, find_workload(name))
         amount = _OTHER_KINDS[kind] if kind in _OTHER_KINDS else find_preset(preset or "quick", len(names))
+        if raced and (amount.epochs or epochs):
+            raise RosettaError(
+                f"{next(iter(raced))} has no published protocol whose epochs could be run.", "Take another preset."
+            )
         if precision is not None:
             if amount.rounds is None or kind != "run" or (launches or _LEAST_LAUNCHES) < _LEAST_LAUNCHES:
                 raise RosettaError(
@@ -221,6 +249,7 @@ class Plan(PlanRecord):
         fields: dict[str, Any] = {
             "kind": kind,
             "workloads": names,
+            "own": raced,
             "contenders": chosen,
             "preset": preset or ("smoke" if kind in _OTHER_KINDS else "quick"),
             "launches": launches * comparisons if kind == "calibrate" else launches,
@@ -284,14 +313,24 @@ def _check_slowdowns(slowdowns: Sequence[float]) -> None:
             )
 
 
-def _workload_names(given: str | Sequence[str] | None) -> list[str]:
-    """Return the workloads' names, each once."""
+def _workload_names(
+    given: str | Sequence[str] | None, places: Sequence[Path]
+) -> tuple[list[str], dict[str, OwnFolder]]:
+    """Return the workloads' names, each once, and the folders of those that are networks of one's own."""
     if given is None or given == ALL:
-        return list(DEFAULT_WORKLOADS if given is None else known_workloads())
-    names = [given] if isinstance(given, str) else given
-    if not names:
+        return list(DEFAULT_WORKLOADS if given is None else known_workloads()), {}
+    texts = [given] if isinstance(given, str) else given
+    if not texts:
         raise RosettaError("A plan names no workload.", "Name some, or leave them out for the usual two.")
-    return list(dict.fromkeys(find_workload(name).name for name in names))
+    names: list[str] = []
+    own: dict[str, OwnFolder] = {}
+    for text in texts:
+        folder = named_folder(text, places)
+        name = folder.folder.absolute().name if folder else find_workload(text).name
+        if folder and own.setdefault(name, folder).folder.resolve() != folder.folder.resolve():
+            raise RosettaError(f"{own[name].folder} and {folder.folder} are both {name}.", "Rename one of them.")
+        names.append(name)
+    return list(dict.fromkeys(names)), own
 
 
 def _contender_names(

@@ -273,6 +273,10 @@ class WorkloadResult(_Model):
     data: str = Field(description='"real", "real, first 1,017 test images", "synthetic"')
     batch_size: int
     trained: bool = Field(default=True, description="false: samples are predicted")
+    tested: bool = Field(default=True, description="whether there is a test set; false of networks of one's own")
+    standard: str = Field(
+        default="", description="of a network of one's own: the contender whose network the others are held against"
+    )
     preparation_seconds: float = Field(
         default=0, description="finding, decoding and checking the data, outside all clocks"
     )
@@ -286,7 +290,7 @@ class WorkloadResult(_Model):
     wider: dict[str, str] = Field(
         default={}, description="where a precision was asked for, by contender why its interval stayed wider"
     )
-    flops_per_sample: int = Field(description="per sample")
+    flops_per_sample: int = Field(description="per sample; 0: not known")
     chance_accuracy: float = Field(description="accuracy of guessing")
     disturbances: list[Disturbance] = Field(default=[], description="what was seen of the machine while chunks ran")
     contenders: list[ContenderResult]

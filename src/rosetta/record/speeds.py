@@ -25,7 +25,7 @@ def samples_of(chunk: Event, batch_size: int) -> int:
 
 def speed_fields(workload: Workload, speed: float, ratio: Ratio | None, peak: float | None) -> dict[str, Any]:
     """Return what a contender's result says of its speed, samples per second, by the fields' names."""
-    fraction = speed * workload.flops_per_sample / peak if peak else None
+    fraction = speed * workload.flops_per_sample / peak if peak and workload.flops_per_sample else None
     impossible = fraction is not None and fraction > 1  # nothing is faster than the fastest there is
     return {
         "samples_per_second": speed,

@@ -45,6 +45,8 @@ def differing_words(workload: WorkloadResult) -> str:
 
 def learning_words(workload: WorkloadResult, protocol: Protocol | None = None) -> str:
     """Say after how many samples loss and accuracy were taken, what the spread is, and what the source reached."""
+    if not workload.trained and workload.standard:
+        return "Prediction only: its files have no loss and make_optimizer by which it could be trained."
     if not workload.trained:
         return "Prediction only: nothing is trained. Latency is the median time of predicting one sample alone."
     sentences = []

@@ -272,6 +272,7 @@ COLUMNS = (
         header="of peak",
         value=lambda c: c.fraction_of_peak,
         format=lambda fraction: percent(fraction, 0),
+        when=lambda workload: workload.flops_per_sample > 0,
         terminal=Terminal(
             header="% of\npeak", cell=lambda c: percent(c.fraction_of_peak, 0).removesuffix(" %"), dropped=7
         ),
@@ -309,7 +310,7 @@ COLUMNS = (
             "trained_samples": c.trained_samples,
             "accuracy_differs": c.accuracy_differs,
         },
-        when=lambda workload: workload.trained,
+        when=lambda workload: workload.trained and workload.tested,
         terminal=Terminal(header="test\n%", cell=lambda c: accuracy_words(c).replace(" %", ""), dropped=4),
         page=Page(
             header="accuracy",
@@ -324,7 +325,7 @@ COLUMNS = (
         unit="ms",
         value=lambda c: c.latency_seconds,
         format=milliseconds,
-        when=lambda workload: not workload.trained,
+        when=lambda workload: not workload.trained and workload.tested,
         terminal=Terminal(dropped=4),
         page=Page(note="ms, one sample"),
         details=Details(words=lambda c, _: f"{milliseconds(c.latency_seconds)} ms for one sample"),

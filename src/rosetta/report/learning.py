@@ -14,13 +14,17 @@ _Trace = dict[str, Any]
 def learning_figure(workload: WorkloadResult) -> tuple[Figure | None, int]:
     """Draw the first launch's training loss and all launches' test accuracy; also return how many chunks it left out.
 
-    Accuracy is a curve where it was taken several times, else a row of points for each contender. What is drawn over
-    samples has both "samples" and "seconds" in its ``meta``, for the page's switch. None where nothing was trained.
+    Where there is no test set it is the loss alone. Accuracy is a curve where it was taken several times, else a row of
+    points for each contender. What is drawn over samples has both "samples" and "seconds" in its ``meta``, for the
+    page's switch. None where nothing was trained.
     """
     contenders = measured(workload) if workload.trained else []
     if not contenders:
         return None, 0
     losses, left_out = _losses(contenders)
+    if not workload.tested:
+        layout = {"xaxis": axis("samples trained on", rangemode="tozero")}
+        return figure_of(losses, 400, yaxis=axis("training loss"), legend=LEGEND, **layout), left_out
     taken_at = {accuracy.trained_samples for contender in contenders for accuracy in contender.accuracies}
     accuracies, layout = _points(workload, contenders) if len(taken_at) == 1 else _curves(workload, contenders)
     traces = [trace for pair in zip(losses, accuracies, strict=True) for trace in pair]

@@ -97,13 +97,11 @@ def _first_choices(workload: WorkloadResult, names: list[str]) -> list[str]:
     return [next((name for name in preferred if name in names and name != right), right), right]
 
 
-def _learning_note(protocol: Protocol, left_out: int) -> str:
+def _learning_note(protocol: Protocol, left_out: int, tested: bool) -> str:
     stretch, when = ("epoch", "after each epoch of every launch") if protocol.epochs else ("chunk", "every launch")
     missing = f", {left_out:,} evenly spaced {stretch}s not drawn" if left_out else ""
-    return (
-        f"Loss: the first launch, dropout on, mean of each {stretch}{missing}. Accuracy: {when}. "
-        "Click a name to hide it."
-    )
+    accuracy = f" Accuracy: {when}." if tested else ""
+    return f"Loss: the first launch, dropout on, mean of each {stretch}{missing}.{accuracy} Click a name to hide it."
 
 
 def _chunk_note(count: int, left_out: int, word: str) -> str:
@@ -146,7 +144,7 @@ def _section(number: int, workload: WorkloadResult, result: Result, sources: Map
             "chunks": chunks,
             "clocks": figures.clock_figure(workload),
         },
-        "learning_note": _learning_note(result.protocol, loss_left_out),
+        "learning_note": _learning_note(result.protocol, loss_left_out, workload.tested),
         "chunk_word": chunk_word,
         "chunk_note": _chunk_note(chunk_count, chunks_left_out, chunk_word),
         "sources": _highlighted(sources),

@@ -38,9 +38,9 @@ def _named(name: str) -> Workload:
         return known[name]
     if os.path.isfile(os.path.join(name, "network.toml")):
         raise RosettaError(
-            f"{name} is the folder of a network of one's own: Rosetta checks these; it doesn't run, train or convert "
-            "them yet.",
-            f"Hold its sides against each other: rosetta check {name}",
+            f"{name} is the folder of a network of one's own: Rosetta checks and runs these; it doesn't train, convert "
+            "or ask them by themselves yet.",
+            f"Hold its sides against each other, rosetta check {name}, or race them: rosetta run {name}",
         )
     match = _VARIANT.match(name)
     if match is None or match["name"] not in known:

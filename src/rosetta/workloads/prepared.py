@@ -28,6 +28,19 @@ class PreparedWorkload:
     seed: int
     steps_per_epoch: int
 
+    def of(self, worker: str) -> "PreparedWorkload":
+        """Return what a worker is given of it: all are given the same."""
+        return self
+
+    def ready(self, worker: str) -> bool:
+        """Whether all is there that a proven worker needs to be timed."""
+        return True
+
+    @property
+    def code(self) -> str:
+        """A digest of the code that belongs to it and not to a framework; empty where there is none."""
+        return ""
+
     def parameters_file(self, seed: int) -> Path:
         """Return a file with the canonical parameters that a seed makes, written when it is first asked for."""
         file = self.folder / f"{file_name(self.workload.name)}-initial-{seed}.npz"

@@ -116,6 +116,21 @@ class Workload:
         return self.optimizer is not None
 
     @property
+    def declared(self) -> bool:
+        """Whether its layers are declared, so that there is a reference to hold contenders against."""
+        return True
+
+    @property
+    def tests(self) -> bool:
+        """Whether there is a test set, so that what was learned has an accuracy."""
+        return self.trains
+
+    @property
+    def predicts_singly(self) -> bool:
+        """Whether single samples are predicted, each under its own clock."""
+        return not self.trains
+
+    @property
     def drops(self) -> bool:
         """Whether it has dropout."""
         return network.has_dropout(self.layers)

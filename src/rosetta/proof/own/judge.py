@@ -1,5 +1,6 @@
 """Judges a port by the standard's float64 run: what differs by more than rounding isn't the same."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +28,7 @@ ROUNDINGS = 10.0
 _KINKS = 100.0
 """By how much a gradient in float32 may exceed its tolerance where float64 shows that it is the same: a value near a
 ReLU's kink or a maximum's tie falls to the other side by rounding, which moves a gradient by 1e-4 to 1e-3."""
-_COARSE: Mapping[What, float] = {"output": 3e-2, "scalar": 3e-2, "gradient": 3e-1, "statistic": 3e-1}
+_COARSE: Mapping[str, float] = {"output": 3e-2, "scalar": 3e-2, "gradient": 3e-1, "statistic": 3e-1}
 """bfloat16's tolerances: what is the same in float64 and within these in float32 computes less precisely there."""
 _ALONE = "the port trains it, the standard doesn't"
 SMALL_GRADIENT = 1e-5
@@ -131,6 +132,17 @@ def overall(quantities: Sequence[Quantity], dropout: Dropout | None = None) -> t
         return "not the same", None
     near = [_deciding(quantity) for quantity in quantities if quantity.verdict == "the same up to precision"]
     return ("the same up to precision", max(near)) if near else ("the same", None)
+
+
+def allowed(quantity: Quantity) -> float:
+    """Return what a quantity's error in float32 may be where it is the same in float64, if that was computed."""
+    kinks = _KINKS if quantity.what == "gradient" and quantity.error_float64 is not None else 1.0
+    return max(quantity.tolerance * kinks, min(ROUNDINGS * quantity.yardstick, _COARSE.get(quantity.what, math.inf)))
+
+
+def allowed_float64(quantity: Quantity) -> float:
+    """Return what its error in float64 may be."""
+    return max(quantity.yardstick, ROUNDING)
 
 
 def yardstick(standard: Standard, mode: Mode = "evaluation") -> float:
