@@ -145,12 +145,15 @@ def _flattened(x: Array, order: str) -> Array:
     return x.transpose(0, *(axes[name] for name in order.split(", "))).reshape(len(x), -1)
 
 
+_OVER_STEPS: dict[str, Callable[..., Any]] = {"the mean": np.mean, "the sum": np.sum, "the largest": np.max}
+
+
 def _steps(x: Array, which: str) -> Array:
     if which in ("the last", "the first"):
         return x[:, -1 if which == "the last" else 0]
     if which == "all, in a row":
         return x.reshape(len(x), -1)
-    return np.asarray({"the mean": x.mean, "the sum": x.sum, "the largest": x.max}[which](1))
+    return np.asarray(_OVER_STEPS[which](x, axis=1))
 
 
 _KINDS = ("max", "mean", "mean with the padding", "sum")
