@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rosetta.models.convert import convert
     from rosetta.models.predict import predict
     from rosetta.models.train import TrainingObserver, train
+    from rosetta.models.translate import Translated, translate
     from rosetta.models.weights import Weights, load_weights, save_weights
     from rosetta.record.plan import Plan
     from rosetta.report.run_result import RunResult, read_result
@@ -30,6 +31,7 @@ _HOMES = {
     "RosettaError": "rosetta.errors",
     "RunResult": "rosetta.report.run_result",
     "TrainingObserver": "rosetta.models.train",
+    "Translated": "rosetta.models.translate",
     "Weights": "rosetta.models.weights",
     "calibrate": "rosetta.benchmark.calls",
     "check": "rosetta.models.check",
@@ -40,6 +42,7 @@ _HOMES = {
     "run": "rosetta.benchmark.calls",
     "save_weights": "rosetta.models.weights",
     "train": "rosetta.models.train",
+    "translate": "rosetta.models.translate",
     "try_lessons": "rosetta.benchmark.lessons",
     "verify": "rosetta.benchmark.calls",
 }
@@ -52,6 +55,7 @@ __all__ = [
     "RosettaError",
     "RunResult",
     "TrainingObserver",
+    "Translated",
     "Weights",
     "__version__",
     "calibrate",
@@ -63,6 +67,7 @@ __all__ = [
     "run",
     "save_weights",
     "train",
+    "translate",
     "try_lessons",
     "verify",
 ]
