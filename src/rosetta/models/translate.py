@@ -19,7 +19,8 @@ from rosetta.networks.inputs import BATCH, make_inputs, parse_input
 from rosetta.networks.notation import OwnNetwork, parse_network
 from rosetta.paths import folders
 from rosetta.proof.own.pairs_file import PairsFile
-from rosetta.record.check import CheckResult, PairedTensor
+from rosetta.record.check import CheckResult, CutPiece, CutTensors, PairedTensor
+from rosetta.translate.body import Carried
 from rosetta.translate.graph import read_graph
 from rosetta.translate.rules import check_rules
 from rosetta.translate.target import Target
@@ -129,10 +130,14 @@ def _made(named: OwnNetwork, asked: Asked, target: Target) -> Translation:
     return translate_graph(graph, target, f"{source} of {place} in {target.title}, translated by Rosetta.")
 
 
-def paired(made: Translation) -> list[PairedTensor]:
+def paired(made: Translation) -> list[PairedTensor | CutTensors]:
     """Return which tensor of a translation is which of the network's."""
-    found = []
+    found: list[PairedTensor | CutTensors] = []
+    cut: dict[str, list[tuple[str, Carried]]] = {}
     for path, one in made.carried.items():
+        if one.part:
+            cut.setdefault(one.tensor.paths[0], []).append((path, one))
+            continue
         image = made.flattened.get(one.tensor.name)
         found.append(
             PairedTensor(
@@ -144,6 +149,17 @@ def paired(made: Translation) -> list[PairedTensor]:
                 flattened_last=True,
             )
         )
+    for whole, parts in cut.items():
+        shape = parts[0][1].tensor.shape
+        of = {"x": shape[1]} if len(shape) > 1 else {}
+        mine = CutPiece(
+            tensor=whole, parts=[one.part for _, one in parts], of=of, axes=list(range(len(shape))), outputs=1
+        )
+        port = [
+            CutPiece(tensor=path, parts=[one.part], of=of, axes=list(one.axes), outputs=one.outputs)
+            for path, one in parts
+        ]
+        found.append(CutTensors(standard_pieces=[mine], port_pieces=port))
     return found
 
 

@@ -33,8 +33,11 @@ class Carried:
 
     tensor: Tensor
     axes: Axes
-    part: tuple[int, int] | None = None
-    """Of so many equal parts of its first axis, the which-th it is."""
+    part: str = ""
+    """Where it is one of several equal parts of a fused tensor, which: "q", "k" or "v"; then ``axes`` are its own, the
+    outputs first."""
+    outputs: int = 1
+    """How many of these axes are the outputs."""
 
 
 @dataclass

@@ -171,13 +171,19 @@ class Builder:
         else:
             body = self._body(call)
             self._process(Scope(self, body, call.depth), call.items)
-            given = self._results(call)
+            given = self.results(call)
             body.returns = joined([Ref(self.values[name].ref) for name in given])
         self._keep_child(scope, call, body)
 
     def _body(self, call: Call) -> Body:
         module = self.graph.modules[call.module]
         body = Body(call.module, module.kind)
+        body.inputs = self.taken(call)
+        body.names = list(module.parameters)
+        return body
+
+    def taken(self, call: Call) -> list[str]:
+        """Return what a call takes from others, by name, in the order of its use."""
         nodes = call.nodes()
         inside = {node.name for node in nodes}
         found = dict.fromkeys(
@@ -186,11 +192,15 @@ class Builder:
             for name in values_in([node.arguments, list(node.keywords.values())])
             if name not in inside and name not in self.graph.tensors
         )
-        body.inputs = list(found)
-        body.names = list(module.parameters)
-        return body
+        return list(found)
 
-    def _results(self, call: Call) -> list[str]:
+    def let(self, scope: Scope, place: int, name: str, value: Expr, layout: tuple[int, ...]) -> None:
+        """Let an operation's result be this, at a statement of the module's code."""
+        array = self.graph.nodes[name].result
+        scope.body.items.append(Item([name], value, place))
+        self.values[name] = Val(name, array.shape, array.dtype, layout)
+
+    def results(self, call: Call) -> list[str]:
         """Return what others take from a call, by name."""
         inside = {node.name for node in call.nodes()}
         wanted = set(values_in(self.graph.outputs))
@@ -203,7 +213,7 @@ class Builder:
     def _chained(self, call: Call, body: Body) -> bool:
         """Write a module that calls one thing after the other as a list of these; whether it is one."""
         self._process(Scope(self, body, call.depth), call.items)
-        given = self._results(call)
+        given = self.results(call)
         if len(body.inputs) != 1 or len(given) != 1:
             return False
         last = self.values[body.inputs[0]].ref
@@ -252,7 +262,7 @@ class Builder:
         self._let(scope, call, body, scope.body.callee(path))
 
     def _keep_child(self, scope: Scope, call: Call, body: Body) -> None:
-        given = self._results(call)
+        given = self.results(call)
         inside = {target for item in body.items for target in item.targets}
         if not any(self.values[name].ref in inside for name in given):
             return  # what it gives is what it was given
@@ -268,7 +278,7 @@ class Builder:
 
     def _let(self, scope: Scope, call: Call, body: Body, callee: Expr) -> None:
         """Let the variables of a module be what a call gives."""
-        given = self._results(call)
+        given = self.results(call)
         arguments: list[Expr | Ref]
         if body.chain is not None:
             arguments = [Ref(self.values[body.inputs[0]].ref if body.inputs[0] in self.values else body.inputs[0])]

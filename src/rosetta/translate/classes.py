@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rosetta.errors import RosettaError
-from rosetta.translate.body import Body
+from rosetta.translate.body import Body, Member
 from rosetta.translate.graph import Graph, identifier
 from rosetta.translate.statements import Statement, statements_of, text_of
-from rosetta.translate.text import Chain, Expr, Literal, Make, Piece, flat, leaves
+from rosetta.translate.text import Attribute, Chain, Expr, Literal, Make, Piece, flat, leaves
 
-_POSITIONAL = {"features", "in_features", "out_features", "num_embeddings", "size", "rate"}
+_POSITIONAL = {"features", "in_features", "out_features", "num_embeddings", "size", "rate", "kernel_size"}
+_ABSENT = "\0absent"
+_ABSENT_KEY = ("str", _ABSENT)
+Key = tuple[tuple[str, Any], ...]
 _LEAST = 3
 """Sizes are multiples of each other from so many times on; what is twice as large may be by chance."""
 _RESERVED = {"Expr", "partial", "jax", "jnp", "nnx", "optax"}
@@ -37,6 +40,16 @@ class Column:
 
 
 @dataclass
+class Flag:
+    """An argument that says whether an instance has a member, or adds its input to what it gives."""
+
+    name: str
+    bodies: set[int]
+    """The instances that do."""
+    member: tuple[str, ...] | None = None
+
+
+@dataclass
 class Class:
     """A class of the translation."""
 
@@ -47,6 +60,7 @@ class Class:
     statements: list[Statement]
     parameters: list[Parameter] = field(default_factory=list)
     columns: list[Column] = field(default_factory=list)
+    flags: list[Flag] = field(default_factory=list)
 
     @property
     def first(self) -> Body:
@@ -57,7 +71,7 @@ class Class:
         """Return what an instance is made with."""
         index = next(i for i, one in enumerate(self.instances) if one is body)
         found = []
-        for parameter in sorted(self.parameters, key=lambda p: p.has_default):
+        for parameter in self.parameters:
             value = parameter.values[index]
             if parameter.has_default:
                 found.append(Literal(value, parameter.name, f", {parameter.name}=", parameter.default))
@@ -75,6 +89,7 @@ class Classes:
         self.by_key: dict[Any, Class] = {}
         self.of_body: dict[int, Class] = {}
         self._find(root)
+        self._merge()
         for one in self.by_key.values():
             self._arguments(one)
         self.all = list(self.by_key.values())
@@ -124,33 +139,71 @@ class Classes:
                 found.append(piece)
         return found
 
+    def _merge(self) -> None:
+        """Make one class of two of which one has a member, or a residual sum, that the other passes by."""
+        for more in list(self.by_key.values()):
+            for less in list(self.by_key.values()):
+                alone = more is not less and more.kind == less.kind and not more.flags and not less.flags
+                if not alone or more.first.chain is not None or less.first.chain is not None:
+                    continue
+                if more.inputs != less.inputs or not self._same_members(more, less):
+                    continue
+                flag, statements = _passed_by(more, less, self.graph)
+                if flag is None:
+                    continue
+                more.flags.append(flag)
+                more.statements = statements
+                more.instances += less.instances
+                for body in less.instances:
+                    self.of_body[id(body)] = more
+                    body.statements = statements  # type: ignore[attr-defined]
+                for body in more.instances:
+                    body.statements = statements  # type: ignore[attr-defined]
+                self.by_key = {key: cls for key, cls in self.by_key.items() if cls is not less}
+
+    def _same_members(self, more: Class, less: Class) -> bool:
+        """Whether all members of the one are those of the other."""
+        for path, member in less.first.members.items():
+            other = more.first.members.get(path)
+            if other is None or self._skeleton(maker_pieces(more.first, other.maker)) != self._skeleton(
+                maker_pieces(less.first, member.maker)
+            ):
+                return False
+        return True
+
     def _arguments(self, cls: Class) -> None:
         """Tell which literals are the class's arguments."""
         rows = [literals_of(body, cls, self) for body in cls.instances]
-        known: dict[tuple[Any, ...], Parameter] = {}
-        roles: dict[tuple[Any, ...], list[Literal]] = {}
-        keys = []
-        for column in zip(*rows, strict=True):
-            key = tuple((type(one.value).__name__, one.value) for one in column)
-            keys.append(key)
-            if len(set(key)) > 1:
+        keys = [tuple((type(one.value).__name__, one.value) for one in column) for column in zip(*rows, strict=True)]
+        roles: dict[Key, list[Literal]] = {}
+        for key, column in zip(keys, zip(*rows, strict=True), strict=True):
+            if len(set(key) - {_ABSENT_KEY}) > 1:
                 roles.setdefault(key, []).append(column[0])
+        known: dict[Key, Parameter] = {}
+        texts: dict[Key, str] = {}
         taken: Counter[str] = Counter()
-        texts: dict[tuple[Any, ...], str] = {}
         for key, found in roles.items():
             values = tuple(value for _, value in key)
-            derived = _multiple(values, known.values())
+            like = next((k for k in known if _agrees(key, k)), None)
+            if like is not None:
+                texts[key] = known[like].name
+                continue
+            derived = "" if isinstance(found[0].value, bool) else _multiple(values, known.values())
             if derived:
                 texts[key] = derived
                 continue
             defaults = [one.default for one in found if one.has_default]
             whole = len(defaults) == len(found) and len({repr(d) for d in defaults}) == 1
-            name = _role(found)
+            default = defaults[0] if whole else None
+            if _ABSENT in values:
+                whole, values = True, tuple(default if value is _ABSENT else value for value in values)
+            name = _role(found, {parameter.name for parameter in known.values()})
             taken[name] += 1
             name = name if taken[name] == 1 else f"{name}{taken[name]}"
-            known[key] = Parameter(name, values, whole, defaults[0] if whole else None)
+            known[key] = Parameter(name, values, whole, default)
             texts[key] = name
-        cls.parameters = list(known.values())
+        flags = {flag.name for flag in cls.flags}
+        cls.parameters = sorted(known.values(), key=lambda p: (p.has_default, p.name in flags))
         cls.columns = [Column(texts.get(key), known.get(key)) for key in keys]
 
     def _name(self) -> None:
@@ -176,22 +229,107 @@ def maker_pieces(body: Body, maker: Expr) -> tuple[Piece, ...]:
 
 def literals_of(body: Body, cls: Class, classes: Classes) -> list[Literal]:
     """Return all literals of an instance in the order in which they stand in its class's text."""
-    found: list[Literal] = []
-    for member in body.members.values():
-        for piece in leaves(maker_pieces(body, member.maker)):
-            if isinstance(piece, Literal):
-                found.append(piece)
-            elif isinstance(piece, Make):
-                child = classes.of_body[id(piece.body)]
-                found += child.arguments(piece.body)
+    found = [Literal(id(body) in flag.bodies, flag.name, f", {flag.name}=", False) for flag in cls.flags]
+    for path, member in cls.first.members.items():
+        own = body.members.get(path)
+        given = _of_member(cls.first if own is None else body, member if own is None else own, classes)
+        found += [Literal(_ABSENT, one.role, one.before) for one in given] if own is None else given
     statements = body.statements if body.chain is None else []  # type: ignore[attr-defined]
     for statement in statements:
         found += [piece for piece in leaves(statement.pieces) if isinstance(piece, Literal)]
     return found
 
 
-def _role(literals: list[Literal]) -> str:
+def _of_member(body: Body, member: Member, classes: Classes) -> list[Literal]:
+    found: list[Literal] = []
+    for piece in leaves(maker_pieces(body, member.maker)):
+        if isinstance(piece, Literal):
+            found.append(piece)
+        elif isinstance(piece, Make):
+            found += classes.of_body[id(piece.body)].arguments(piece.body)
+    return found
+
+
+def _agrees(key: Key, other: Key) -> bool:
+    """Whether two columns are the same as far as both are there, and the first lacks some."""
+    return _ABSENT_KEY in key and all(one == _ABSENT_KEY or one == two for one, two in zip(key, other, strict=True))
+
+
+def _passed_by(more: Class, less: Class, graph: Graph) -> tuple[Flag | None, list[Statement]]:
+    """Say what the one class has that the other passes by, and the statements of both; nothing where it isn't that."""
+    extra = [path for path in more.first.members if path not in less.first.members]
+    bodies = {id(body) for body in more.instances}
+    if len(extra) == 1 and len(extra[0]) == 1:
+        return _member_passed_by(more, less, extra[0], bodies, graph)
+    if extra or len(more.statements) != len(less.statements) or not more.statements:
+        return None, []
+    if [_text(one) for one in more.statements[:-1]] != [_text(one) for one in less.statements[:-1]]:
+        return None, []
+    long, short = (text_of(cls.statements[-1].pieces) for cls in (more, less))
+    for name in more.inputs:
+        before, after = long == f"{name} + {short}", long == f"{short} + {name}"
+        if not before and not after:
+            continue
+        statements, inner = list(less.statements[:-1]), short
+        if not short.isidentifier():
+            inner = next(one for one in ("y", "z", "h", "out") if one not in more.inputs)
+            statements.append(Statement([inner], less.statements[-1].pieces))
+        added = f"{name} + {inner}" if before else f"{inner} + {name}"
+        statements.append(Statement([], (f"{added} if self.residual else {inner}",)))
+        return Flag("residual", bodies), statements
+    return None, []
+
+
+def _member_passed_by(
+    more: Class, less: Class, path: tuple[str, ...], bodies: set[int], graph: Graph
+) -> tuple[Flag | None, list[Statement]]:
+    name = path[0]
+    found: list[Statement] = []
+    plain: list[Any] = []
+    for statement in more.statements:
+        pieces = list(statement.pieces)
+        at = [number for number, piece in enumerate(pieces) if piece == Attribute(path)]
+        if at:
+            (position, *others) = at
+            call = pieces[position + 1 : position + 4]
+            if others or len(call) < 3 or call[0] != "(" or not isinstance(call[1], str) or call[2] != ")":
+                return None, []
+            given = call[1]
+            variable = _variable(more.first, path, graph)
+            taken = {target for one in more.statements for target in one.targets} | set(more.inputs)
+            plain.append(_text(Statement(statement.targets, (*pieces[:position], given, *pieces[position + 4 :]))))
+            choice = f"{given} if self.{name} is None else self.{name}({given})"
+            if variable and variable not in taken:
+                found.append(Statement([variable], (choice,)))
+                replaced = variable
+            else:
+                replaced = f"({choice})" if len(pieces) > 4 else choice
+            found.append(Statement(statement.targets, (*pieces[:position], replaced, *pieces[position + 4 :])))
+        else:
+            found.append(statement)
+            plain.append(_text(statement))
+    if plain != [_text(statement) for statement in less.statements]:
+        return None, []
+    return Flag(name, bodies, path), found
+
+
+def _variable(body: Body, path: tuple[str, ...], graph: Graph) -> str:
+    """Return what the source calls that which a member gives."""
+    for item in body.items:
+        if item.place >= 0 and len(item.targets) == 1 and Attribute(path) in flat(item.value, lambda ref: "x"):
+            names = graph.places[item.place].names
+            return names[0] if len(names) == 1 else ""
+    return ""
+
+
+def _text(statement: Statement) -> Any:
+    return tuple(statement.targets), statement.loop, text_of(statement.pieces)
+
+
+def _role(literals: list[Literal], names: set[str]) -> str:
     roles = {one.role for one in literals}
+    if "out_features" in roles and "in_features" in names:
+        return "out_features"
     if {"in_features", "out_features"} <= roles:
         return "features"
     return literals[0].role
@@ -199,10 +337,12 @@ def _role(literals: list[Literal]) -> str:
 
 def _multiple(values: tuple[Any, ...], known: Any) -> str:
     """Return a column as a multiple or a part of an argument."""
+    there = [index for index, value in enumerate(values) if value is not _ABSENT]
+    values = tuple(values[index] for index in there)
     if not all(isinstance(value, int) and not isinstance(value, bool) and value > 0 for value in values):
         return ""
     for parameter in known:
-        others = parameter.values
+        others = tuple(parameter.values[index] for index in there)
         if not all(isinstance(other, int) and not isinstance(other, bool) and other > 0 for other in others):
             continue
         pairs = list(zip(values, others, strict=True))

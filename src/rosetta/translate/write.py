@@ -11,6 +11,7 @@ from rosetta.translate.target import Target
 from rosetta.translate.text import Attribute, Chain, Literal, Make, Piece, flat, leaves, wrapped
 
 _STEP = " " * 4
+_WIDTH_OF_CHOICE = 76
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,10 @@ class _Writer:
     def written(self, cls: Class, root: bool) -> str:
         columns = iter(cls.columns)
         body = cls.first
-        initialiser = self._chain(cls, columns) if body.chain is not None else self._members(body, columns)
+        flags = {flag.member: str(next(columns).text) for flag in cls.flags}
+        initialiser = self._chain(cls, columns) if body.chain is not None else self._members(body, columns, flags)
         call = [] if body.chain is not None else self._call(cls, columns)
-        stored = [f"self.{name} = {name}" for name in self._stored(cls)]
+        stored = [f"self.{name} = {name}" for name in [*filter(None, [flags.get(None)]), *self._stored(cls)]]
         random = any(f"{self.target.random}=" in line for line in initialiser) if self.target.random else False
         self.random[id(cls)] = random or root
         arguments = [p.name for p in cls.parameters if not p.has_default]
@@ -69,7 +71,7 @@ class _Writer:
         if initialiser or stored or root:
             lines += wrapped(f"def __init__({', '.join(['self', *arguments])}):", 4)
             for line in [*stored, *initialiser] or ["pass"]:
-                lines += wrapped(line, 8)
+                lines += wrapped(line.lstrip(), 12 if line.startswith(" ") else 8)
             lines += [""] if call else []
         if call:
             lines.append(f"{_STEP}def {self.target.call}({', '.join(['self', *cls.inputs])}):")
@@ -93,11 +95,22 @@ class _Writer:
         elements = ", ".join(self._run([self._text(flat(e, lambda r: r.name), cls.first, columns) for e in cls.first.chain]))
         return [f"super().__init__({elements})"]
 
-    def _members(self, body: Body, columns: Iterator[Column]) -> list[str]:
+    def _members(
+        self, body: Body, columns: Iterator[Column], flags: dict[tuple[str, ...] | None, str]
+    ) -> list[str]:
         texts = {}
         for path, member in body.members.items():
             texts[path] = self._text(maker_pieces(body, member.maker), body, columns)
-        return [f"self.{name} = {self._held(texts, (name,))}" for name in dict.fromkeys(path[0] for path in texts)]
+        lines: list[str] = []
+        for name in dict.fromkeys(path[0] for path in texts):
+            line = f"self.{name} = {self._held(texts, (name,))}"
+            if (name,) not in flags:
+                lines.append(line)
+            elif len(line) + len(flags[name,]) < _WIDTH_OF_CHOICE:
+                lines.append(f"{line} if {flags[name,]} else None")
+            else:
+                lines += [f"self.{name} = None", f"if {flags[name,]}:", f"{_STEP}{line}"]
+        return lines
 
     def _held(self, texts: dict[tuple[str, ...], str], path: tuple[str, ...]) -> str:
         if path in texts:

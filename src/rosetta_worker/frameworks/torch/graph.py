@@ -22,6 +22,8 @@ from rosetta_worker.graph import (
     NetworkGraph,
 )
 
+from .trainer import set_precision
+
 _FRAME = re.compile(r'File "(?P<file>.+)", line (?P<line>\d+), in (?P<function>\S+)')
 _MORE = 1
 """So many samples more are in the second export, by which numbers that hang on the batch are told from others."""
@@ -38,6 +40,7 @@ def network_graph(network, arrays):
     inputs = tuple(one if one.is_floating_point() else one.long() for one in inputs)
     before = network.training
     network.eval()
+    set_precision("tf32")  # the only one that torch.export can ask for; nothing is computed in it
     try:
         program = exported(network, inputs)
         batch = len(inputs[0])
@@ -51,12 +54,13 @@ def network_graph(network, arrays):
         return NetworkGraph(0, [], [], [], [], [], None, str(refused)), {}
     finally:
         network.train(before)
+        set_precision("ieee")
 
 
 def exported(network, inputs):
     try:
-        with torch.no_grad():
-            return torch.export.export(network, inputs, strict=False)
+        # Not without gradients: modules of PyTorch's own then go ways that have no names.
+        return torch.export.export(network, inputs, strict=False)
     except Exception as error:  # whatever the user's code raises when it is traced, and what torch says of it
         raise Refused(told(error)) from error
 
