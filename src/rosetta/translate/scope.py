@@ -211,7 +211,12 @@ class Scope:
             return self.define(
                 expr("{.}.reshape({})", value, joined([start, *[_sized(Literal(s)) for s in rest]])), layout
             )
-        ends = ["-1"] if len(rest) == 1 else list(map(Literal, rest))
+        kept = 0  # of the last axes, those that stay as they are: what lies between may then be told by its size
+        while kept < len(rest) - 1 and before[len(before) - 1 - kept] == after[len(after) - 1 - kept]:
+            kept += 1
+        ends: list[Any] = list(map(Literal, rest))
+        if len(rest) - kept == 1:
+            ends[0] = "-1"
         return self.define(expr("{.}.reshape({})", value, joined([start, *[_sized(s) for s in ends]])), layout)
 
     def permute(self, x: Val, order: Sequence[int]) -> Val:

@@ -70,8 +70,7 @@ def _with(entry: _Entry, name: str, entries: list[_Entry]) -> _Entry:
     last = found is entries[-1]
     trivial = found.value.level == ATOM and found.depth == 1 and not any(True for _ in refs(found.value))
     same = found.item.place == entry.item.place >= 0
-    bare = entry.returned and len(entry.value.pieces) == 1
-    if bare and last and not _listed(found.value):
+    if entry.returned and _bare(entry.value) and last and not _listed(found.value):
         entries.remove(found)
         return _Entry(entry.item, found.value, found.depth, True)
     if not trivial:
@@ -83,6 +82,14 @@ def _with(entry: _Entry, name: str, entries: list[_Entry]) -> _Entry:
         return entry
     entries.remove(found)
     return _Entry(entry.item, value, max(entry.depth, found.depth + 1), entry.returned)
+
+
+def _bare(value: Expr) -> bool:
+    """Whether an expression is a variable and nothing else."""
+    (first, *others) = value.pieces or ("",)
+    if others or not isinstance(first, Use):
+        return False
+    return isinstance(first.content, Ref) or _bare(first.content)
 
 
 def _put(value: Expr, name: str, content: Expr) -> Expr:

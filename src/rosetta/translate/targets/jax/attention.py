@@ -3,7 +3,7 @@
 from typing import Any
 
 from rosetta.translate.body import Carried, Member, Val
-from rosetta.translate.graph import Call, Tensor
+from rosetta.translate.graph import Call, Tensor, Value
 from rosetta.translate.layout import plain
 from rosetta.translate.rules import NoRule
 from rosetta.translate.scope import Scope, called
@@ -78,8 +78,8 @@ def multi_head_attention(scope: Scope, call: Call) -> None:
     causal = False
     for node in call.nodes():
         for argument in [*node.arguments, *node.keywords.values()]:
-            found = scope.resolve(argument) if not isinstance(argument, list) else None
-            if isinstance(found, Tensor):
+            found = scope.graph.tensors.get(argument.name) if isinstance(argument, Value) else None
+            if found is not None:
                 tensors[found.paths[0].removeprefix(f"{call.module}." if call.module else "")] = found
         if node.operation == "scaled_dot_product_attention":
             causal = len(node.arguments) > 5 and bool(node.arguments[5])
