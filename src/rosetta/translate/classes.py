@@ -10,7 +10,7 @@ from rosetta.translate.graph import Graph, identifier
 from rosetta.translate.statements import Statement, statements_of, text_of
 from rosetta.translate.text import Attribute, Chain, Expr, Literal, Make, Piece, flat, leaves
 
-_POSITIONAL = {"features", "in_features", "out_features", "num_embeddings", "size", "rate", "kernel_size"}
+_POSITIONAL = {"features", "in_features", "out_features", "num_embeddings", "size", "rate", "kernel_size", "hidden_features"}
 _ABSENT = "\0absent"
 _ABSENT_KEY = ("str", _ABSENT)
 Key = tuple[tuple[str, Any], ...]
@@ -198,12 +198,14 @@ class Classes:
             if _ABSENT in values:
                 whole, values = True, tuple(default if value is _ABSENT else value for value in values)
             name = _role(found, {parameter.name for parameter in known.values()})
+            if taken[name] and name.endswith("features"):
+                name = "hidden_features"
             taken[name] += 1
             name = name if taken[name] == 1 else f"{name}{taken[name]}"
             known[key] = Parameter(name, values, whole, default)
             texts[key] = name
         flags = {flag.name for flag in cls.flags}
-        cls.parameters = sorted(known.values(), key=lambda p: (p.has_default, p.name in flags))
+        cls.parameters = sorted(known.values(), key=lambda p: (p.has_default, p.name not in _POSITIONAL, p.name in flags))
         cls.columns = [Column(texts.get(key), known.get(key)) for key in keys]
 
     def _name(self) -> None:

@@ -82,6 +82,8 @@ def squeeze(scope: Scope, x: Val, dims: Any = None) -> Val:
 def cat(scope: Scope, arrays: list[Any], dim: int = 0) -> Val:
     """Arrays one after the other along an axis."""
     found = [as_array(scope, one) for one in arrays]
+    if len(found) == 1:
+        return scope.alias(found[0])
     layouts = [one.layout for one in found if one.layout != plain(one.rank)]
     layout = layouts[0] if layouts else plain(found[0].rank)
     parts = [scope.use(one, layout) for one in found]
