@@ -120,7 +120,9 @@ def test_a_missing_rule_is_named_with_its_place_and_how_many_are_missing() -> No
     graph, out = small_network()
     x = graph.node("aten.fft.default", out, shape=(BATCH, 10), line="x = torch.fft(x)")
     x = graph.node("aten.sort.default", x, shape=(BATCH, 10))
-    with pytest.raises(RosettaError, match=r"no rule for fft in JAX.*Net.*model\.py, line 1: x = torch\.fft\(x\)\. 2 op"):
+    with pytest.raises(
+        RosettaError, match=r"no rule for fft in JAX.*Net.*model\.py, line 1: x = torch\.fft\(x\)\. 2 op"
+    ):
         graph.translated(x)
 
 
@@ -130,7 +132,9 @@ def test_what_a_rule_cannot_write_is_named_with_its_place() -> None:
     x = graph.node(
         "aten.max_pool2d.default", x, [2, 2], [2, 2], [0, 0], [2, 2], shape=(BATCH, 6, 3, 3), line="x = pool(x)"
     )
-    with pytest.raises(RosettaError, match=r"max_pool2d can't be written in JAX: its windows have holes.*x = pool\(x\)"):
+    with pytest.raises(
+        RosettaError, match=r"max_pool2d can't be written in JAX: its windows have holes.*x = pool\(x\)"
+    ):
         graph.translated(x)
 
 

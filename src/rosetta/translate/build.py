@@ -307,5 +307,3 @@ class Builder:
 
 def _below(place: str, where: str) -> str:
     return f"{place}.{where}" if where else place
-
-

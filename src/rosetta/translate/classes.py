@@ -10,7 +10,16 @@ from rosetta.translate.graph import Graph, identifier
 from rosetta.translate.statements import Statement, statements_of, text_of
 from rosetta.translate.text import Attribute, Chain, Expr, Literal, Make, Piece, flat, leaves
 
-_POSITIONAL = {"features", "in_features", "out_features", "num_embeddings", "size", "rate", "kernel_size", "hidden_features"}
+_POSITIONAL = {
+    "features",
+    "in_features",
+    "out_features",
+    "num_embeddings",
+    "size",
+    "rate",
+    "kernel_size",
+    "hidden_features",
+}
 _ABSENT = "\0absent"
 _ABSENT_KEY = ("str", _ABSENT)
 Key = tuple[tuple[str, Any], ...]
@@ -205,7 +214,9 @@ class Classes:
             known[key] = Parameter(name, values, whole, default)
             texts[key] = name
         flags = {flag.name for flag in cls.flags}
-        cls.parameters = sorted(known.values(), key=lambda p: (p.has_default, p.name not in _POSITIONAL, p.name in flags))
+        cls.parameters = sorted(
+            known.values(), key=lambda p: (p.has_default, p.name not in _POSITIONAL, p.name in flags)
+        )
         cls.columns = [Column(texts.get(key), known.get(key)) for key in keys]
 
     def _name(self) -> None:

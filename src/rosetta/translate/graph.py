@@ -216,7 +216,9 @@ def read_graph(told: NetworkGraph, constants: dict[str, NDArray[Any]]) -> Graph:
 def _remedy(refused: str) -> str:
     if "depends on the values" in refused:
         return "Write it without a branch on the inputs' values, as with torch.where."
-    return "Give inputs of the kind that it is made for; a network that needs further arguments takes them by a function."
+    return (
+        "Give inputs of the kind that it is made for; a network that needs further arguments takes them by a function."
+    )
 
 
 def _operation(told: str) -> tuple[str, bool]:
@@ -301,5 +303,3 @@ def identifier(text: str, fallback: str) -> str:
 
 def _odd(what: str) -> RosettaError:
     return RosettaError(f"The worker's graph can't be: {what}.")
-
-

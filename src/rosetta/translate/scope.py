@@ -8,7 +8,7 @@ from rosetta.translate.body import Body, Carried, Item, Member, Val
 from rosetta.translate.graph import Array, Batch, Node, Tensor, Value
 from rosetta.translate.layout import Layout, channels_last, permuted, plain, regrouped, reshaped
 from rosetta.translate.rules import NoRule
-from rosetta.translate.text import PRODUCT, SUM, Attribute, Expr, Literal, Ref, expr, joined
+from rosetta.translate.text import PRODUCT, Expr, Literal, Ref, expr, joined
 
 if TYPE_CHECKING:
     from rosetta.translate.build import Builder
@@ -81,9 +81,7 @@ class Scope:
         """Let the operation's result be this; its axes lie as in the source if nothing else is said."""
         return self.let(self.node.name, value, self.result, layout, keep)
 
-    def let(
-        self, name: str, value: Expr, array: Array, layout: Layout | None = None, keep: bool = False
-    ) -> Val:
+    def let(self, name: str, value: Expr, array: Array, layout: Layout | None = None, keep: bool = False) -> Val:
         """Let a new variable be this."""
         self.body.items.append(Item([name], value, self.place, keep))
         return Val(name, array.shape, array.dtype, plain(len(array.shape)) if layout is None else layout)
@@ -307,5 +305,3 @@ def moved(value: Expr | Ref, lies: Layout, wanted: Layout) -> Expr:
 def size_of(shape: Sequence[int]) -> int:
     """Return how many numbers are in an array of that shape."""
     return math.prod(shape)
-
-

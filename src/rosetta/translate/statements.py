@@ -75,7 +75,11 @@ def _with(entry: _Entry, name: str, entries: list[_Entry]) -> _Entry:
         return _Entry(entry.item, found.value, found.depth, True)
     if not trivial:
         deepest = _DEEPEST if same or (entry.returned and last and found.item.place < 0) else _DEEPEST_OF_TWO
-        if not (same or (last and not _listed(found.value))) or found.depth + 1 > deepest or _listed(found.value) & _listed(entry.value):
+        if (
+            not (same or (last and not _listed(found.value)))
+            or found.depth + 1 > deepest
+            or _listed(found.value) & _listed(entry.value)
+        ):
             return entry
     value = _put(entry.value, name, found.value)
     if not trivial and _width(value) > _WIDEST:
@@ -177,7 +181,9 @@ def _looped(statements: list[Statement], body: Body) -> list[Statement]:
             length = sum(1 for member in body.members if member[: len(path)] == path)
             if wanted is not None and run > 1 and run == length:
                 name = _singular(path[-1], statements)
-                pieces = tuple(name if piece == Attribute((*path, "0")) else piece for piece in statements[position].pieces)
+                pieces = tuple(
+                    name if piece == Attribute((*path, "0")) else piece for piece in statements[position].pieces
+                )
                 found.append(Statement(statements[position].targets, pieces, (name, path)))
                 position += run
                 continue
@@ -214,5 +220,3 @@ def text_of(pieces: tuple[Piece, ...]) -> str:
         else:
             parts.append(piece if isinstance(piece, str) else repr(getattr(piece, "path", "")))
     return "".join(parts)
-
-

@@ -183,7 +183,7 @@ def wrapped(line: str, indent: int) -> list[str]:
         candidates = [(start, end) for start, end in _brackets(line) if end - start > 20]
         if not candidates:
             return [prefix + line]
-        best = max(candidates, key=lambda pair: (pair[1] - pair[0]))
+        best = max(candidates, key=lambda pair: pair[1] - pair[0])
     start, end = best
     inner, parts = line[start + 1 : end], _commas(line[start + 1 : end])
     comprehension = re.search(r" for \w+ in range\(", inner) and len(parts) == 1

@@ -92,12 +92,12 @@ class _Writer:
 
     def _chain(self, cls: Class, columns: Iterator[Column]) -> list[str]:
         assert cls.first.chain is not None
-        elements = ", ".join(self._run([self._text(flat(e, lambda r: r.name), cls.first, columns) for e in cls.first.chain]))
+        elements = ", ".join(
+            self._run([self._text(flat(e, lambda r: r.name), cls.first, columns) for e in cls.first.chain])
+        )
         return [f"super().__init__({elements})"]
 
-    def _members(
-        self, body: Body, columns: Iterator[Column], flags: dict[tuple[str, ...] | None, str]
-    ) -> list[str]:
+    def _members(self, body: Body, columns: Iterator[Column], flags: dict[tuple[str, ...] | None, str]) -> list[str]:
         texts = {}
         for path, member in body.members.items():
             texts[path] = self._text(maker_pieces(body, member.maker), body, columns)

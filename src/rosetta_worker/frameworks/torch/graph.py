@@ -151,9 +151,7 @@ class Reader:
             mine = [entry.target] if tensor is None else paths[id(tensor)]
             if role != "parameter":
                 kept = self.program.constants.get(entry.target) if tensor is None else tensor
-                if kept is not None and not kept.is_floating_point():
-                    constants[name] = kept.detach().cpu().numpy()
-                elif kept is not None and role == "constant":
+                if (kept is not None and not kept.is_floating_point()) or (kept is not None and role == "constant"):
                     constants[name] = kept.detach().cpu().numpy()
             found.append(GraphTensor(name, mine, role, self.array(values[name])))
         return found, constants
@@ -292,6 +290,3 @@ def targets_of(statement):
     if isinstance(statement, (ast.AugAssign, ast.AnnAssign)) and isinstance(statement.target, ast.Name):
         return [statement.target.id]
     return []
-
-
-

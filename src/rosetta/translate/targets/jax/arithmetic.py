@@ -99,9 +99,7 @@ def clamp(scope: Scope, x: Val, low: Any = None, high: Any = None, **named: Any)
         low, high = None, low
     low, high = named.get("min", low), named.get("max", high)
     ends = [(f", {name}=", value) for name, value in (("min", low), ("max", high)) if value is not None]
-    return with_options(
-        scope, "jnp.clip", x, "{}" * len(ends), *(Literal(v, "limit", before) for before, v in ends)
-    )
+    return with_options(scope, "jnp.clip", x, "{}" * len(ends), *(Literal(v, "limit", before) for before, v in ends))
 
 
 def _sum(sign: str) -> Callable[..., Val]:
@@ -243,7 +241,7 @@ RULES.operation("amin")(_reduction("min"))
 
 
 @RULES.operation("linalg_vector_norm")
-def vector_norm(scope: Scope, x: Val, ord: Any = 2, dim: Any = None, keepdim: bool = False) -> Val:  # noqa: A002
+def vector_norm(scope: Scope, x: Val, ord: Any = 2, dim: Any = None, keepdim: bool = False) -> Val:
     """The length of vectors."""
     if ord != 2:
         raise NoRule("it isn't the Euclidean norm")
@@ -268,7 +266,13 @@ def cumsum(scope: Scope, x: Val, dim: int, dtype: Any = None) -> Val:
     return scope.define(expr("{.}.cumsum(axis={})", scope.use(x), str(scope.axis(x, dim))), x.layout)
 
 
-_TYPES = {"float32": "jnp.float32", "int64": "jnp.int32", "int32": "jnp.int32", "bool": "bool", "float64": "jnp.float64"}
+_TYPES = {
+    "float32": "jnp.float32",
+    "int64": "jnp.int32",
+    "int32": "jnp.int32",
+    "bool": "bool",
+    "float64": "jnp.float64",
+}
 
 
 @RULES.operation("to.dtype", "to.dtype_layout", "to.device", "_to_copy")

@@ -208,7 +208,9 @@ def constant(scope: Scope, value: Tensor, layout: Layout | None) -> Expr:
     if layout is not None and layout != plain(len(value.shape)):
         raise NoRule(f"{value.paths[0]} is used in another layout than its own")
     if array.ndim == 1 and len(array) > 1 and array.dtype.kind in "iu" and (np.diff(array) == 1).all():
-        given = [Literal(int(array[-1]) + 1)] if array[0] == 0 else [Literal(int(array[0])), Literal(int(array[-1]) + 1)]
+        given = (
+            [Literal(int(array[-1]) + 1)] if array[0] == 0 else [Literal(int(array[0])), Literal(int(array[-1]) + 1)]
+        )
         return expr("jnp.arange(" + ", ".join(["{}"] * len(given)) + ")", *given)
     if array.size and (array == array.flat[0]).all() and array.size > 1:
         shape = tuple(array.shape)

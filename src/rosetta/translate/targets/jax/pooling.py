@@ -80,7 +80,15 @@ def avg_pool(
         count_include_pad = count_include_pad and wider == around
         around = wider
     padded = any(after for _, after in around)
-    return _pool(scope, "nnx.avg_pool", x, window, steps, around, "" if count_include_pad or not padded else ", count_include_pad=False")
+    return _pool(
+        scope,
+        "nnx.avg_pool",
+        x,
+        window,
+        steps,
+        around,
+        "" if count_include_pad or not padded else ", count_include_pad=False",
+    )
 
 
 @RULES.operation("adaptive_avg_pool2d", "adaptive_avg_pool1d")

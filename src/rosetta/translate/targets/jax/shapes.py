@@ -193,7 +193,9 @@ def pad(scope: Scope, x: Val, sizes: Sequence[int], mode: str = "constant", valu
     names = {"reflect": "reflect", "replicate": "edge", "circular": "wrap", "constant": "constant"}
     more = "" if mode == "constant" else f", mode={names[mode]!r}"
     filled = Literal(value or 0.0, "value", ", constant_values=", 0.0) if mode == "constant" else ""
-    return scope.define(expr("jnp.pad({}, {}{}" + more + ")", scope.use(x), Literal(around, "padding"), filled), x.layout)
+    return scope.define(
+        expr("jnp.pad({}, {}{}" + more + ")", scope.use(x), Literal(around, "padding"), filled), x.layout
+    )
 
 
 @RULES.operation("roll")
@@ -239,5 +241,3 @@ def filled(scope: Scope, *arguments: Any, **named: Any) -> Val:
     if number in (0, 1) and not isinstance(number, bool) and base != "full_like":
         return scope.define(expr("jnp.{}({}" + kind + ")", "ones" if number else "zeros", whole))
     return scope.define(expr("jnp.full({}, {})", whole, scope.number(number)))
-
-
