@@ -1,6 +1,7 @@
 """Translations without a framework: graphs read as hostile, layouts, classes, the text of JAX."""
 
 import copy
+import itertools
 import re
 
 import pytest
@@ -64,7 +65,7 @@ def test_an_output_has_its_axes_as_the_original_has_them() -> None:
 
 def blocks(sizes: list[int], kind: str = "model.Block") -> tuple[Graph, dict[str, str]]:
     graph, x = Graph((sizes[0],)), X
-    for number, (one, two) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for number, (one, two) in enumerate(itertools.pairwise(sizes)):
         graph.module(f"blocks.{number}", kind)
         x = graph.linear(x, f"blocks.{number}.fc", one, two)
         x = graph.node("aten.relu.default", x, shape=(BATCH, two), at=f"blocks.{number}", line="x = block(x)")

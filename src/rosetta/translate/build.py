@@ -142,7 +142,8 @@ class Builder:
 
     def _failed(self, node: Node, reason: str) -> RosettaError:
         return RosettaError(
-            f"{node.operation} can't be written in {self.target.title}: {reason}. It is in {self.graph.place_of(node)}.",
+            f"{node.operation} can't be written in {self.target.title}: {reason}. "
+            f"It is in {self.graph.place_of(node)}.",
             "Write that part with other operations, or translate a part of the network.",
         )
 

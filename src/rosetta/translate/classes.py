@@ -265,7 +265,7 @@ def _of_member(body: Body, member: Member, classes: Classes) -> list[Literal]:
 
 def _agrees(key: Key, other: Key) -> bool:
     """Whether two columns are the same as far as both are there, and the first lacks some."""
-    return _ABSENT_KEY in key and all(one == _ABSENT_KEY or one == two for one, two in zip(key, other, strict=True))
+    return _ABSENT_KEY in key and all(one in (_ABSENT_KEY, two) for one, two in zip(key, other, strict=True))
 
 
 def _passed_by(more: Class, less: Class, graph: Graph) -> tuple[Flag | None, list[Statement]]:

@@ -186,6 +186,7 @@ class Scope:
         return self.reshaped(x, plain(x.rank), list(x.shape), plain(len(after)))
 
     def reshaped(self, x: Val, lies: Layout, before: list[int], layout: Layout) -> Val:
+        """Give an array, of the lengths ``before`` as it then lies, the result's shape, which lies as ``layout``."""
         after = [self.result.shape[axis] for axis in layout]
         if before == after:
             if lies == x.layout:
@@ -272,7 +273,7 @@ def _sized(size: Any) -> Expr:
 
 
 def applied(function: str, x: Expr | Ref) -> Expr:
-    """Return a function's value; ``function`` is its name, or a name with further arguments: "nnx.gelu(approximate=…)"."""
+    """Return a function's value."""
     return expr("{}({})", function, x, function=Expr((function,)))
 
 

@@ -20,7 +20,7 @@ def _parameter(scope: Any, tensor: Tensor, layout: Layout | None) -> Expr:
         return layers.constant(scope, tensor, layout)
     lies = scope.builder.lies.setdefault(tensor.name, plain(len(tensor.shape)) if layout is None else layout)
     path = scope.own_path(tensor)
-    name = scope.relative(path.rpartition(".")[0]) + (path.rpartition(".")[2],)
+    name = (*scope.relative(path.rpartition(".")[0]), path.rpartition(".")[2])
     if len(name) > 1:
         name = ("_".join(name),)
     kind = "nnx.Param" if tensor.role == "parameter" else "nnx.Variable"

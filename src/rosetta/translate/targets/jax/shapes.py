@@ -234,9 +234,9 @@ def filled(scope: Scope, *arguments: Any, **named: Any) -> Val:
     kind = {"bool": ", dtype=bool", "int64": ", dtype=int"}.get(scope.result.dtype, "")
     shape = scope.result.shape
     sizes: list[Expr | Ref] = [Expr((Literal(size),)) for size in shape]
-    if shape and shape[0] == scope.graph.batch and arguments and isinstance(arguments[0], list):
-        if arguments[0] and isinstance(arguments[0][0], Batch):
-            sizes[0] = scope.batch_size()
+    given = arguments[0] if arguments and isinstance(arguments[0], list) else []
+    if given and isinstance(given[0], Batch):
+        sizes[0] = scope.batch_size()
     whole = expr("({},)", sizes[0]) if len(sizes) == 1 else expr("({})", joined(sizes)) if sizes else expr("()")
     if number in (0, 1) and not isinstance(number, bool) and base != "full_like":
         return scope.define(expr("jnp.{}({}" + kind + ")", "ones" if number else "zeros", whole))
