@@ -10,6 +10,7 @@ from rosetta.translate.graph import Call, Graph, Node, Value, values_in
 from rosetta.translate.layout import plain
 from rosetta.translate.rules import NoRule
 from rosetta.translate.scope import Scope
+from rosetta.translate.simplify import hoist_concatenations
 from rosetta.translate.target import Target
 from rosetta.translate.text import Attribute, Chain, Expr, Make, Ref, expr, flat, joined, refs
 
@@ -34,12 +35,15 @@ class Builder:
         """By operation, the shape of the images that its features were, channels last."""
         self.lies: dict[str, tuple[int, ...]] = {}
         """By tensor that is used as it is, how its axes lie."""
+        self.joined: list[tuple[Body, int, tuple[str, ...], Val]] = []
+        """Arrays that were put together: where, along which axis, which ones, and what came of it."""
         self.again: list[tuple[Body, Body]] = []
         """Bodies of modules that are called several times."""
 
     def build(self) -> Body:
         """Return the network's body; raise ``RosettaError`` where something can't be written."""
         graph = self.graph
+        hoist_concatenations(graph)
         body = Body("", graph.modules[""].kind)
         for name, array in graph.inputs.items():
             self.values[name] = Val(name, array.shape, array.dtype, self.target.input_layout(len(array.shape)))

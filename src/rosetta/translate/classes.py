@@ -23,6 +23,7 @@ _POSITIONAL = {
 _ABSENT = "\0absent"
 _ABSENT_KEY = ("str", _ABSENT)
 Key = tuple[tuple[str, Any], ...]
+_FEW = 4
 _LEAST = 3
 """Sizes are multiples of each other from so many times on; what is twice as large may be by chance."""
 _RESERVED = {"Expr", "partial", "jax", "jnp", "nnx", "optax"}
@@ -184,6 +185,7 @@ class Classes:
         """Tell which literals are the class's arguments."""
         rows = [literals_of(body, cls, self) for body in cls.instances]
         keys = [tuple((type(one.value).__name__, one.value) for one in column) for column in zip(*rows, strict=True)]
+        origins = _origins(cls, self)
         roles: dict[Key, list[Literal]] = {}
         for key, column in zip(keys, zip(*rows, strict=True), strict=True):
             if len(set(key) - {_ABSENT_KEY}) > 1:
@@ -208,7 +210,8 @@ class Classes:
                 whole, values = True, tuple(default if value is _ABSENT else value for value in values)
             name = _role(found, {parameter.name for parameter in known.values()})
             if taken[name] and name.endswith("features"):
-                name = "hidden_features"
+                origin = origins[keys.index(key)]
+                name = f"{origin}_features" if origin and len(roles) > _FEW else "hidden_features"
             taken[name] += 1
             name = name if taken[name] == 1 else f"{name}{taken[name]}"
             known[key] = Parameter(name, values, whole, default)
@@ -251,6 +254,14 @@ def literals_of(body: Body, cls: Class, classes: Classes) -> list[Literal]:
     for statement in statements:
         found += [piece for piece in leaves(statement.pieces) if isinstance(piece, Literal)]
     return found
+
+
+def _origins(cls: Class, classes: Classes) -> list[str]:
+    """Return in which member of its class each literal stands; "" for those of flags and of the call."""
+    found = [""] * len(cls.flags)
+    for path, member in cls.first.members.items():
+        found += [path[0]] * len(_of_member(cls.first, member, classes))
+    return found + [""] * (len(cls.columns) or len(literals_of(cls.first, cls, classes)) - len(found))
 
 
 def _of_member(body: Body, member: Member, classes: Classes) -> list[Literal]:

@@ -12,7 +12,7 @@ from rosetta.errors import RosettaError
 from rosetta_worker.graph import GraphArray, GraphModule, GraphPlace, NetworkGraph
 
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-_PATH = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*", re.ASCII)
+_PATH = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", re.ASCII)
 _MOST_NODES = 50_000
 _DEEPEST = 100
 

@@ -39,7 +39,9 @@ def regrouped(before: Sequence[int], after: Sequence[int]) -> Groups | None:
             groups.append(([], [j]))
             j += 1
         else:
-            mine, other, p, q = [], [], 1, 1
+            mine: list[int] = []
+            other: list[int] = []
+            p, q = 1, 1
             while p != q or not mine or not other:
                 if (p <= q or not mine) and i < len(before):
                     mine.append(i)

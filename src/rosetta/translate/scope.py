@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rosetta.translate.body import Body, Carried, Item, Member, Val
-from rosetta.translate.graph import Array, Batch, Node, Tensor, Value
+from rosetta.translate.graph import Array, Batch, Node, Tensor, Value, identifier
 from rosetta.translate.layout import Layout, channels_last, permuted, plain, regrouped, reshaped
 from rosetta.translate.rules import NoRule
 from rosetta.translate.text import PRODUCT, Expr, Literal, Ref, expr, joined
@@ -261,7 +261,12 @@ class Scope:
         prefix = self.body.path + "." if self.body.path else ""
         if not path.startswith(prefix):
             raise NoRule(f"{path} is used in another module than its own")
-        return tuple(path.removeprefix(prefix).split("."))
+        steps = path.removeprefix(prefix).replace("-", "_").split(".")
+        # What begins with a digit can only be a place in a list, or needs a name.
+        return tuple(
+            identifier(step, "layer") if number == 0 or not step.isdigit() else step
+            for number, step in enumerate(steps)
+        )
 
     def parameter(self, tensor: Tensor, layout: Layout | None = None) -> Expr:
         """Return a tensor's values, its axes in that order; the module keeps it."""

@@ -1,6 +1,7 @@
 """Makes statements of a body's steps: what is used once stands where it is used, variables have the source's names."""
 
 import keyword
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ _DEEPEST = 4
 _DEEPEST_OF_TWO = 3
 """And where it has them in several, one after the other."""
 _WIDEST = 84
+_SHORTEST_LIST = 4
+"""So many members that are numbered by their names are kept in a list."""
 _POOL = ("x", "y", "z", "h", "u", "v", "w")
 _RESERVED = {"self", "jax", "jnp", "nnx", "partial", "len", "range"}
 
@@ -41,6 +44,7 @@ def statements_of(body: Body, graph: Graph) -> tuple[list[str], list[Statement]]
     assert body.returns is not None
     entries = _inlined(body)
     inputs, statements = _named(body, entries, graph)
+    inputs, statements = _with_lists(inputs, statements, body)
     return inputs, _looped(statements, body)
 
 
@@ -166,7 +170,72 @@ def _free(wanted: str, taken: set[str]) -> str:
     return next(name for name in candidates if name not in taken)
 
 
-def _looped(statements: list[Statement], body: Body) -> list[Statement]:
+def _with_lists(inputs: list[str], statements: list[Statement], body: Body) -> tuple[list[str], list[Statement]]:
+    """Keep members that are numbered by their names, and are called one after the other, in a list."""
+    stems: dict[str, list[tuple[str, ...]]] = {}
+    for path in body.members:
+        match = re.fullmatch(r"(.*[^0-9_])_?([0-9]+)", path[0])
+        if len(path) == 1 and match:
+            stems.setdefault(match[1], []).append(path)
+    for stem, paths in stems.items():
+        plural = f"{stem}s"
+        if len(paths) < _SHORTEST_LIST or any(path[0] == plural for path in body.members):
+            continue
+        renamed = {path: (plural, str(index)) for index, path in enumerate(paths)}
+        changed = [_renamed_statement(statement, renamed) for statement in statements]
+        names, changed = _through(inputs, changed, plural)
+        if any(one.loop is not None and one.loop[1] == (plural,) for one in _looped(changed, body, len(paths))):
+            inputs, statements = names, changed
+            body.members = {renamed.get(path, path): member for path, member in body.members.items()}
+            for item in body.items:
+                item.value = _renamed(item.value, renamed)
+    return inputs, statements
+
+
+def _through(inputs: list[str], statements: list[Statement], name: str) -> tuple[list[str], list[Statement]]:
+    """Let statements that call a list's elements go on with one variable, from what the first takes to the end."""
+    calls = [n for n, one in enumerate(statements) if any(path == (name,) for path in _lists(one))]
+    if not calls or calls != list(range(calls[0], calls[0] + len(calls))) or len(calls) < 2:
+        return inputs, statements
+    first, last = statements[calls[0]], statements[calls[-1]]
+    taken = {piece for piece in first.pieces if isinstance(piece, str) and piece.isidentifier()}
+    given = [one.targets for one in statements[calls[0] : calls[-1]]]
+    after = {p for one in statements[calls[0] + 1 :] for p in one.pieces if isinstance(p, str)}
+    if len(taken) != 1 or any(one != given[0] or len(one) != 1 for one in given) or taken & after:
+        return inputs, statements
+    (before,), goes = taken, given[0][0]
+    used = {p for one in statements for p in one.pieces if isinstance(p, str)} | set(inputs)
+    variable = next(one for one in (*_POOL, goes) if one in (before, goes) or one not in used)
+    same = {before: variable, goes: variable}
+
+    def put(one: Statement) -> Statement:
+        pieces = tuple(same.get(piece, piece) if isinstance(piece, str) else piece for piece in one.pieces)
+        return Statement([same.get(target, target) for target in one.targets], pieces)
+
+    found = [put(one) for one in statements]
+    if not last.targets:
+        found[calls[-1]] = Statement([variable], found[calls[-1]].pieces)
+        found.append(Statement([], (variable,)))
+    return [same.get(one, one) for one in inputs], found
+
+
+def _renamed_statement(statement: Statement, renamed: dict[tuple[str, ...], tuple[str, ...]]) -> Statement:
+    return Statement(statement.targets, tuple(_renamed_piece(piece, renamed) for piece in statement.pieces))
+
+
+def _renamed_piece(piece: Piece, renamed: dict[tuple[str, ...], tuple[str, ...]]) -> Piece:
+    if isinstance(piece, Attribute):
+        return Attribute(renamed.get(piece.path, piece.path))
+    if isinstance(piece, Use) and isinstance(piece.content, Expr):
+        return Use(_renamed(piece.content, renamed), piece.needs)
+    return piece
+
+
+def _renamed(value: Expr, renamed: dict[tuple[str, ...], tuple[str, ...]]) -> Expr:
+    return Expr(tuple(_renamed_piece(piece, renamed) for piece in value.pieces), value.level, value.function)
+
+
+def _looped(statements: list[Statement], body: Body, count: int = 0) -> list[Statement]:
     """Write runs of statements that differ in which element of a list they call as a loop over it."""
     found: list[Statement] = []
     position = 0
@@ -178,7 +247,7 @@ def _looped(statements: list[Statement], body: Body) -> list[Statement]:
             wanted = _without(statements[position], path, 0)
             while position + run < len(statements) and _without(statements[position + run], path, run) == wanted:
                 run += 1
-            length = sum(1 for member in body.members if member[: len(path)] == path)
+            length = sum(1 for member in body.members if member[: len(path)] == path) or count
             if wanted is not None and run > 1 and run == length:
                 name = _singular(path[-1], statements)
                 pieces = tuple(

@@ -1,5 +1,6 @@
 """Writes the file of a translation: imports, classes, and by which paths the source's tensors are found in it."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,6 +12,9 @@ from rosetta.translate.target import Target
 from rosetta.translate.text import Attribute, Chain, Literal, Make, Piece, flat, leaves, wrapped
 
 _STEP = " " * 4
+_NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.])")
+_SHORTEST = 3
+"""More than so many elements that differ in one growing number are counted."""
 _WIDTH_OF_CHOICE = 76
 
 
@@ -133,6 +137,10 @@ class _Writer:
             while position + run < len(elements) and elements[position + run] == elements[position]:
                 run += 1
             one = elements[position]
+            if run == 1 and (length := _progression(elements[position:])) > _SHORTEST:
+                found.append(_counted(elements[position : position + length]))
+                position += length
+                continue
             found += [f"*[{one} for _ in range({run})]"] if run > 1 and "(" in one else [one] * run
             position += run
         return found
@@ -195,6 +203,37 @@ class _Writer:
         if all(one.isdigit() for one in keys):
             return str(sorted(keys, key=int).index(key))
         return repr(key)
+
+
+def _progression(elements: list[str]) -> int:
+    """Return how many of these differ in one number alone, which grows by the same each time."""
+    length = 1
+    while length < len(elements):
+        before, this = (_NUMBER.findall(elements[length + step]) for step in (-1, 0))
+        if _NUMBER.sub("", elements[length]) != _NUMBER.sub("", elements[0]) or len(before) != len(this):
+            break
+        steps = [int(b) - int(a) for a, b in zip(before, this, strict=True)]
+        if length == 1:
+            wanted = steps
+        if steps != wanted or sum(step != 0 for step in steps) != 1:
+            break
+        length += 1
+    return length
+
+
+def _counted(elements: list[str]) -> str:
+    """Write elements whose one number grows as one, counted."""
+    first, second = (_NUMBER.findall(one) for one in elements[:2])
+    place = next(index for index, (one, two) in enumerate(zip(first, second, strict=True)) if one != two)
+    numbers = iter(range(len(first)))
+    step = int(second[place]) - int(first[place])
+
+    def written(match: re.Match[str]) -> str:
+        if next(numbers) != place:
+            return match[0]
+        return f"{match[0]} + {step} * i" if step > 0 else f"{match[0]} - {-step} * i"
+
+    return f"*[{_NUMBER.sub(written, elements[0])} for i in range({len(elements)})]"
 
 
 def _carried(body: Body, writer: _Writer, prefix: str = "") -> Iterator[tuple[str, Carried]]:

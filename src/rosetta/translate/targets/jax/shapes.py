@@ -86,10 +86,21 @@ def cat(scope: Scope, arrays: list[Any], dim: int = 0) -> Val:
         return scope.alias(found[0])
     layouts = [one.layout for one in found if one.layout != plain(one.rank)]
     layout = layouts[0] if layouts else plain(found[0].rank)
-    parts = [scope.use(one, layout) for one in found]
     at = layout.index(dim % len(layout))
+    names = tuple(one.ref for one in found)
+    kept = [one for one in found if one.layout == layout]
+    for body, axis, before, value in reversed(scope.builder.joined):  # what is put together already isn't anew
+        if body is scope.body and axis == at and names[: len(before)] == before and value.layout == layout:
+            if len(kept) == len(found):
+                found = [value, *found[len(before) :]]
+                break
+    if len(found) == 1:
+        return scope.alias(found[0])
+    parts = [scope.use(one, layout) for one in found]
     axis = -1 if at == len(layout) - 1 else at
-    return scope.define(expr("jnp.concatenate([{}], axis={})", joined(parts), Literal(axis, "axis")), layout)
+    value = scope.define(expr("jnp.concatenate([{}], axis={})", joined(parts), Literal(axis, "axis")), layout)
+    scope.builder.joined.append((scope.body, at, names, value))
+    return value
 
 
 @RULES.operation("stack")
