@@ -22,6 +22,8 @@ def adaptive_avg_pool(x, height, width):
     return x
 '''
 
+_FLATTENING = {"flatten.using_ints", "squeeze.dims", "squeeze", "view", "reshape"}
+
 
 def _pads(x: Val, kernel: list[int], stride: list[int], padding: list[int], out: Sequence[int]) -> tuple[Any, ...]:
     """Return the padding before and after; after, also what a window needs that reaches over the edge."""
@@ -111,9 +113,8 @@ def _adaptive(scope: Scope, method: str, function: str, x: Val) -> Val:
         layout = channels_last(x.rank)
         axes = tuple(range(1, x.rank - 1))
         where = Literal(axes if len(axes) > 1 else axes[0], "axis", "axis=")
-        flattens = [user.operation in ("flatten.using_ints", "squeeze.dims", "squeeze") or (
-            user.operation in ("view", "reshape") and len(user.result.shape) == 2) for user in scope.users()]  # fmt: skip
-        if flattens and all(flattens) and all(len(user.result.shape) == 2 for user in scope.users()):
+        users = scope.users()
+        if users and all(user.operation in _FLATTENING and len(user.result.shape) == 2 for user in users):
             options = expr("{}", where)
             value = expr("{.}.{}({})", scope.use(x, layout), method, options)
             return scope.define(value, (0, 1))

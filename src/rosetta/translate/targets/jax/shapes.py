@@ -88,12 +88,12 @@ def cat(scope: Scope, arrays: list[Any], dim: int = 0) -> Val:
     layout = layouts[0] if layouts else plain(found[0].rank)
     at = layout.index(dim % len(layout))
     names = tuple(one.ref for one in found)
-    kept = [one for one in found if one.layout == layout]
+    alike = all(one.layout == layout for one in found)
     for body, axis, before, value in reversed(scope.builder.joined):  # what is put together already isn't anew
-        if body is scope.body and axis == at and names[: len(before)] == before and value.layout == layout:
-            if len(kept) == len(found):
-                found = [value, *found[len(before) :]]
-                break
+        same = body is scope.body and axis == at and names[: len(before)] == before and value.layout == layout
+        if alike and same:
+            found = [value, *found[len(before) :]]
+            break
     if len(found) == 1:
         return scope.alias(found[0])
     parts = [scope.use(one, layout) for one in found]
