@@ -51,6 +51,8 @@ class GraphModule:
     """The names of what it is called with."""
     settings: Dict[str, Any]
     """Its attributes that are numbers, texts or None."""
+    summary: str = ""
+    """The first line of what its class says of itself, where that is the user's."""
 
 
 @dataclass

@@ -83,7 +83,7 @@ def translate(
     asked = Asked(make_inputs(specs, samples, seed), seed, timeouts)
     file = Path(out) if out is not None else Path(f"{_stem(named)}_{target.name}.py")
     say(f"{named.text}: its graph")
-    made = _made(named, asked, target)
+    made = written(named, asked, target)
     with temporary_folder() as folder:
         draft = folder / file.name
         draft.write_text(made.text, "utf-8")
@@ -116,7 +116,8 @@ def _target(name: str) -> Target:
     return found[name]
 
 
-def _made(named: OwnNetwork, asked: Asked, target: Target) -> Translation:
+def written(named: OwnNetwork, asked: Asked, target: Target) -> Translation:
+    """Write a network in a target, unproven; raise ``RosettaError`` where it can't be."""
     try:
         with opened(named, asked) as (client, _, _):
             told, constants = client.graph()

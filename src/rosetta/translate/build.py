@@ -12,7 +12,7 @@ from rosetta.translate.rules import NoRule
 from rosetta.translate.scope import Scope
 from rosetta.translate.simplify import hoist_concatenations
 from rosetta.translate.target import Target
-from rosetta.translate.text import Attribute, Chain, Expr, Make, Ref, expr, flat, joined, refs
+from rosetta.translate.text import Attribute, Chain, Code, Expr, Literal, Make, Ref, expr, flat, joined, refs
 
 _SEQUENTIAL = "torch.nn.modules.container.Sequential"
 _FREELY = {
@@ -233,6 +233,9 @@ class Builder:
                 element = function
             else:
                 element = Expr(("lambda x: ", *flat(item.value, lambda ref: "x")), level=0)
+            name = element.pieces[0]
+            if len(element.pieces) == 1 and isinstance(name, str) and "(" not in name:
+                element = Expr((Literal(Code(name), "activation"),))
             if len(element.pieces) == 1 and isinstance(element.pieces[0], Attribute):
                 path = element.pieces[0].path
                 kept = body.members.get(path)

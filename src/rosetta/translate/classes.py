@@ -23,7 +23,7 @@ _POSITIONAL = {
 _ABSENT = "\0absent"
 _ABSENT_KEY = ("str", _ABSENT)
 Key = tuple[tuple[str, Any], ...]
-_FEW = 4
+_FEATURES = {"features", "in_features", "out_features"}
 _LEAST = 3
 """Sizes are multiples of each other from so many times on; what is twice as large may be by chance."""
 _RESERVED = {"Expr", "partial", "jax", "jnp", "nnx", "optax"}
@@ -190,10 +190,12 @@ class Classes:
         for key, column in zip(keys, zip(*rows, strict=True), strict=True):
             if len(set(key) - {_ABSENT_KEY}) > 1:
                 roles.setdefault(key, []).append(column[0])
+        names = _feature_names(roles, keys, origins)
         known: dict[Key, Parameter] = {}
         texts: dict[Key, str] = {}
         taken: Counter[str] = Counter()
-        for key, found in roles.items():
+        # Those that all instances have come first: what some lack is then found among them.
+        for key, found in sorted(roles.items(), key=lambda pair: _ABSENT_KEY in pair[0]):
             values = tuple(value for _, value in key)
             like = next((k for k in known if _agrees(key, k)), None)
             if like is not None:
@@ -208,10 +210,7 @@ class Classes:
             default = defaults[0] if whole else None
             if _ABSENT in values:
                 whole, values = True, tuple(default if value is _ABSENT else value for value in values)
-            name = _role(found, {parameter.name for parameter in known.values()})
-            if taken[name] and name.endswith("features"):
-                origin = origins[keys.index(key)]
-                name = f"{origin}_features" if origin and len(roles) > _FEW else "hidden_features"
+            name = names.get(key) or found[0].role
             taken[name] += 1
             name = name if taken[name] == 1 else f"{name}{taken[name]}"
             known[key] = Parameter(name, values, whole, default)
@@ -350,13 +349,22 @@ def _text(statement: Statement) -> Any:
     return tuple(statement.targets), statement.loop, text_of(statement.pieces)
 
 
-def _role(literals: list[Literal], names: set[str]) -> str:
-    roles = {one.role for one in literals}
-    if "out_features" in roles and "in_features" in names:
-        return "out_features"
-    if {"in_features", "out_features"} <= roles:
-        return "features"
-    return literals[0].role
+def _feature_names(roles: dict[Key, list[Literal]], keys: list[Key], origins: list[str]) -> dict[Key, str]:
+    """Name numbers of features: what goes in first, what comes out last, what is in between."""
+    of = {key: {one.role for one in found} for key, found in roles.items()}
+    numbers = [key for key in keys if key in roles and of[key] & _FEATURES and _ABSENT_KEY not in key]
+    entering = next((key for key in numbers if "in_features" in of[key]), None)
+    leaving = next((key for key in reversed(numbers) if "out_features" in of[key]), None)
+    if entering == leaving:
+        names = {} if entering is None else {entering: "features"}
+    else:
+        names = {key: name for key, name in ((entering, "in_features"), (leaving, "out_features")) if key is not None}
+    between = [key for key in dict.fromkeys(numbers) if key not in names]
+    for key in between:
+        origin = origins[keys.index(key)]
+        plain = "hidden_features" if names else "features"
+        names[key] = f"{origin}_features" if origin and len(between) > 1 else plain
+    return names
 
 
 def _multiple(values: tuple[Any, ...], known: Any) -> str:

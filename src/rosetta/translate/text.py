@@ -14,6 +14,10 @@ _INDENT = 4
 _MISSING = object()
 
 
+class Code(str):
+    """A name in the text that stands where a value does, as that of a function."""
+
+
 @dataclass(frozen=True)
 class Literal:
     """A value in the text, which in a class with several instances may be an argument.
@@ -153,6 +157,8 @@ def refs(expression: Expr) -> Iterator[str]:
 
 def literal_text(value: Any) -> str:
     """Write a literal; floats as short as they can be."""
+    if isinstance(value, Code):
+        return str(value)
     if isinstance(value, tuple):
         inner = ", ".join(map(literal_text, value))
         return f"({inner},)" if len(value) == 1 else f"({inner})"

@@ -9,7 +9,7 @@ from rosetta.translate.build import Builder
 from rosetta.translate.classes import Class, Classes, Column, maker_pieces
 from rosetta.translate.graph import Graph
 from rosetta.translate.target import Target
-from rosetta.translate.text import Attribute, Chain, Literal, Make, Piece, flat, leaves, wrapped
+from rosetta.translate.text import Attribute, Chain, Literal, Make, Piece, WIDTH, flat, leaves, wrapped
 
 _STEP = " " * 4
 _NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.])")
@@ -72,6 +72,8 @@ class _Writer:
             arguments += ["*", self.target.random] if arguments else [self.target.random]
         base = self.target.chain if body.chain is not None else self.target.base
         lines = [f"class {cls.name}({base}):"]
+        if summary := summary_text(self.classes.graph.modules[body.path].summary):
+            lines += [f'{_STEP}"""{summary}"""', ""]
         if initialiser or stored or root:
             lines += wrapped(f"def __init__({', '.join(['self', *arguments])}):", 4)
             for line in [*stored, *initialiser] or ["pass"]:
@@ -203,6 +205,12 @@ class _Writer:
         if all(one.isdigit() for one in keys):
             return str(sorted(keys, key=int).index(key))
         return repr(key)
+
+
+def summary_text(told: str) -> str:
+    """Return what a class says of itself, if it can stand in a docstring as it is."""
+    plain = told.isprintable() and not set(told) & set("\\\"") and len(told) <= WIDTH - 10
+    return told if plain else ""
 
 
 def _progression(elements: list[str]) -> int:

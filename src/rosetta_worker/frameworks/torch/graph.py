@@ -169,7 +169,8 @@ class Reader:
             }
             if path in met or any(path.startswith(one + ".") or not one for one in (*met, *outer)):
                 names = names_of(type(module).forward)
-                found.append(GraphModule(path, kind, "sequence" if sequence else "", names, settings))
+                container = "sequence" if sequence else ""
+                found.append(GraphModule(path, kind, container, names, settings, summary_of(type(module))))
         return found
 
     def outputs(self):
@@ -271,6 +272,15 @@ def is_plain(value):
     if isinstance(value, (list, tuple)):
         return len(value) <= 8 and all(is_plain(one) and not isinstance(one, (list, tuple)) for one in value)
     return value is None or isinstance(value, bool) or (isinstance(value, str) and len(value) <= 100)
+
+
+def summary_of(kind):
+    """Return the first line of a class's own docstring; nothing for PyTorch's classes."""
+    if kind.__module__.startswith("torch."):
+        return ""
+    said = vars(kind).get("__doc__")
+    lines = said.strip().splitlines() if isinstance(said, str) else []
+    return lines[0].strip()[:_LONGEST] if lines else ""
 
 
 def names_of(forward):
