@@ -146,6 +146,14 @@ def test_an_operation_with_other_arguments_than_its_rule_takes_is_refused() -> N
         graph.translated(x)
 
 
+def test_text_in_the_place_of_a_number_does_not_get_into_the_code() -> None:
+    for operation, arguments in (("select.int", [1, "0]; import os #"]), ("slice.Tensor", [1, "0", "1:"])):
+        graph = Graph((6,))
+        x = graph.node(f"aten.{operation}", X, *arguments, shape=(BATCH,))
+        with pytest.raises(RosettaError, match="aren't what its rule takes"):
+            graph.translated(x)
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [

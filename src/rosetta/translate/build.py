@@ -137,6 +137,9 @@ class Builder:
             self.values[node.name] = rule(scope, *arguments, **keywords)
         except NoRule as reason:
             raise self._failed(node, str(reason)) from reason
+        except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError) as error:
+            # A rule may take for granted what PyTorch's operations are given; a worker may tell anything.
+            raise self._failed(node, f"its arguments aren't what its rule takes: {error}") from error
 
     def _take(self, node: Node) -> None:
         whole, index = self.values[values_in(node.arguments[0])[0]], int(node.arguments[1])

@@ -107,7 +107,7 @@ def cat(scope: Scope, arrays: list[Any], dim: int = 0) -> Val:
 def stack(scope: Scope, arrays: list[Any], dim: int = 0) -> Val:
     """Arrays beside each other along a new axis."""
     parts = [scope.usual(as_array(scope, one)) for one in arrays]
-    return scope.define(expr("jnp.stack([{}], axis={})", joined(parts), str(dim)))
+    return scope.define(expr("jnp.stack([{}], axis={})", joined(parts), str(int(dim))))
 
 
 @RULES.operation("split.Tensor", "split_with_sizes", "chunk")
@@ -143,7 +143,7 @@ def select(scope: Scope, x: Val | Tensor, dim: int, index: int) -> Val:
     found = as_array(scope, x)
     at, dim = scope.axis(found, dim), dim % found.rank
     layout = tuple(axis - (axis > dim) for axis in found.layout if axis != dim)
-    return scope.define(expr("{.}[{}]", scope.use(found), _at(at, str(index))), layout)
+    return scope.define(expr("{.}[{}]", scope.use(found), _at(at, str(int(index)))), layout)
 
 
 @RULES.operation("slice.Tensor")
@@ -153,8 +153,8 @@ def cut(scope: Scope, x: Val | Tensor, dim: int = 0, start: Any = None, end: Any
     size = found.shape[dim % found.rank]
     if isinstance(start, Batch) or (isinstance(end, Batch) and end.times != 1):
         raise NoRule("where it is cut hangs on the number of samples")
-    start = 0 if start is None else start
-    last = size if end is None or isinstance(end, Batch) or end >= size else end
+    start, step = int(start or 0), int(step)
+    last = size if end is None or isinstance(end, Batch) or end >= size else int(end)
     if start in (0, -size) and last == size and step == 1:
         return scope.alias(found)
     ends = f"{start if start else ''}:{last if last != size else ''}{f':{step}' if step != 1 else ''}"
