@@ -58,6 +58,30 @@ def test_permutations_that_cancel_move_nothing() -> None:
     assert "mean(axis=(1, 2))" in text
 
 
+def test_shuffled_channels_stay_last() -> None:
+    graph = Graph((3, 8, 8))
+    x = graph.conv(X, "conv", 3, 6, 8)
+    x = graph.node("aten.view.default", x, [{"batch": 1}, 2, 3, 8, 8], shape=(BATCH, 2, 3, 8, 8))
+    x = graph.node("aten.transpose.int", x, 1, 2, shape=(BATCH, 3, 2, 8, 8))
+    x = graph.node("aten.view.default", x, [{"batch": 1}, 6, 8, 8], shape=(BATCH, 6, 8, 8))
+    text = graph.translated(graph.node("aten.mean.dim", x, [2, 3], shape=(BATCH, 6))).text
+    assert "reshape(*x.shape[:3], 2, 3)" in text
+    assert ".swapaxes(-2, -1).reshape(-1, 8, 8, 6)" in text
+
+
+def test_a_network_that_is_a_sequence_is_one() -> None:
+    graph = Graph((6,))
+    graph.told.modules[0].kind = "torch.nn.modules.container.Sequential"
+    graph.told.modules[0].container = "sequence"
+    x = graph.linear(X, "0", 6, 8)
+    graph.module("1", "ReLU")
+    x = graph.node("aten.relu.default", x, shape=(BATCH, 8), at="1")
+    found = graph.translated(graph.linear(x, "2", 8, 5))
+    assert "class Sequential(nnx.Sequential):" in found.text
+    assert "nnx.Linear(6, 8, rngs=rngs), nnx.relu, nnx.Linear(8, 5, rngs=rngs)" in found.text
+    assert sorted(found.carried) == ["layers.0.bias", "layers.0.kernel", "layers.2.bias", "layers.2.kernel"]
+
+
 def test_an_output_has_its_axes_as_the_original_has_them() -> None:
     graph = Graph((3, 8, 8))
     assert "return self.conv(x).transpose(0, 3, 1, 2)" in graph.translated(graph.conv(X, "conv", 3, 6, 8)).text

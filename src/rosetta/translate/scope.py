@@ -183,6 +183,13 @@ class Scope:
         layout = reshaped(inner, groups) if groups is not None else None
         if layout is not None:
             return self.reshaped(x, x.layout, [x.shape[a] for a in x.layout], layout)
+        if groups is not None and len(x.layout) == x.rank:
+            # What becomes one axis has to lie together; all else stays where it is.
+            parts = sorted((mine for mine, _ in groups if mine), key=lambda mine: min(map(x.layout.index, mine)))
+            lies = tuple(axis for mine in parts for axis in mine)
+            layout = reshaped(lies, groups)
+            if layout is not None:
+                return self.reshaped(x, lies, [x.shape[axis] for axis in lies], layout)
         return self.reshaped(x, plain(x.rank), list(x.shape), plain(len(after)))
 
     def reshaped(self, x: Val, lies: Layout, before: list[int], layout: Layout) -> Val:
