@@ -24,6 +24,8 @@ _ABSENT = "\0absent"
 _ABSENT_KEY = ("str", _ABSENT)
 Key = tuple[tuple[str, Any], ...]
 _FEATURES = {"features", "in_features", "out_features"}
+_LEAST_FEATURES = 8
+_USUAL_MULTIPLES = (2, 3, 4, 6, 8)
 _LEAST = 3
 """Sizes are multiples of each other from so many times on; what is twice as large may be by chance."""
 _RESERVED = {"Expr", "partial", "jax", "jnp", "nnx", "optax"}
@@ -215,6 +217,8 @@ class Classes:
             name = name if taken[name] == 1 else f"{name}{taken[name]}"
             known[key] = Parameter(name, values, whole, default)
             texts[key] = name
+        if cls.first.path:
+            _add_features(rows, keys, known, texts)
         flags = {flag.name for flag in cls.flags}
         cls.parameters = sorted(
             known.values(), key=lambda p: (p.has_default, p.name not in _POSITIONAL, p.name in flags)
@@ -309,6 +313,7 @@ def _member_passed_by(
     name = path[0]
     found: list[Statement] = []
     plain: list[Any] = []
+    instead = ("", "")
     for statement in more.statements:
         pieces = list(statement.pieces)
         at = [number for number, piece in enumerate(pieces) if piece == Attribute(path)]
@@ -318,10 +323,14 @@ def _member_passed_by(
             if others or len(call) < 3 or call[0] != "(" or not isinstance(call[1], str) or call[2] != ")":
                 return None, []
             given = call[1]
+            choice = f"{given} if self.{name} is None else self.{name}({given})"
+            if len(pieces) == 4 and len(statement.targets) == 1:  # a variable of its own: the others take its input
+                instead = statement.targets[0], given
+                found.append(Statement(statement.targets, (choice,)))
+                continue
             variable = _variable(more.first, path, graph)
             taken = {target for one in more.statements for target in one.targets} | set(more.inputs)
             plain.append(_text(Statement(statement.targets, (*pieces[:position], given, *pieces[position + 4 :]))))
-            choice = f"{given} if self.{name} is None else self.{name}({given})"
             if variable and variable not in taken:
                 found.append(Statement([variable], (choice,)))
                 replaced = variable
@@ -330,7 +339,8 @@ def _member_passed_by(
             found.append(Statement(statement.targets, (*pieces[:position], replaced, *pieces[position + 4 :])))
         else:
             found.append(statement)
-            plain.append(_text(statement))
+            put = tuple(instead[1] if piece == instead[0] else piece for piece in statement.pieces)
+            plain.append(_text(Statement(statement.targets, put)))
     if plain != [_text(statement) for statement in less.statements]:
         return None, []
     return Flag(name, bodies, path), found
@@ -347,6 +357,35 @@ def _variable(body: Body, path: tuple[str, ...], graph: Graph) -> str:
 
 def _text(statement: Statement) -> Any:
     return tuple(statement.targets), statement.loop, text_of(statement.pieces)
+
+
+def _add_features(
+    rows: list[list[Literal]], keys: list[Key], known: dict[Key, Parameter], texts: dict[Key, str]
+) -> None:
+    """Make the number of features an argument where a class gives as many as it takes, and it is always the same."""
+    first, count = rows[0], len(rows)
+    widths = [one for one in first if _is_width(one)]
+    if not widths or any(p.name in _FEATURES for p in known.values()):
+        return
+    entering = next((one.value for one in widths if one.role in ("in_features", "features")), None)
+    leaving = next((one.value for one in reversed(widths) if one.role in ("out_features", "features")), None)
+    if entering != leaving or entering is None or entering < _LEAST_FEATURES:
+        return
+    key: Key = (("int", entering),) * count
+    for column, own in zip(first, keys, strict=True):
+        if own in texts or not isinstance(column.value, int) or len(set(own)) > 1:
+            continue
+        if column.value == entering and (_is_width(column) or column.role == "size"):
+            texts[own] = "features"
+        elif _is_width(column) and column.value % entering == 0 and column.value // entering in _USUAL_MULTIPLES:
+            texts[own] = f"{column.value // entering} * features"
+    if list(texts.values()).count("features"):
+        known[key] = Parameter("features", (entering,) * count, False, None)
+
+
+def _is_width(literal: Literal) -> bool:
+    """Whether it is a number of features."""
+    return literal.role.endswith("features") and isinstance(literal.value, int) and not isinstance(literal.value, bool)
 
 
 def _feature_names(roles: dict[Key, list[Literal]], keys: list[Key], origins: list[str]) -> dict[Key, str]:

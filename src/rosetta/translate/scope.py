@@ -221,8 +221,8 @@ class Scope:
         while kept < len(rest) - 1 and before[len(before) - 1 - kept] == after[len(after) - 1 - kept]:
             kept += 1
         ends: list[Any] = list(map(Literal, rest))
-        if len(rest) - kept == 1:
-            ends[0] = "-1"
+        if len(rest) - kept == 1 or not kept:  # else the last, as the numbers in each head
+            ends[0 if len(rest) - kept == 1 else -1] = "-1"
         return self.define(expr("{.}.reshape({})", value, joined([start, *[_sized(s) for s in ends]])), layout)
 
     def permute(self, x: Val, order: Sequence[int]) -> Val:

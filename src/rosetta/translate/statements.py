@@ -80,7 +80,7 @@ def _with(entry: _Entry, name: str, entries: list[_Entry]) -> _Entry:
     if not trivial:
         deepest = _DEEPEST if same or (entry.returned and last and found.item.place < 0) else _DEEPEST_OF_TWO
         if (
-            not (same or (last and not _listed(found.value)))
+            not (same or (last and not _listed(found.value) and not _listed(entry.value)))
             or found.depth + 1 > deepest
             or _listed(found.value) & _listed(entry.value)
         ):

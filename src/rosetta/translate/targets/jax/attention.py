@@ -102,7 +102,7 @@ def multi_head_attention(scope: Scope, call: Call) -> None:
         carried[f"{name}.kernel"] = Carried(tensors["in_proj_weight"], (1, 2, 0), part, 2)
         if "in_proj_bias" in tensors:
             carried[f"{name}.bias"] = Carried(tensors["in_proj_bias"], (0, 1), part, 2)
-    carried["out.kernel"] = Carried(tensors["out_proj.weight"], (1, 0))
+    carried["out.kernel"] = Carried(tensors["out_proj.weight"], (2, 0, 1), "out", 1)
     if "out_proj.bias" in tensors:
         carried["out.bias"] = Carried(tensors["out_proj.bias"], (0,))
     path = scope.relative(call.module) or ("attention",)
