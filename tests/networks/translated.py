@@ -68,7 +68,7 @@ class Sorting(nn.Module):
 
     def forward(self, x):
         x = torch.sort(self.out(x)).values
-        return torch.fft.rfft(x).abs()
+        return torch.cummax(x, 1).values
 
 
 class Unproven(nn.Module):

@@ -1,6 +1,7 @@
 """Translates a network of the user's own into another framework, and proves that it is the same."""
 
 import json
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,13 +147,13 @@ def paired(made: Translation) -> list[PairedTensor | CutTensors]:
                 port=path,
                 axes=list(one.axes),
                 flattened_axis=None if image is None else 1,
-                flattened=None if image is None else list(image),
+                flattened=None if image is None else [image[0], math.prod(image[1:-1]), image[-1]],
                 flattened_last=True,
             )
         )
     for whole, parts in cut.items():
         shape = parts[0][1].tensor.shape
-        of = {"x": shape[1]} if len(shape) > 1 else {}
+        of = {"inputs": shape[1]} if len(shape) > 1 else {}
         mine = CutPiece(
             tensor=whole, parts=[one.part for _, one in parts], of=of, axes=list(range(len(shape))), outputs=1
         )

@@ -28,7 +28,7 @@ _LEAST_FEATURES = 8
 _USUAL_MULTIPLES = (2, 3, 4, 6, 8)
 _LEAST = 3
 """Sizes are multiples of each other from so many times on; what is twice as large may be by chance."""
-_RESERVED = {"Expr", "partial", "jax", "jnp", "nnx", "optax"}
+_RESERVED = {"BatchNorm", "partial", "jax", "jnp", "nnx", "optax"}
 
 
 @dataclass
@@ -203,7 +203,8 @@ class Classes:
             if like is not None:
                 texts[key] = known[like].name
                 continue
-            derived = "" if isinstance(found[0].value, bool) else _multiple(values, known.values())
+            wide = all(_is_width(one) or one.role == "feature_group_count" for one in found)
+            derived = _multiple(values, known.values()) if wide else ""
             if derived:
                 texts[key] = derived
                 continue

@@ -55,5 +55,5 @@ TARGET = Target(
     keyed="nnx.Dict",
     call="__call__",
     random="rngs",
-    helpers={"adaptive_avg_pool": pooling.ADAPTIVE},
+    helpers={"adaptive_avg_pool": pooling.ADAPTIVE, "BatchNorm": layers.BATCH_NORM},
 )  # fmt: skip

@@ -14,6 +14,18 @@ from rosetta.translate.targets.jax.table import RULES
 from rosetta.translate.text import SUM, Expr, Literal, Ref, expr
 
 _MOST_CONSTANTS = 64
+BATCH_NORM = '''
+class BatchNorm(nnx.BatchNorm):
+    """Batch normalisation that keeps the unbiased variance, n / (n - 1) times the batch's own, as PyTorch does."""
+
+    def __call__(self, x):
+        kept = self.momentum * self.var[...]
+        y = super().__call__(x)
+        if not self.use_running_average:
+            n = x.size // x.shape[-1]
+            self.var[...] = kept + (self.var[...] - kept) * n / (n - 1)
+        return y
+'''
 
 
 def tensor(value: Any) -> Tensor:
@@ -110,14 +122,14 @@ def batch_norm(
     scope: Scope, x: Val, weight: Any, bias: Any, mean: Any, variance: Any, training: bool, momentum: float, eps: float,
     cudnn: bool = False,
 ) -> Val:  # fmt: skip
-    """Batch normalisation; Flax's momentum is one minus PyTorch's."""
+    """Batch normalisation; Flax's momentum is one minus PyTorch's, and its running variance another, see below."""
     if mean is None or variance is None:
         raise NoRule("it keeps no running statistics")
     if momentum is None:
         raise NoRule("its running statistics are plain means, without a momentum")
     mean, variance = tensor(mean), tensor(variance)
     maker = expr(
-        "nnx.BatchNorm({}{}{}{}{}, rngs=rngs)",
+        "BatchNorm({}{}{}{}{}, rngs=rngs)",
         Literal(mean.shape[0], "features"),
         option("momentum", round(1 - momentum, 12), 0.99),
         option("epsilon", eps, 1e-5),
