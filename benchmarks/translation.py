@@ -21,7 +21,7 @@ from rosetta.record.check import PortCheck
 _MODELS = Path(__file__).parent / "translated" / "torchvision_models.py"
 NAMES = _MODELS.with_suffix(".txt").read_text("utf-8").split()
 """torchvision 0.28's, by ``list_models(module=torchvision.models)``."""
-_SIZES = {"inception": 96, "alexnet": 96, "vit": 224, "maxvit": 224}
+_SIZES = {"inception": "96", "alexnet": "96", "vit": "224", "maxvit": "224"}
 _ARGUMENTS = {"googlenet": ", aux_logits=False", "inception": ", aux_logits=False"}
 """Their further outputs in training aren't in a graph of evaluation."""
 
@@ -37,14 +37,14 @@ class Row(BaseModel):
     port: PortCheck | None = None
 
 
-def _by_prefix(table: dict[str, object], name: str) -> object:
-    return next((value for prefix, value in table.items() if name.startswith(prefix)), None)
+def _by_prefix(table: dict[str, str], name: str) -> str:
+    return next((value for prefix, value in table.items() if name.startswith(prefix)), "")
 
 
 def try_model(name: str) -> Row:
     """Translate a model and hold it against the original."""
-    begun, size = time.perf_counter(), _by_prefix(dict(_SIZES), name) or 64
-    network = f'torch:{_MODELS}:model(name="{name}"{_by_prefix(dict(_ARGUMENTS), name) or ""})'
+    begun, size = time.perf_counter(), int(_by_prefix(_SIZES, name) or 64)
+    network = f'torch:{_MODELS}:model(name="{name}"{_by_prefix(_ARGUMENTS, name)})'
     with tempfile.TemporaryDirectory() as folder:
         try:
             found = rosetta.translate(

@@ -12,6 +12,7 @@ import numpy as np
 
 from rosetta_worker import messages, product, usage
 from rosetta_worker.batches import Batches
+from rosetta_worker.graph import NetworkGraph
 from rosetta_worker.messages import Done
 from rosetta_worker.own_network import Maker, check_gradients, load_graph, load_named, load_own_network
 from rosetta_worker.trainer import Inputs, Trainer, implementation_of, load_replicas, load_trainer
@@ -326,8 +327,9 @@ class Session:
         np.savez(request.file, **arrays)
         return Done()
 
-    def export_graph(self, request: messages.ExportGraph) -> messages.NetworkGraph:
+    def export_graph(self, request: messages.ExportGraph) -> NetworkGraph:
         """Take the graph of the network of the user's own, of a framework that tells it."""
+        graph: NetworkGraph
         graph, constants = load_graph(self._folder).network_graph(self._trainer.network, self._own_inputs)
         np.savez(request.file, **constants)
         return graph

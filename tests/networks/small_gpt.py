@@ -1,4 +1,5 @@
 """A small GPT."""
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -66,7 +67,7 @@ class GPT(nn.Module):
         self.wte.weight = self.head.weight
 
     def forward(self, idx):
-        B, T = idx.shape
+        T = idx.shape[1]
         pos = torch.arange(T, device=idx.device)
         x = self.drop(self.wte(idx) + self.wpe(pos))
         for block in self.blocks:

@@ -176,32 +176,32 @@ def read_graph(told: NetworkGraph, constants: dict[str, NDArray[Any]]) -> Graph:
     known = set(inputs) | set(tensors)
     nodes: dict[str, Node] = {}
     instead: dict[str, str] = {}
-    for one in told.nodes:
-        if len(one.calls) > _DEEPEST or any(call.module not in modules for call in one.calls):
-            raise _odd(f"the modules of {one.name!r}")
-        if any(not -1 <= place < len(told.places) for place in one.places) or len(one.places) != len(one.calls):
-            raise _odd(f"the places of {one.name!r}")
-        operation, in_place = _operation(one.operation)
+    for step in told.nodes:
+        if len(step.calls) > _DEEPEST or any(call.module not in modules for call in step.calls):
+            raise _odd(f"the modules of {step.name!r}")
+        if any(not -1 <= place < len(told.places) for place in step.places) or len(step.places) != len(step.calls):
+            raise _odd(f"the places of {step.name!r}")
+        operation, in_place = _operation(step.operation)
         node = Node(
-            one.name,
+            step.name,
             operation,
-            [_argument(argument, instead, known) for argument in one.arguments],
-            {key: _argument(argument, instead, known) for key, argument in one.keywords.items()},
-            [_array(array) for array in one.results],
-            one.several,
-            [(call.module, call.number) for call in one.calls],
-            list(one.places),
-            one.operation,
+            [_argument(argument, instead, known) for argument in step.arguments],
+            {key: _argument(argument, instead, known) for key, argument in step.keywords.items()},
+            [_array(array) for array in step.results],
+            step.several,
+            [(call.module, call.number) for call in step.calls],
+            list(step.places),
+            step.operation,
         )
         if any(not _NAME.fullmatch(key) for key in node.keywords):
-            raise _odd(f"the arguments of {one.name!r}")
-        nodes[one.name] = node
-        known.add(one.name)
+            raise _odd(f"the arguments of {step.name!r}")
+        nodes[step.name] = node
+        known.add(step.name)
         if in_place and node.arguments and isinstance(node.arguments[0], Value):
             # Whoever takes the array later takes what was put in its place.
             changed = node.arguments[0].name
-            instead.update({old: one.name for old, new in instead.items() if new == changed})
-            instead[changed] = one.name
+            instead.update({old: step.name for old, new in instead.items() if new == changed})
+            instead[changed] = step.name
     users: dict[str, list[Node]] = {}
     for node in nodes.values():
         for name in values_in([node.arguments, node.keywords]):

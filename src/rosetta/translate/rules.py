@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from rosetta.errors import RosettaError
 from rosetta.translate.graph import Graph, Node
 
 Rule = Callable[..., Any]
+_Declared = TypeVar("_Declared", bound=Rule)
 
 
 class NoRule(Exception):
@@ -22,19 +23,19 @@ class Rules:
     modules: dict[str, Rule] = field(default_factory=dict)
     """By class, of modules that are written as a whole."""
 
-    def operation(self, *names: str) -> Callable[[Rule], Rule]:
+    def operation(self, *names: str) -> Callable[[_Declared], _Declared]:
         """Declare a function as the rule of operations; it takes the scope and the operation's own arguments."""
 
-        def declared(rule: Rule) -> Rule:
+        def declared(rule: _Declared) -> _Declared:
             self.operations.update(dict.fromkeys(names, rule))
             return rule
 
         return declared
 
-    def module(self, *kinds: str) -> Callable[[Rule], Rule]:
+    def module(self, *kinds: str) -> Callable[[_Declared], _Declared]:
         """Declare a function as the rule of whole modules; it takes the scope, the call and the arrays it is given."""
 
-        def declared(rule: Rule) -> Rule:
+        def declared(rule: _Declared) -> _Declared:
             self.modules.update(dict.fromkeys(kinds, rule))
             return rule
 

@@ -181,7 +181,9 @@ def _with_lists(inputs: list[str], statements: list[Statement], body: Body) -> t
         plural = f"{stem}s"
         if len(paths) < _SHORTEST_LIST or any(path[0] == plural for path in body.members):
             continue
-        renamed = {path: (plural, str(index)) for index, path in enumerate(paths)}
+        renamed: dict[tuple[str, ...], tuple[str, ...]] = {
+            path: (plural, str(index)) for index, path in enumerate(paths)
+        }
         changed = [_renamed_statement(statement, renamed) for statement in statements]
         names, changed = _through(inputs, changed, plural)
         if any(one.loop is not None and one.loop[1] == (plural,) for one in _looped(changed, body, len(paths))):

@@ -9,7 +9,7 @@ from rosetta.translate.build import Builder
 from rosetta.translate.classes import Class, Classes, Column, maker_pieces
 from rosetta.translate.graph import Graph
 from rosetta.translate.target import Target
-from rosetta.translate.text import Attribute, Chain, Literal, Make, Piece, WIDTH, flat, leaves, wrapped
+from rosetta.translate.text import WIDTH, Attribute, Chain, Literal, Make, Piece, flat, leaves, wrapped
 
 _STEP = " " * 4
 _NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.])")
@@ -115,7 +115,7 @@ class _Writer:
             elif len(line) + len(flags[name,]) < _WIDTH_OF_CHOICE:
                 lines.append(f"{line} if {flags[name,]} else None")
             else:
-                lines += [f"self.{name} = None", f"if {flags[name,]}:", f"{_STEP}{line}"]
+                lines += [f"if {flags[name,]}:", f"{_STEP}{line}", "else:", f"{_STEP}self.{name} = None"]
         return lines
 
     def _held(self, texts: dict[tuple[str, ...], str], path: tuple[str, ...]) -> str:
@@ -209,7 +209,7 @@ class _Writer:
 
 def summary_text(told: str) -> str:
     """Return what a class says of itself, if it can stand in a docstring as it is."""
-    plain = told.isprintable() and not set(told) & set("\\\"") and len(told) <= WIDTH - 10
+    plain = told.isprintable() and not set(told) & set('\\"') and len(told) <= WIDTH - 10
     return told if plain else ""
 
 
