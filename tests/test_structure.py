@@ -14,7 +14,7 @@ FLOORS = (
     ("machine", "datasets"),
     ("workloads",),
     ("contenders",),
-    ("environments", "standalone", "lessons", "networks"),
+    ("environments", "standalone", "lessons", "networks", "translate"),
     ("record",),
     ("proof", "history"),
     ("models", "report"),

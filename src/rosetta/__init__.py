@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rosetta.models.convert import convert
     from rosetta.models.predict import predict
     from rosetta.models.train import TrainingObserver, train
+    from rosetta.models.translate import Translated, translate
     from rosetta.models.weights import Weights, load_weights, save_weights
     from rosetta.record.plan import Plan
     from rosetta.report.run_result import RunResult, read_result
@@ -34,6 +35,7 @@ _HOMES = {
     "RosettaError": "rosetta.errors",
     "RunResult": "rosetta.report.run_result",
     "TrainingObserver": "rosetta.models.train",
+    "Translated": "rosetta.models.translate",
     "Weights": "rosetta.models.weights",
     "add_to_history": "rosetta.history.add",
     "ask_history": "rosetta.history.query",
@@ -48,6 +50,7 @@ _HOMES = {
     "run": "rosetta.benchmark.calls",
     "save_weights": "rosetta.models.weights",
     "train": "rosetta.models.train",
+    "translate": "rosetta.models.translate",
     "try_lessons": "rosetta.benchmark.lessons",
     "verify": "rosetta.benchmark.calls",
 }
@@ -60,6 +63,7 @@ __all__ = [
     "RosettaError",
     "RunResult",
     "TrainingObserver",
+    "Translated",
     "Weights",
     "__version__",
     "add_to_history",
@@ -75,6 +79,7 @@ __all__ = [
     "run",
     "save_weights",
     "train",
+    "translate",
     "try_lessons",
     "verify",
 ]
