@@ -131,7 +131,8 @@ def cell(family: str, gates: int) -> CellWeights:
 
 CELLS = [
     ("lstm", "biases:", "the input's alone"),
-    ("lstm", "the output's function", "nothing"),
+    ("lstm", "the output's activation", "nothing"),
+    ("lstm", "the activation", "ReLU"),
     ("lstm", "the forget gate's bias", "1 more"),
     ("lstm", "the gates' function", "hard sigmoid of x / 6 + 0.5"),
     ("lstm", "time", "over axis 0"),

@@ -1,5 +1,6 @@
 """Finds where a port parts from the standard: the calls of sub-modules on both sides, aligned, and their errors."""
 
+import itertools
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -66,14 +67,18 @@ def parts(
                 error=_between(given, found, f"gave/{number}", f"gave/{partner}"),
             )
         )
-    sizes = {number: mine[number].sizes == other[partner].sizes for number, partner in partners.items()}
-    first = next((n for n, part in enumerate(listed) if n in sizes and _differs(part.error, sizes[n], limit)), None)
+    first = next((n for n, p in sorted(partners.items()) if _differs(listed[n].error, mine[n], other[p], limit)), None)
     within = first is not None and (listed[first].error_given or 0.0) <= limit
+    if first is not None and f"given/{partners[first]}" in found:
+        within = within and bool(np.isfinite(found[f"given/{partners[first]}"]).all())
     return listed, first, within
 
 
-def _differs(error: float | None, same_sizes: bool, limit: float) -> bool:
-    return error > limit if error is not None else not same_sizes
+def _differs(error: float | None, mine: _Print, other: _Print, limit: float) -> bool:
+    """Whether two outputs aren't the same; those that only can't be compared aren't known to be."""
+    if error is None:
+        return mine.sizes != other.sizes or not np.isfinite(other.norm)
+    return error > limit
 
 
 def layout_error(found: NDArray[np.float64], expected: NDArray[np.float64]) -> float | None:
@@ -82,6 +87,9 @@ def layout_error(found: NDArray[np.float64], expected: NDArray[np.float64]) -> f
     Of features of samples, (batch, features), the order may be any if all values are the same: what is flattened
     otherwise isn't another value. None where the shapes don't fit, or where it isn't finite.
     """
+    if found.ndim == expected.ndim == 4 and found.size != expected.size:
+        found = next(iter(unpadded(found, expected.shape)), found)
+        expected = next(iter(unpadded(expected, found.shape)), expected)
     if found.size != expected.size:
         return None
     if found.ndim != expected.ndim:
@@ -94,6 +102,24 @@ def layout_error(found: NDArray[np.float64], expected: NDArray[np.float64]) -> f
         in_any_order = _relative(np.sort(found, 1), np.sort(expected, 1))
         errors += [in_any_order] if in_any_order is not None and in_any_order < _EQUAL else []
     return min((error for error in errors if error is not None), default=None)
+
+
+def unpadded(found: NDArray[np.float64], shape: tuple[int, ...]) -> list[NDArray[np.float64]]:
+    """Return images without the zeros around them that one side pads with beforehand, as far as they then have this
+    shape."""
+    several = [found, np.moveaxis(found, -1, 1), np.moveaxis(found, 1, -1)] if found.ndim == len(shape) == 4 else []
+    return [inner for array in several if (inner := _inner(array, shape)) is not None]
+
+
+def _inner(array: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64] | None:
+    more = [size - wanted for size, wanted in zip(array.shape, shape, strict=True)]
+    if min(more) < 0 or max(more) == 0 or sum(extra > 0 for extra in more) > 2:
+        return None
+    for begin in itertools.product(*(range(extra + 1) for extra in more)):
+        inner = array[tuple(slice(first, first + size) for first, size in zip(begin, shape, strict=True))]
+        if np.count_nonzero(inner) == np.count_nonzero(array):
+            return inner
+    return None
 
 
 def as_expected(found: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64] | None:
