@@ -218,7 +218,10 @@ def _print(array: NDArray[np.float64]) -> _Print:
 def _between(given: Arrays, found: Arrays, mine: str, other: str) -> float | None:
     if mine not in given or other not in found:
         return None
-    return layout_error(np.asarray(found[other], np.float64), np.asarray(given[mine], np.float64))
+    expected, array = given[mine], found[other]
+    if expected.ndim == 2 and expected.dtype.kind in "iu" and array.shape == expected.shape:
+        return _relative(np.asarray(array, np.float64), np.asarray(expected, np.float64))  # tokens have an order
+    return layout_error(np.asarray(array, np.float64), np.asarray(expected, np.float64))
 
 
 def _relative(found: NDArray[np.float64], expected: NDArray[np.float64]) -> float | None:
