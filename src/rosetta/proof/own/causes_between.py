@@ -104,7 +104,7 @@ def sums(sources: Mapping[str, Array], gave: Array, found: Array) -> str:
     fitting = dict(itertools.islice(fitting.items(), _MOST_SOURCES))
     totals = {several: sum(fitting[name] for name in several) for several in _several(fitting)}
     standard, port = (
-        [several for several, total in totals.items() if error(np.asarray(total), wanted) <= limit]
+        _shortest([several for several, total in totals.items() if error(np.asarray(total), wanted) <= limit])
         for wanted in (gave, found)
     )
     if len(standard) != 1 or len(port) > 1:
@@ -125,6 +125,12 @@ def _spread(array: Array, shape: tuple[int, ...]) -> Array:
 def _several(names: Iterable[str]) -> Iterator[tuple[str, ...]]:
     """Yield one, two and three of them."""
     return itertools.chain.from_iterable(itertools.combinations(names, count) for count in (1, 2, 3))
+
+
+def _shortest(sums_of: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Return those of the fewest terms: what is a sum itself may be among them, and its terms."""
+    fewest = min(map(len, sums_of), default=0)
+    return [several for several in sums_of if len(several) == fewest]
 
 
 def _weighted(terms: Mapping[str, Array], found: Array, limit: float) -> str:
