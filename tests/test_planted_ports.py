@@ -46,7 +46,7 @@ def test_there_are_as_many_as_are_told_of_and_each_can_be_planted() -> None:
 
 
 def tried(ids: tuple[str, ...], workers: Workers) -> dict[str, Outcome]:
-    found = {}
+    found: dict[str, Outcome] = {}
     for network in INPUTS:
         some = [CHANGES[i] for i in ids if CHANGES[i].network == network]
         found |= {outcome.id: outcome for outcome in (try_changes(some, "", workers) if some else [])}
