@@ -94,6 +94,7 @@ def test_sums_are_named_by_their_terms() -> None:
     assert sums(terms, a + b, 4 * a + b) == "4 times a + b instead of a + b"
     assert sums(terms, a + b, a - b) == "a + -1 times b instead of a + b"
     assert sums(terms, a + b, a * b) == "" == sums(terms, a * b, a)
+    assert sums({**terms, "both": a + b}, a + b + c, a + c) == "a + c instead of c + both"
     assert sums({**terms, "again": b.copy()}, a + b, b) == "", "which of two that are the same can't be told"
 
 
@@ -131,7 +132,8 @@ def cell(family: str, gates: int) -> CellWeights:
 
 CELLS = [
     ("lstm", "biases:", "the input's alone"),
-    ("lstm", "the output's function", "nothing"),
+    ("lstm", "the output's activation", "nothing"),
+    ("lstm", "the activation", "ReLU"),
     ("lstm", "the forget gate's bias", "1 more"),
     ("lstm", "the gates' function", "hard sigmoid of x / 6 + 0.5"),
     ("lstm", "time", "over axis 0"),

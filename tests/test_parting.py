@@ -100,6 +100,33 @@ def test_a_call_whose_output_has_another_size_differs_if_its_parameters_say_that
     assert listed[1].port is None and ORDER[first] == "act", "nothing says that it is the same one"
 
 
+def test_tokens_in_another_order_are_not_the_same() -> None:
+    calls = [ModuleCall("embed", "Embedding", [2, 3, 4])]
+    tokens, gave = np.array([[1, 2, 3], [4, 5, 6]]), RANDOM.standard_normal((2, 3, 4))
+    arrays = {"given/0": tokens, "gave/0": gave}
+    turned = {"given/0": tokens[:, ::-1], "gave/0": gave[:, ::-1]}
+    assert parts(calls, calls, {("embed", "embed")}, arrays, turned, 1e-7)[1:] == (0, False)
+    assert parts(calls, calls, {("embed", "embed")}, arrays, arrays, 1e-7)[1:] == (None, False)
+
+
+def test_what_is_padded_beforehand_goes_in_the_same() -> None:
+    image = RANDOM.standard_normal((2, 3, 4, 5))
+    padded = np.pad(image, ((0, 0), (0, 0), (1, 1), (0, 1)))
+    for one in (padded, np.moveaxis(padded, 1, -1)):
+        assert layout_error(one, image) == 0 == layout_error(image, padded)
+    assert layout_error(padded + 1, image) is None
+    assert layout_error(2 * padded, image) == 1
+
+
+def test_what_is_not_finite_parts_before_what_is_given_it() -> None:
+    calls, off = side(ORDER)
+    off = {key: np.full_like(a, np.nan) if key in ("gave/3", "given/4", "gave/4") else a for key, a in off.items()}
+    listed, first, within = found((calls, off))
+    assert (ORDER[first], within, listed[first].error) == ("left", True, None)
+    off["given/3"] = off["gave/3"]
+    assert found((calls, off))[1:] == (3, False)
+
+
 def test_modules_in_which_the_same_parameters_lie_belong_together() -> None:
     pairs = [PairedTensor(standard=a, port=b, axes=[0]) for a, b in (("conv.w", "stem.conv.w"), ("out.w", "out.w"))]
     pieces = [

@@ -163,7 +163,7 @@ FAULTS: tuple[Change, ...] = (
         "Cnn",
         "ReLU in place of GELU",
         "act",
-        "ReLU (or ReLU6) instead of exact GELU",
+        "instead of exact GELU",
         ("self.act = nn.GELU()\n        self.drop", "self.act = nn.ReLU()\n        self.drop"),
     ),
     fault(

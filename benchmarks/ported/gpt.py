@@ -101,7 +101,7 @@ FAULTS: tuple[Change, ...] = (
         "Gpt",
         "ReLU in place of GELU",
         "blocks.0.act",
-        "ReLU (or ReLU6) instead of exact GELU",
+        "instead of exact GELU",
         ('4 * width, activation="gelu"', '4 * width, activation="relu"'),
     ),
     fault(
@@ -115,10 +115,14 @@ FAULTS: tuple[Change, ...] = (
     fault(
         "keras",
         "Gpt",
-        "softmax over heads",
+        "mask after the softmax",
         "before blocks.0.proj",
-        "softmax over heads instead of keys",
-        ("ops.softmax(scores, axis=-1)", "ops.softmax(scores, axis=1)"),
+        "mask after the softmax instead of of later places",
+        ('        scores = ops.where(ops.tril(ops.ones((length, length), "bool")), scores, float("-inf"))\n', ""),
+        (
+            "ops.softmax(scores, axis=-1)",
+            'ops.where(ops.tril(ops.ones((length, length), "bool")), ops.softmax(scores, axis=-1), 0.0)',
+        ),
     ),
     fault(
         "keras",

@@ -19,7 +19,7 @@ FAULTS: tuple[Change, ...] = (
         "Lstm",
         "no tanh of the memory",
         "lstm",
-        "the output's function nothing instead of tanh",
+        "the output's activation nothing instead of the same",
         ("torch.sigmoid(o) * torch.tanh(c)", "torch.sigmoid(o) * c"),
     ),
     fault(
@@ -99,7 +99,7 @@ FAULTS: tuple[Change, ...] = (
         "Lstm",
         "ReLU in place of tanh",
         "lstm",
-        "the output's function ReLU instead of tanh",
+        "the activation ReLU instead of tanh",
         ("return_sequences=True", 'return_sequences=True, activation="relu"'),
     ),
     fault(

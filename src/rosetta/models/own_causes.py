@@ -1,5 +1,6 @@
 """Looks for what a port does otherwise where it parts: within a sub-module, or between two, or after the last."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +15,7 @@ from rosetta.proof.own.causes_attention import attention_choices, computed_atten
 from rosetta.proof.own.causes_between import Chains, dense_of_flattened, direct, sums
 from rosetta.proof.own.causes_cells import CellWeights, cell_choices, cell_of, computed_cell, first_choices
 from rosetta.proof.own.layouts import in_usual_order
-from rosetta.proof.own.parting import of_shape
+from rosetta.proof.own.parting import of_shape, unpadded
 from rosetta.proof.own.search import Way, search, the_way
 from rosetta.record.check import PairedTensor, Part
 from rosetta_worker.messages import Described
@@ -62,7 +63,8 @@ def part_cause(parting: Parting) -> str:
             return ""
         gave = _exact(parting.mine[gave_at])
         found = _fitting(parting, _exact(parting.other[found_at]), gave, None)
-        return _within(parting, parting.first, _exact(parting.mine[given]), gave, found)
+        said = _within(parting, parting.first, _exact(parting.mine[given]), gave, found)
+        return said or _between(parting, gave, found)  # what it is made of has been called before it returns
     if given not in parting.mine or f"given/{partner}" not in parting.other:
         return ""
     gave = _exact(parting.mine[given])
@@ -78,12 +80,10 @@ def _within(parting: Parting, number: int, given: Array, gave: Array, candidates
         if (cell := cell_of(tensors)) is not None and (said := _of_cell(cell, given, lambda y: y, gave, found)):
             return said
         if "dense_weight" in tensors and given.ndim == 2:
-            for _, source in _sources(parting, number):
-                if source.ndim == 4 and source[0].size == given.shape[1]:
-                    choices, compute = dense_of_flattened(
-                        source, tensors["dense_weight"], tensors.get("bias"), parting.channels_last
-                    )
-                    if way := search(choices, compute, gave, found):
+            for image in dict.fromkeys(source.shape[1:] for _, source in _sources(parting, number)):
+                if len(image) == 3 and math.prod(image) == given.shape[1] and not parting.channels_last:
+                    ways = dense_of_flattened(given, image, tensors["dense_weight"], tensors.get("bias"))
+                    if way := search(*ways, gave, found):
                         return str(way)
         if not tensors and (said := _chained(given, gave, found, parting.channels_last)):
             return said
@@ -227,7 +227,7 @@ def _fitting(parting: Parting, found: Array, gave: Array, number: int | None) ->
                     image = found.reshape(len(found), *sizes)
                     image = np.moveaxis(image, -1, 1) if last else np.moveaxis(image, 1, -1)
                     return [image.reshape(len(found), -1), found]
-    same = of_shape(found, gave.shape)
+    same = of_shape(found, gave.shape) or unpadded(found, gave.shape)
     if same or found.ndim != 4:
         return same or [found]
     return [found, np.moveaxis(found, -1, 1), np.moveaxis(found, 1, -1)]

@@ -100,10 +100,11 @@ def sums(sources: Mapping[str, Array], gave: Array, found: Array) -> str:
     limit = reproduces(found, gave) if found.shape == gave.shape else None
     if limit is None:
         return ""
-    fitting = {name: array for name, array in [*sources.items()][:_MOST_SOURCES] if array.shape == gave.shape}
+    fitting = {name: _spread(array, gave.shape) for name, array in sources.items() if _spreads(array, gave.shape)}
+    fitting = dict(itertools.islice(fitting.items(), _MOST_SOURCES))
     totals = {several: sum(fitting[name] for name in several) for several in _several(fitting)}
     standard, port = (
-        [several for several, total in totals.items() if error(np.asarray(total), wanted) <= limit]
+        _shortest([several for several, total in totals.items() if error(np.asarray(total), wanted) <= limit])
         for wanted in (gave, found)
     )
     if len(standard) != 1 or len(port) > 1:
@@ -112,15 +113,30 @@ def sums(sources: Mapping[str, Array], gave: Array, found: Array) -> str:
     return told and f"{told} instead of {' + '.join(standard[0])}"
 
 
+def _spreads(array: Array, shape: tuple[int, ...]) -> bool:
+    """Whether it is of this shape, or the same for all samples, as the embedding of places is."""
+    return array.shape in (shape, shape[1:], (1, *shape[1:])) and len(array.shape) > 1
+
+
+def _spread(array: Array, shape: tuple[int, ...]) -> Array:
+    return np.broadcast_to(array, shape)
+
+
 def _several(names: Iterable[str]) -> Iterator[tuple[str, ...]]:
     """Yield one, two and three of them."""
     return itertools.chain.from_iterable(itertools.combinations(names, count) for count in (1, 2, 3))
 
 
+def _shortest(sums_of: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Return those of the fewest terms: what is a sum itself may be among them, and its terms."""
+    fewest = min(map(len, sums_of), default=0)
+    return [several for several in sums_of if len(several) == fewest]
+
+
 def _weighted(terms: Mapping[str, Array], found: Array, limit: float) -> str:
     """Say how often each of these terms is in the port's sum."""
     matrix = np.stack([array.ravel() for array in terms.values()], 1)
-    if len(matrix) < 4 * matrix.shape[1] or not np.isfinite(matrix).all():
+    if len(terms) < 2 or len(matrix) < 4 * len(terms) or not np.isfinite(matrix).all():
         return ""
     factors = np.linalg.lstsq(matrix, found.ravel(), rcond=None)[0]
     if error(matrix @ factors, found.ravel()) > limit:
@@ -129,13 +145,12 @@ def _weighted(terms: Mapping[str, Array], found: Array, limit: float) -> str:
     return " + ".join(told)
 
 
-def dense_of_flattened(image: Array, matrix: Array, bias: Array | None, channels_last: bool) -> Chain:
-    """Return the ways in which a dense layer may have been given this image flattened."""
-    x = np.moveaxis(image, -1, 1) if channels_last else image
+def dense_of_flattened(features: Array, image: tuple[int, ...], matrix: Array, bias: Array | None) -> Chain:
+    """Return the ways in which a dense layer may have been given these features, a flattened image each."""
+    x = features.reshape(len(features), *image)
 
     def compute(way: Way) -> Array | None:
-        features = _flattened(x, way["flattened"])
-        return features @ matrix.T + (0.0 if bias is None else bias)
+        return _flattened(x, way["flattened"]) @ matrix.T + (0.0 if bias is None else bias)
 
     return {"flattened": _FLATTENED}, compute
 

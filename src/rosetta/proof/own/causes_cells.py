@@ -72,12 +72,12 @@ def cell_choices(cell: CellWeights) -> dict[str, Sequence[str]]:
     found: dict[str, Sequence[str]] = {
         "the gates": orders,
         "the gates' function": list(_SIGMOIDS),
-        "the candidate's function": list(_TANHS),
+        "the activation": list(_TANHS),
         "biases:": list(_BIASES) if cell.bias_state.any() else ["both", "none"],
         "time": ["forwards", "backwards", "backwards, turned round again", "over axis 0"],
     }
     if cell.family == "lstm":
-        found["the output's function"] = list(_TANHS)
+        found["the output's activation"] = ["the same", *_TANHS]
         found["the forget gate's bias"] = list(_FORGET)
         found["it gives"] = ["the state h", "the memory c"]
         found["the memory"] = ["f c + i g", "f c + (1 - f) g", "c + i g"]
@@ -123,27 +123,28 @@ def computed_cell(cell: CellWeights, x: Array, way: Way) -> Array | None:
 def _lstm(
     x: Array, h: Array, c: Array, matrix: Array, bias: Array, places: Mapping[str, slice], way: Way
 ) -> tuple[Array, Array]:
-    gates, candidate = _SIGMOIDS[way["the gates' function"]], _TANHS[way["the candidate's function"]]
+    gates, activation = _SIGMOIDS[way["the gates' function"]], _TANHS[way["the activation"]]
     all_ = x + h @ matrix + bias
     i, o = (gates(all_[:, places[gate]]) for gate in "io")
     f = gates(all_[:, places["f"]] + _FORGET[way["the forget gate's bias"]])
-    g = candidate(all_[:, places["g"]])
+    g = activation(all_[:, places["g"]])
     kept, taken = {"f c + i g": (f, i), "f c + (1 - f) g": (f, 1 - f), "c + i g": (1.0, i)}[way["the memory"]]
     c = kept * c + taken * g
-    return o * _TANHS[way["the output's function"]](c), c
+    of_output = way["the output's activation"]
+    return o * (activation if of_output == "the same" else _TANHS[of_output])(c), c
 
 
 def _gru(
     x: Array, h: Array, c: Array, matrix: Array, bias: Array, places: Mapping[str, slice], way: Way
 ) -> tuple[Array, Array]:
-    gates, candidate = _SIGMOIDS[way["the gates' function"]], _TANHS[way["the candidate's function"]]
+    gates, activation = _SIGMOIDS[way["the gates' function"]], _TANHS[way["the activation"]]
     of_state = h @ matrix + bias
     r, z = (gates(x[:, places[gate]] + of_state[:, places[gate]]) for gate in "rz")
     at = places["n"]
     if way["the reset gate"] == "after the matrix":
-        n = candidate(x[:, at] + r * of_state[:, at])
+        n = activation(x[:, at] + r * of_state[:, at])
     else:
-        n = candidate(x[:, at] + (r * h) @ matrix[:, at] + bias[at])
+        n = activation(x[:, at] + (r * h) @ matrix[:, at] + bias[at])
     if way["the state"] == "z n + (1 - z) h":
         z = 1 - z
     return (1 - z) * n + z * h, c

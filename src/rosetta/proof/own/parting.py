@@ -1,5 +1,6 @@
 """Finds where a port parts from the standard: the calls of sub-modules on both sides, aligned, and their errors."""
 
+import itertools
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,7 +48,8 @@ def parts(
     together, and to no others. ``given`` and ``found`` have "given/N" and "gave/N" of the standard and of the port;
     ``limit`` is the largest error that rounding may make.
     """
-    partners = alignment(standard, port, paired, given, found)
+    mine, other = _prints(given, len(standard)), _prints(found, len(port))
+    partners = _aligned(standard, port, paired, mine, other)
     listed = []
     for number, call in enumerate(standard):
         partner = partners.get(number)
@@ -64,12 +66,10 @@ def parts(
                 error=_between(given, found, f"gave/{number}", f"gave/{partner}"),
             )
         )
-    sizes = {
-        number: _sizes(given[f"gave/{number}"]) == _sizes(found[f"gave/{partner}"])
-        for number, partner in partners.items()
-    }
-    first = next((n for n, part in enumerate(listed) if n in sizes and _differs(part.error, sizes[n], limit)), None)
+    first = next((n for n, p in sorted(partners.items()) if _differs(listed[n].error, mine[n], other[p], limit)), None)
     within = first is not None and (listed[first].error_given or 0.0) <= limit
+    if first is not None and f"given/{partners[first]}" in found:
+        within = within and bool(np.isfinite(found[f"given/{partners[first]}"]).all())
     return listed, first, within
 
 
@@ -81,13 +81,18 @@ def alignment(
     found: Arrays,
 ) -> dict[int, int]:
     """Return the number of the port's call for each of the standard's that has one; arguments as of ``parts``."""
-    mine = [_print(given[f"gave/{number}"]) for number in range(len(standard))]
-    other = [_print(found[f"gave/{number}"]) for number in range(len(port))]
-    return _aligned(standard, port, paired, mine, other)
+    return _aligned(standard, port, paired, _prints(given, len(standard)), _prints(found, len(port)))
 
 
-def _differs(error: float | None, same_sizes: bool, limit: float) -> bool:
-    return error > limit if error is not None else not same_sizes
+def _prints(arrays: Arrays, count: int) -> list[_Print]:
+    return [_print(arrays[f"gave/{number}"]) for number in range(count)]
+
+
+def _differs(error: float | None, mine: _Print, other: _Print, limit: float) -> bool:
+    """Whether two outputs aren't the same; those that only can't be compared aren't known to be."""
+    if error is None:
+        return mine.sizes != other.sizes or not np.isfinite(other.norm)
+    return error > limit
 
 
 def layout_error(found: NDArray[np.float64], expected: NDArray[np.float64]) -> float | None:
@@ -96,6 +101,9 @@ def layout_error(found: NDArray[np.float64], expected: NDArray[np.float64]) -> f
     Of features of samples, (batch, features), the order may be any if all values are the same: what is flattened
     otherwise isn't another value. None where the shapes don't fit, or where it isn't finite.
     """
+    if found.ndim == expected.ndim == 4 and found.size != expected.size:
+        found = next(iter(unpadded(found, expected.shape)), found)
+        expected = next(iter(unpadded(expected, found.shape)), expected)
     if found.size != expected.size:
         return None
     if found.ndim != expected.ndim:
@@ -108,6 +116,24 @@ def layout_error(found: NDArray[np.float64], expected: NDArray[np.float64]) -> f
         in_any_order = _relative(np.sort(found, 1), np.sort(expected, 1))
         errors += [in_any_order] if in_any_order is not None and in_any_order < _EQUAL else []
     return min((error for error in errors if error is not None), default=None)
+
+
+def unpadded(found: NDArray[np.float64], shape: tuple[int, ...]) -> list[NDArray[np.float64]]:
+    """Return images without the zeros around them that one side pads with beforehand, as far as they then have this
+    shape."""
+    several = [found, np.moveaxis(found, -1, 1), np.moveaxis(found, 1, -1)] if found.ndim == len(shape) == 4 else []
+    return [inner for array in several if (inner := _inner(array, shape)) is not None]
+
+
+def _inner(array: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64] | None:
+    more = [size - wanted for size, wanted in zip(array.shape, shape, strict=True)]
+    if min(more) < 0 or max(more) == 0 or sum(extra > 0 for extra in more) > 2:
+        return None
+    for begin in itertools.product(*(range(extra + 1) for extra in more)):
+        inner = array[tuple(slice(first, first + size) for first, size in zip(begin, shape, strict=True))]
+        if np.count_nonzero(inner) == np.count_nonzero(array):
+            return inner
+    return None
 
 
 def as_expected(found: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64] | None:
@@ -197,19 +223,19 @@ def _in_order(
     return found
 
 
-def _sizes(array: NDArray[np.float64]) -> tuple[int, ...]:
-    return tuple(sorted(size for size in array.shape if size != 1))
-
-
 def _print(array: NDArray[np.float64]) -> _Print:
+    sizes = tuple(sorted(size for size in array.shape if size != 1))
     exact = np.asarray(array, np.float64)
-    return _Print(_sizes(array), float(np.linalg.norm(exact.ravel())), float(exact.sum()))
+    return _Print(sizes, float(np.linalg.norm(exact.ravel())), float(exact.sum()))
 
 
 def _between(given: Arrays, found: Arrays, mine: str, other: str) -> float | None:
     if mine not in given or other not in found:
         return None
-    return layout_error(np.asarray(found[other], np.float64), np.asarray(given[mine], np.float64))
+    expected, array = given[mine], found[other]
+    if expected.ndim == 2 and expected.dtype.kind in "iu" and array.shape == expected.shape:
+        return _relative(np.asarray(array, np.float64), np.asarray(expected, np.float64))  # tokens have an order
+    return layout_error(np.asarray(array, np.float64), np.asarray(expected, np.float64))
 
 
 def _relative(found: NDArray[np.float64], expected: NDArray[np.float64]) -> float | None:

@@ -137,6 +137,8 @@ class OwnNetwork(TrainsOwn):
         for _, module in nnx.iter_modules(self.network):
             if getattr(module, "param_dtype", None) == jnp.float32:  # in which recurrent cells make their first state
                 module.param_dtype = jnp.float64
+            if isinstance(module, nnx.Embed) and module.dtype == jnp.float32:  # its table's, if nobody said another
+                module.dtype = jnp.float64
         self.load_own_weights(self.own_weights())
 
     def arrays(self, inputs):
