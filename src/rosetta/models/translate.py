@@ -97,9 +97,18 @@ def translate(
         try:
             for more in range(_TRIES):
                 proof = check(
-                    network, port, inputs=inputs, batch=samples, seed=seed + more, pairs=pairs, packages=packages, device=device,
-                    frameworks=frameworks, timeouts=timeouts, say=say,
-                )  # fmt: skip
+                    network,
+                    port,
+                    inputs=inputs,
+                    batch=samples,
+                    seed=seed + more,
+                    pairs=pairs,
+                    packages=packages,
+                    device=device,
+                    frameworks=frameworks,
+                    timeouts=timeouts,
+                    say=say,
+                )
                 proof = _named(proof, port, f"{to}:{file}:{made.name}")
                 if proof.same or not _hit_a_kink(proof):
                     break
