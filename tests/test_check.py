@@ -97,8 +97,9 @@ CAUSES = {
     "OtherPadding": "padding 1x1 before and 1x1 after of the edge instead of 1x1 before and 1x1 after of zeros",
     "BatchStatistics": "statistics the batch's instead of the running ones",
     "NearEpsilon": "",  # 1.1e-5 isn't among those that are tried
-    "TanhGelu": "",  # a function, no sub-module
-    "TransposedKernel": "",
+    "TanhGelu": "after norm: function: GELU by tanh instead of exact GELU",  # which is no sub-module
+    # In the port it is no sub-module either: what goes into the next one tells it.
+    "TransposedKernel": "conv: the kernel with height and width exchanged instead of as it is",
 }
 
 
