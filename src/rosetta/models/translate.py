@@ -28,8 +28,6 @@ from rosetta.translate.target import Target
 from rosetta.translate.targets import targets
 from rosetta.translate.write import Translation, translate_graph
 
-_TRIES = 3
-"""So many inputs are tried at most where float32 gradients hang on rounding alone."""
 _FROM = "torch"
 """The framework whose networks tell their graphs."""
 
@@ -95,23 +93,11 @@ def translate(
         pairs.write_text(PairsFile(ports={port: paired(made)}).model_dump_json(), "utf-8")
         proof, failure = None, ""
         try:
-            for more in range(_TRIES):
-                proof = check(
-                    network,
-                    port,
-                    inputs=inputs,
-                    batch=samples,
-                    seed=seed + more,
-                    pairs=pairs,
-                    packages=packages,
-                    device=device,
-                    frameworks=frameworks,
-                    timeouts=timeouts,
-                    say=say,
-                )
-                proof = _named(proof, port, f"{to}:{file}:{made.name}")
-                if proof.same or not _hit_a_kink(proof):
-                    break
+            proof = check(
+                network, port, inputs=inputs, batch=samples, seed=seed, pairs=pairs, packages=packages, device=device,
+                frameworks=frameworks, timeouts=timeouts, say=say,
+            )  # fmt: skip
+            proof = _named(proof, port, f"{to}:{file}:{made.name}")
         except RosettaError as error:
             failure = f"{error.cause} {error.remedy}".strip()
     proven = proof is not None and proof.same
@@ -177,14 +163,6 @@ def paired(made: Translation) -> list[PairedTensor | CutTensors]:
         ]
         found.append(CutTensors(standard_pieces=[mine], port_pieces=port))
     return found
-
-
-def _hit_a_kink(proof: CheckResult) -> bool:
-    """Whether all is the same in float64, and in float32 but for gradients: rounding has decided at a ReLU's kink."""
-    (port,) = proof.ports
-    exact = all(one.error_float64 is not None and one.error_float64 <= one.yardstick for one in port.quantities)
-    odd = {one.what for one in port.quantities if one.verdict != "the same"}
-    return bool(port.quantities) and exact and odd == {"gradient"}
 
 
 def _named(proof: CheckResult, before: str, after: str) -> CheckResult:
