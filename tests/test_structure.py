@@ -14,7 +14,7 @@ FLOORS = (
     ("machine", "datasets"),
     ("workloads",),
     ("contenders",),
-    ("environments", "standalone", "lessons", "networks", "translate"),
+    ("environments", "standalone", "lessons", "networks"),
     ("record",),
     ("proof", "history"),
     ("models", "report"),

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from rosetta.models.convert import convert
     from rosetta.models.predict import predict
     from rosetta.models.train import TrainingObserver, train
-    from rosetta.models.translate import Translated, translate
     from rosetta.models.weights import Weights, load_weights, save_weights
     from rosetta.record.plan import Plan
     from rosetta.report.run_result import RunResult, read_result
@@ -35,7 +34,6 @@ _HOMES = {
     "RosettaError": "rosetta.errors",
     "RunResult": "rosetta.report.run_result",
     "TrainingObserver": "rosetta.models.train",
-    "Translated": "rosetta.models.translate",
     "Weights": "rosetta.models.weights",
     "add_to_history": "rosetta.history.add",
     "ask_history": "rosetta.history.query",
@@ -50,7 +48,6 @@ _HOMES = {
     "run": "rosetta.benchmark.calls",
     "save_weights": "rosetta.models.weights",
     "train": "rosetta.models.train",
-    "translate": "rosetta.models.translate",
     "try_lessons": "rosetta.benchmark.lessons",
     "verify": "rosetta.benchmark.calls",
 }
@@ -63,7 +60,6 @@ __all__ = [
     "RosettaError",
     "RunResult",
     "TrainingObserver",
-    "Translated",
     "Weights",
     "__version__",
     "add_to_history",
@@ -79,7 +75,6 @@ __all__ = [
     "run",
     "save_weights",
     "train",
-    "translate",
     "try_lessons",
     "verify",
 ]

@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Dict, Generic, List, Optional, Type, TypeVar
 
-from rosetta_worker.graph import NetworkGraph
-
 
 @dataclass
 class Done:
@@ -553,15 +551,6 @@ class OptimizerSteps(Request[Losses]):
 
 
 @dataclass
-class ExportGraph(Request[NetworkGraph]):
-    """Take the graph of such a network; what its constants hold is written to an ``.npz`` file, by name."""
-
-    method = "export_graph"
-    reply = NetworkGraph
-    file: str
-
-
-@dataclass
 class ToFloat64(Request[Done]):
     """Have such a network compute in float64; its weights are then loaded anew."""
 
@@ -575,7 +564,7 @@ _REQUESTS: Dict[str, Type[Request[Any]]] = {
         *(TrainOn, Infer, Settle, Latency, SelectBatches, TakeAccuracy, Outputs, AskAbilities, Reseed),
         *(OptimizerState, LoadOptimizerState, SetStepsDone, OwnWeights, LoadOwnWeights, Save, Restore, AskMemory),
         *(Loaded, UseData, Multiply, OpenOwn, Describe, OwnOutputs, Calculate, ToFloat64, ModuleOutputs),
-        *(TrainingModules, OptimizerSteps, ExportGraph),
+        *(TrainingModules, OptimizerSteps),
     )
 }
 

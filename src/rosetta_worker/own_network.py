@@ -289,11 +289,6 @@ def load_own_network(folder: str) -> Any:
     return importlib.import_module(load_framework(folder) + ".own_network")
 
 
-def load_graph(folder: str) -> Any:
-    """Import the module ``graph`` of the framework in ``folder``, which tells what a network computes."""
-    return importlib.import_module(load_framework(folder) + ".graph")
-
-
 def named_outputs(value: Any, is_array: Callable[[Any], bool], name: str = "output") -> Dict[str, Any]:
     """Return all arrays that a network gave, by name; what is in them by position or key, None left out."""
     if is_array(value):

@@ -12,7 +12,6 @@ import numpy as np
 
 from rosetta_worker import messages, product, usage
 from rosetta_worker.batches import Batches
-from rosetta_worker.graph import NetworkGraph
 from rosetta_worker.messages import Done
 from rosetta_worker.own_network import (
     Maker,
@@ -21,7 +20,6 @@ from rosetta_worker.own_network import (
     Training,
     beside,
     check_gradients,
-    load_graph,
     load_named,
     load_own_network,
 )
@@ -379,13 +377,6 @@ class Session:
         }
         np.savez(request.file, **arrays)
         return messages.Losses([_finite(loss) for loss in found.losses])
-
-    def export_graph(self, request: messages.ExportGraph) -> NetworkGraph:
-        """Take the graph of the network of the user's own, of a framework that tells it."""
-        graph: NetworkGraph
-        graph, constants = load_graph(self._folder).network_graph(self._trainer.network, self._own_inputs)
-        np.savez(request.file, **constants)
-        return graph
 
     def to_float64(self, request: messages.ToFloat64) -> Done:
         """Have it compute in float64 from now on."""

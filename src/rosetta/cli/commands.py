@@ -10,7 +10,6 @@ from typer.core import TyperGroup
 from rosetta.cli import check, history, lessons, machine, models, new, regress, report, run, site
 from rosetta.cli.options import CommandWithSets
 from rosetta.cli.show import show
-from rosetta.cli.translate import translate
 from rosetta.escapes import printable
 from rosetta.version import __version__
 
@@ -54,7 +53,6 @@ app.command(cls=CommandWithSets)(run.run)
 app.command(cls=CommandWithSets)(run.verify)
 app.command()(run.calibrate)
 app.command()(check.check)
-app.command()(translate)
 app.command()(models.train)
 app.command()(models.predict)
 app.command()(models.convert)

@@ -17,7 +17,6 @@ from rosetta.environments.worker import Worker, WorkerFailure
 from rosetta.environments.written import read_written, written_arrays, written_numbers
 from rosetta.workloads.spec import Workload
 from rosetta_worker import messages
-from rosetta_worker.graph import NetworkGraph
 from rosetta_worker.messages import Accuracy, Described, Imported, ModuleCall, Multiplied, Request, Stepped
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -335,12 +334,6 @@ class Client:
                     raise WorkerFailure(f"The worker's answer to optimizer_steps has an array {key!r}.")
                 parts[part][int(number)][path] = array
             return Trained(losses, parts["parameters"], parts["gradients"])
-
-    def graph(self) -> tuple[NetworkGraph, Arrays]:
-        """Return the network's graph, as its worker tells it, and what its constants hold, by name."""
-        with self._file(".npz") as file:
-            graph = self._ask(messages.ExportGraph(str(file)), self.timeouts.proving)
-            return graph, written_arrays(file)
 
     def to_float64(self) -> None:
         """Have it compute in float64; its weights have to be loaded anew."""
