@@ -5,9 +5,10 @@ import numpy as np
 from flax import nnx
 from jax import numpy as jnp
 
-from rosetta_worker.own_network import OwnCodeError, in_layout, own_code
+from rosetta_worker.own_network import in_layout, own_code
 
 from .own_network import OwnNetwork
+from .own_training import made_optimizer
 
 
 class OwnTrainer(OwnNetwork):
@@ -29,19 +30,10 @@ class OwnTrainer(OwnNetwork):
         if self.training:
             self.network.train()
             # Kept between calls: that the network hasn't changed its form isn't found out anew in each.
-            self.step = nnx.cached_partial(self.train_step, self.network, self.made_optimizer())
+            self.step = nnx.cached_partial(self.train_step, self.network, made_optimizer(self.training, self.network))
         else:
             self.network.eval()
             self.step = nnx.cached_partial(self.predict_step, self.network)
-
-    def made_optimizer(self):
-        made = self.training.optimizer_of(lambda name: self.network)
-        if isinstance(made, nnx.Optimizer):
-            return made
-        if not (hasattr(made, "init") and hasattr(made, "update")):
-            kind = type(made).__name__
-            raise OwnCodeError("make_optimizer gives a {}, no optax transformation nor nnx.Optimizer".format(kind))
-        return nnx.Optimizer(self.network, made, wrt=nnx.Param)
 
     def trained(self, network, optimizer, inputs, targets):
         def loss_of(network):

@@ -51,12 +51,7 @@ class TrainsOwn:
         self.network.train()
         network = nnx.merge(*nnx.split(self.network), copy=True)
         arrays, wanted = self.arrays(inputs), self.arrays(targets)
-        optimizer = training.optimizer_of(lambda name: network)
-        if not isinstance(optimizer, nnx.Optimizer):
-            if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
-                kind = type(optimizer).__name__
-                raise OwnCodeError("make_optimizer gives a {}, no optax transformation nor nnx.Optimizer".format(kind))
-            optimizer = nnx.Optimizer(network, optimizer, wrt=nnx.Param)
+        optimizer = made_optimizer(training, network)
         for _ in range(steps.count):
             graph, parameters, others = nnx.split(network, nnx.Param, ...)
 
@@ -81,6 +76,17 @@ class TrainsOwn:
 
     def scalar(self, outputs, factors):
         return sum((outputs[name] * jnp.asarray(factor, self.dtype)).sum() for name, factor in factors.items())
+
+
+def made_optimizer(training, network):
+    """Return the user's optimiser of a network, around an Optax transformation if that is what it is."""
+    made = training.optimizer_of(lambda name: network)
+    if isinstance(made, nnx.Optimizer):
+        return made
+    if not (hasattr(made, "init") and hasattr(made, "update")):
+        kind = type(made).__name__
+        raise OwnCodeError("make_optimizer gives a {}, no optax transformation nor nnx.Optimizer".format(kind))
+    return nnx.Optimizer(network, made, wrt=nnx.Param)
 
 
 @contextlib.contextmanager

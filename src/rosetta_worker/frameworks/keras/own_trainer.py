@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from rosetta_worker.own_network import OwnCodeError, in_layout, own_code
+from rosetta_worker.own_network import in_layout, own_code
 
 from .own_network import OwnNetwork, takes_each
 
@@ -25,16 +25,7 @@ class OwnTrainer(OwnNetwork):
     def load_parameters(self, arrays):
         self.load_own_weights(arrays)
         if self.training:
-            self.model.compile(optimizer=self.made_optimizer())
-
-    def made_optimizer(self):
-        network = self.network
-        made = self.training.optimizer_of(
-            lambda name: network.trainable_variables if name.startswith(("param", "variables")) else network
-        )
-        if not isinstance(made, keras.optimizers.Optimizer):
-            raise OwnCodeError("make_optimizer gives a {}, no keras.optimizers.Optimizer".format(type(made).__name__))
-        return made
+            self.model.compile(optimizer=self.made_optimizer(self.training))
 
     def prepare(self, inputs, targets):
         return self.prepare_inputs(inputs), self.prepare_inputs(targets) if targets else None

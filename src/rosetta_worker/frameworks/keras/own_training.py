@@ -55,17 +55,22 @@ class TrainsOwn:
 
     def optimizer_steps(self, inputs, targets, factors, training, steps):
         before = states_of(self.network.variables)
-        optimizer = training.optimizer_of(
-            lambda name: self.network.trainable_variables if name.startswith(("param", "variables")) else self.network
-        )
-        if not isinstance(optimizer, keras.optimizers.Optimizer):
-            kind = type(optimizer).__name__
-            raise OwnCodeError("make_optimizer gives a {}, no keras.optimizers.Optimizer".format(kind))
+        optimizer = self.made_optimizer(training)
         try:
             for _ in range(steps.count):
                 self.step(inputs, targets, factors, training, optimizer, steps)
         finally:
             restore(before)
+
+    def made_optimizer(self, training):
+        """Return the user's optimiser."""
+        network = self.network
+        made = training.optimizer_of(
+            lambda name: network.trainable_variables if name.startswith(("param", "variables")) else network
+        )
+        if not isinstance(made, keras.optimizers.Optimizer):
+            raise OwnCodeError("make_optimizer gives a {}, no keras.optimizers.Optimizer".format(type(made).__name__))
+        return made
 
     def step(self, inputs, targets, factors, training, optimizer, steps):
         variables, others = self.network.trainable_variables, self.network.non_trainable_variables

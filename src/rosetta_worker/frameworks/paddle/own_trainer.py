@@ -3,7 +3,7 @@
 import paddle
 from paddle import nn
 
-from rosetta_worker.own_network import OwnCodeError, named_outputs, own_code
+from rosetta_worker.own_network import named_outputs, own_code
 
 from .own_network import OwnNetwork
 
@@ -23,15 +23,7 @@ class OwnTrainer(OwnNetwork):
     def load_parameters(self, arrays):
         self.load_own_weights(arrays)
         if self.training:
-            self.optimizer, self.scheduler = self.made_optimizer()
-
-    def made_optimizer(self):
-        network = self.network
-        made = self.training.optimizer_of(lambda n: network.parameters() if n.startswith("param") else network)
-        optimizer, scheduler = made if isinstance(made, tuple) else (made, None)
-        if not isinstance(optimizer, paddle.optimizer.Optimizer):
-            raise OwnCodeError("make_optimizer gives a {}, no paddle.optimizer".format(type(optimizer).__name__))
-        return optimizer, scheduler
+            self.optimizer, self.scheduler = self.made_optimizer(self.training)
 
     def prepare(self, inputs, targets):
         steps = len(inputs[0])

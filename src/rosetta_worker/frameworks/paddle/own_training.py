@@ -52,13 +52,7 @@ class TrainsOwn:
     def optimizer_steps(self, inputs, targets, factors, training, steps):
         before = self.own_weights()
         self.network.train()
-        made = training.optimizer_of(
-            lambda name: self.network.parameters() if name.startswith("param") else self.network
-        )
-        optimizer, scheduler = made if isinstance(made, tuple) else (made, None)
-        if not isinstance(optimizer, paddle.optimizer.Optimizer):
-            kind = type(optimizer).__name__
-            raise OwnCodeError("make_optimizer gives a {}, not a paddle.optimizer.Optimizer".format(kind))
+        optimizer, scheduler = self.made_optimizer(training)
         try:
             for _ in range(steps.count):
                 self.step(inputs, targets, factors, training, optimizer, steps)
@@ -68,6 +62,16 @@ class TrainsOwn:
         finally:
             self.network.clear_gradients()
             self.load_own_weights(before)
+
+    def made_optimizer(self, training):
+        """Return the user's optimiser, and the scheduler that may come with it."""
+        network = self.network
+        made = training.optimizer_of(lambda name: network.parameters() if name.startswith("param") else network)
+        optimizer, scheduler = made if isinstance(made, tuple) else (made, None)
+        if not isinstance(optimizer, paddle.optimizer.Optimizer):
+            kind = type(optimizer).__name__
+            raise OwnCodeError("make_optimizer gives a {}, not a paddle.optimizer.Optimizer".format(kind))
+        return optimizer, scheduler
 
     def step(self, inputs, targets, factors, training, optimizer, steps):
         with WithoutDropout(self.network), own_code():

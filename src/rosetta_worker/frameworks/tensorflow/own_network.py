@@ -63,13 +63,17 @@ class OwnNetwork(TrainsOwn):
         kind = "a tf.Module or an object that is called (a Keras model is one of keras[tensorflow])"
         return self.make(is_network, kind)
 
+    def mode_arguments(self):
+        """Return the names of the network's arguments that say whether it trains."""
+        call = self.network.__call__
+        parameters = inspect.signature(getattr(call, "python_function", call)).parameters
+        return [name for name in _TRAINING if name in parameters]
+
     def build(self, channels_last):
         """Ask it about images in this layout; if it fails it may have made variables for them, and another is made."""
         self.network = self.network or self.made()
         self.channels_last = channels_last
-        call = self.network.__call__
-        parameters = inspect.signature(getattr(call, "python_function", call)).parameters
-        self.mode = [name for name in _TRAINING if name in parameters]
+        self.mode = self.mode_arguments()
         try:
             self.outputs(self.inputs)
         except OwnCodeError:

@@ -1,13 +1,11 @@
 """A network of the user's own, trained or asked by a step that ``tf.function`` makes a graph of."""
 
-import inspect
-
 import numpy as np
 import tensorflow as tf
 
-from rosetta_worker.own_network import OwnCodeError, in_layout, named_outputs, own_code
+from rosetta_worker.own_network import in_layout, named_outputs, own_code
 
-from .own_network import _TRAINING, OwnNetwork
+from .own_network import OwnNetwork
 from .trainer import use
 
 
@@ -20,30 +18,20 @@ class OwnTrainer(OwnNetwork):
         self.make, self.seed, self.dtype = make, seed, tf.float32
         self.channels_last = channels_last
         self.network = self.made()
-        call = self.network.__call__
-        parameters = inspect.signature(getattr(call, "python_function", call)).parameters
-        self.mode = [name for name in _TRAINING if name in parameters]
+        self.mode = self.mode_arguments()
         self.training = training() if training else None
         self.outputs(example)  # it may make its variables when it is first called
 
     def load_parameters(self, arrays):
         self.load_own_weights(arrays)
         if self.training:
-            self.optimizer = self.made_optimizer()
+            self.optimizer = self.made_optimizer(self.training, self.trainable())
             self.step = tf.function(self.trained)
         else:
             self.step = tf.function(self.asked)
 
     def trainable(self):
         return [variable for variable in self.variables().values() if variable.trainable]
-
-    def made_optimizer(self):
-        made = self.training.optimizer_of(
-            lambda name: self.trainable() if name.startswith(("param", "variables")) else self.network
-        )
-        if not callable(getattr(made, "apply_gradients", None)):
-            raise OwnCodeError("make_optimizer gives a {}, without apply_gradients".format(type(made).__name__))
-        return made
 
     def trained(self, inputs, targets):
         variables = self.trainable()

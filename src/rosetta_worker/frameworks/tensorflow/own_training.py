@@ -52,16 +52,21 @@ class TrainsOwn:
     def optimizer_steps(self, inputs, targets, factors, training, steps):
         before = self.own_weights()
         trained = {path: variable for path, variable in self.variables().items() if variable.trainable}
-        optimizer = training.optimizer_of(
-            lambda name: list(trained.values()) if name.startswith(("param", "variables")) else self.network
-        )
-        if not callable(getattr(optimizer, "apply_gradients", None)):
-            raise OwnCodeError("make_optimizer gives a {}, without apply_gradients".format(type(optimizer).__name__))
+        optimizer = self.made_optimizer(training, list(trained.values()))
         try:
             for _ in range(steps.count):
                 self.step(inputs, targets, factors, training, optimizer, trained, steps)
         finally:
             self.load_own_weights(before)
+
+    def made_optimizer(self, training, variables):
+        """Return the user's optimiser of these variables."""
+        made = training.optimizer_of(
+            lambda name: variables if name.startswith(("param", "variables")) else self.network
+        )
+        if not callable(getattr(made, "apply_gradients", None)):
+            raise OwnCodeError("make_optimizer gives a {}, without apply_gradients".format(type(made).__name__))
+        return made
 
     def step(self, inputs, targets, factors, training, optimizer, trained, steps):
         with own_code(), WithoutDropout(), tf.GradientTape() as tape:

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from rosetta_worker.own_network import OwnCodeError, own_code
+from rosetta_worker.own_network import named_outputs, own_code
 
 from .own_network import OwnNetwork
 from .trainer import set_precision
@@ -24,15 +24,7 @@ class OwnTrainer(OwnNetwork):
     def load_parameters(self, arrays):
         self.load_own_weights(arrays)
         if self.training:
-            self.optimizer, self.scheduler = self.made_optimizer()
-
-    def made_optimizer(self):
-        network = self.network
-        made = self.training.optimizer_of(lambda n: network.parameters() if n.startswith("param") else network)
-        optimizer, scheduler = made if isinstance(made, tuple) else (made, None)
-        if not isinstance(optimizer, torch.optim.Optimizer):
-            raise OwnCodeError("make_optimizer gives a {}, no torch.optim.Optimizer".format(type(optimizer).__name__))
-        return optimizer, scheduler
+            self.optimizer, self.scheduler = self.made_optimizer(self.training)
 
     def prepare(self, inputs, targets):
         steps = len(inputs[0])
@@ -65,7 +57,8 @@ class OwnTrainer(OwnNetwork):
             for inputs in batches:
                 outputs.append(self.network(*(tensor.to(self.device) for tensor in inputs)))
         for each in outputs:
-            in_host_memory(each)
+            for tensor in named_outputs(each, torch.is_tensor).values():
+                tensor.cpu()
 
     def reseed(self, seed):
         torch.manual_seed(seed)
@@ -74,12 +67,3 @@ class OwnTrainer(OwnNetwork):
 def host_tensors(arrays):
     """Return a tuple of tensors for each step."""
     return [tuple(map(torch.from_numpy, batch)) for batch in zip(*arrays)]
-
-
-def in_host_memory(outputs):
-    """Bring all tensors in what a network gave into the host's memory."""
-    if torch.is_tensor(outputs):
-        return outputs.cpu()
-    if isinstance(outputs, dict):
-        outputs = outputs.values()
-    return [in_host_memory(each) for each in outputs if each is not None]

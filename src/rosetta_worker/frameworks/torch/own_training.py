@@ -55,16 +55,7 @@ class TrainsOwn:
     def optimizer_steps(self, inputs, targets, factors, training, steps):
         before, weights = self.buffers(), self.own_weights()
         self.network.train()
-
-        def argument(name):
-            return self.network.parameters() if name.startswith("param") else self.network
-
-        made = training.optimizer_of(argument)
-        optimizer, scheduler = made if isinstance(made, tuple) else (made, None)
-        if not isinstance(optimizer, torch.optim.Optimizer):
-            raise OwnCodeError(
-                "make_optimizer gives a {}, not a torch.optim.Optimizer".format(type(optimizer).__name__)
-            )
+        optimizer, scheduler = self.made_optimizer(training)
         try:
             for _ in range(steps.count):
                 self.step(inputs, targets, factors, training, optimizer, steps)
@@ -75,6 +66,16 @@ class TrainsOwn:
             self.network.zero_grad()
             self.load_own_weights(weights)
             self.restore(before)
+
+    def made_optimizer(self, training):
+        """Return the user's optimiser, and the scheduler that may come with it."""
+        network = self.network
+        made = training.optimizer_of(lambda name: network.parameters() if name.startswith("param") else network)
+        optimizer, scheduler = made if isinstance(made, tuple) else (made, None)
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            kind = type(optimizer).__name__
+            raise OwnCodeError("make_optimizer gives a {}, not a torch.optim.Optimizer".format(kind))
+        return optimizer, scheduler
 
     def step(self, inputs, targets, factors, training, optimizer, steps):
         self.network.zero_grad()
