@@ -272,3 +272,13 @@ def test_a_release_beside_itself_in_a_real_run(tmp_path: Path) -> None:
     assert not found.failures and found.complete
     # At the usual confidence this would fail once in twenty times.
     assert not judged(folder, confidence=0.9995).regressions
+
+
+def test_a_run_of_others_is_refused_before_anything_of_it_is_carried_out(tmp_path: Path) -> None:
+    folder = tmp_path / "interrupted"
+    shutil.copytree(Path(__file__).parent / "samples" / "records" / "interrupted", folder)
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    result = CliRunner().invoke(app, ["regress", "--resume", str(folder)])
+    assert isinstance(result.exception, RosettaError)
+    assert "isn't a run of two contenders" in str(result.exception) or "differ in more" in str(result.exception)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before

@@ -53,12 +53,9 @@ def regress(
         if old is not None or new is not None:
             raise RosettaError("With resume no contender can be given: the run has its plan.", "Leave them out.")
         place = Path(resume)
-        plan = read_plan(place / PLAN)
-        _check(plan)
+        recorded_plan(place)
         run(resume=place, data=data, observer=observer)
     else:
-        if old is None or new is None:
-            raise RosettaError("A comparison of releases takes two.", "Name them: torch==2.12.0 torch==2.13.0")
         plan = regress_plan(
             old,
             new,
@@ -79,8 +76,8 @@ def regress(
 
 
 def regress_plan(
-    old: str,
-    new: str,
+    old: str | None,
+    new: str | None,
     workloads: str | Sequence[str] | None,
     *,
     launches: int | None = None,
@@ -94,6 +91,8 @@ def regress_plan(
     seed: int = 1,
 ) -> Plan:
     """Plan the run of two releases; raise ``RosettaError`` where they differ in more than their version."""
+    if old is None or new is None:
+        raise RosettaError("A comparison of releases takes two.", "Name them: torch==2.12.0 torch==2.13.0")
     own = folders(frameworks)
     check_pair(*parse_contenders([old, new], known_frameworks(own)))
     fixed = precision is None
@@ -123,8 +122,10 @@ def judged(
     return judge(plan, result, events, tolerated, confidence)
 
 
-def _check(plan: Plan) -> None:
-    """Raise ``RosettaError`` unless a recorded plan compares two releases."""
+def recorded_plan(folder: Path) -> Plan:
+    """Read the plan of a run that is there; raise ``RosettaError`` unless it compares two releases."""
+    plan = read_plan(folder / PLAN)
     if plan.kind != "run" or len(plan.contenders) != 2:
         raise RosettaError("That isn't a run of two contenders.", "rosetta regress OLD NEW makes one.")
     check_pair(*parse_contenders(plan.contenders, known_frameworks([Path(f) for f in plan.frameworks])))
+    return plan

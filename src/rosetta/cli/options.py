@@ -48,6 +48,14 @@ def check_alone(context: typer.Context, beside: Sequence[str]) -> None:
 STANDARD_OUTPUT = ("-", "/dev/stdout")
 
 
+def read_fraction(text: str) -> float | None:
+    """Read "3%" or "0.03"; return None where it is no number."""
+    try:
+        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        return None
+
+
 def check_outputs(*targets: str | Path | None, record: Path | None = None) -> None:
     """Raise ``RosettaError`` where one of the files to write later can't be written, or is one of the run ``record``'s.
 

@@ -20,6 +20,7 @@ from rosetta.cli.options import (
     check_outputs,
     complete_contender,
     complete_workload,
+    read_fraction,
     write_text,
 )
 from rosetta.errors import RosettaError
@@ -34,11 +35,8 @@ FAILED = 3
 
 def fraction(text: str) -> float:
     """Read "3%" or "0.03"; raise where it isn't a fraction from 0 to 10."""
-    try:
-        found = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        found = -1.0
-    if not 0 <= found <= 10:
+    found = read_fraction(text)
+    if found is None or not 0 <= found <= 10:
         raise typer.BadParameter(f"{text} is no part of something: write 3% or 0.03.")
     return found
 
@@ -114,7 +112,7 @@ def regress(
 
     Example: `rosetta regress torch==2.12.0 torch==2.13.0 mnist_mlp`
     """
-    from rosetta.benchmark.regress import KIND, judged, regress_plan
+    from rosetta.benchmark.regress import KIND, judged, recorded_plan, regress_plan
     from rosetta.cli.run import chosen, watched
     from rosetta.record.directory import RUNS, new_folder
     from rosetta.record.regress import tolerances
@@ -122,14 +120,10 @@ def regress(
     check_outputs(junit_file, json, record=resume or out_folder)
     limits = tolerances(_limits(tolerate or ()))
     if resume is not None:
-        from rosetta.record.plan import read_plan
-
         check_alone(context, ("resume", "data", "tolerate", "junit_file", "annotate", "json"))
         folder = resume
-        watched(read_plan(resume / "plan.json"), resume, resume=True, data=data)
+        watched(recorded_plan(resume), resume, resume=True, data=data, command="regress")
     else:
-        if old is None or new is None:
-            raise RosettaError("A comparison of releases takes two.", "Name them: torch==2.12.0 torch==2.13.0")
         plan = regress_plan(
             old,
             new,
@@ -145,7 +139,7 @@ def regress(
             seed=seed,
         )
         folder = out_folder or new_folder(RUNS, KIND)
-        watched(plan, folder)
+        watched(plan, folder, command="regress")
     found = judged(folder, limits)
     _show(found, folder, junit_file, annotate, json)
     if found.exit_code:

@@ -25,6 +25,7 @@ from rosetta.cli.options import (
     check_outputs,
     complete_contender,
     complete_workload,
+    read_fraction,
     show_result,
     write_text,
 )
@@ -40,11 +41,8 @@ _BESIDE_RESUME = ("resume", "data", "json")
 
 def _fraction(text: str) -> float:
     """Read "3%" or "0.03"."""
-    try:
-        found = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        found = 0.0
-    if not 0 < found < 1:
+    found = read_fraction(text)
+    if found is None or not 0 < found < 1:
         raise typer.BadParameter(f"{text} is no precision: write 3% or 0.03.")
     return found
 
@@ -217,8 +215,13 @@ def chosen(names: list[str] | None, all_: bool) -> str | list[str] | None:
     return "all" if all_ else names or None
 
 
-def watched(plan: "Plan", folder: Path | None, resume: bool = False, data: Path | None = None) -> "RunResult":
-    """Carry out a plan in a new directory, or what is left of it in its own, and show how it goes."""
+def watched(
+    plan: "Plan", folder: Path | None, resume: bool = False, data: Path | None = None, command: str = "run"
+) -> "RunResult":
+    """Carry out a plan in a new directory, or what is left of it in its own, and show how it goes.
+
+    ``command`` is the one that goes on with it if it is interrupted.
+    """
     from rosetta.cli.progress import Watch
     from rosetta.record.directory import RUNS, new_folder
 
@@ -229,7 +232,7 @@ def watched(plan: "Plan", folder: Path | None, resume: bool = False, data: Path 
                 return rosetta.run(resume=folder, data=data, observer=watch)
             return rosetta.run(plan, folder=folder, observer=watch)
     except KeyboardInterrupt:
-        sentence = f"\nInterrupted. What was measured is in {folder}; go on with: rosetta run --resume {folder}"
+        sentence = f"\nInterrupted. What was measured is in {folder}; go on with: rosetta {command} --resume {folder}"
         err.say(sentence)
         raise typer.Exit(130) from None
 
