@@ -30,6 +30,7 @@ FIRST = (
     *("tests/test_replicas.py", "[keras[jax]]", "[jax]", "tests/test_faults.py", "tests/test_integration.py"),
     *("[numpy]", "[keras[tensorflow]]", "[keras[torch]]", "[tensorflow]", "[torch]"),
     *("tests/test_proof.py tpu", "tests/test_proof.py cnn", "tests/test_proof.py ", "tests/test_loader.py"),
+    *("tests/test_planted_ports.py", "tests/test_check_cuts.py", "tests/test_check_keras.py"),
 )
 
 
