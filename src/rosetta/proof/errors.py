@@ -22,6 +22,12 @@ def relative(found: NDArray[Any], expected: NDArray[Any]) -> float | None:
     return error if np.isfinite(error) else None
 
 
+def relative_or_inf(found: NDArray[Any], expected: NDArray[Any]) -> float:
+    """As ``relative``, but infinite where that is None: for comparisons."""
+    error = relative(found, expected)
+    return np.inf if error is None else error
+
+
 def tensor_error(name: str, found: NDArray[Any], expected: NDArray[Any], tolerance: float) -> TensorError:
     """Return a tensor's error, under its name."""
     shape = "" if found.shape == expected.shape else f" has shape {found.shape}"

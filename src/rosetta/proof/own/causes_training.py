@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from rosetta.proof.errors import relative_or_inf
+
 Array = NDArray[np.float64]
 
 _REPRODUCED = 1e-9
@@ -29,7 +31,7 @@ def statistic_cause(kind: str, given: Array, before: Array, after: Array, found:
         forms = {"": given.mean(others)}
     else:
         forms = {"biased, of n,": given.var(others), "unbiased, of n - 1,": given.var(others, ddof=1)}
-    explained = _error(found - before, after - before)
+    explained = relative_or_inf(found - before, after - before)
     standard, port = (_moved(forms, before, one, explained) for one in (after, found))
     if standard is None or port is None or not explained:
         return ""
@@ -51,7 +53,7 @@ def gradient_cause(expected: Array, found: Array) -> str:
     if not found.any():
         return "the gradient is stopped: nothing arrives"
     factor = float((found * expected).sum()) / size**2
-    if factor and abs(factor - 1) > _SAME and _error(found, factor * expected) <= _REPRODUCED:
+    if factor and abs(factor - 1) > _SAME and relative_or_inf(found, factor * expected) <= _REPRODUCED:
         return f"the gradient is scaled by {factor:.6g}"
     return ""
 
@@ -67,12 +69,6 @@ def _moved(forms: Mapping[str, Array], before: Array, after: Array, explained: f
     for form, statistic in forms.items():
         way = statistic - before
         part = float(way @ movement) / float(way @ way) if way.any() else 0.0
-        if _error(part * way, movement) <= limit:
+        if relative_or_inf(part * way, movement) <= limit:
             found.append((form, part))
     return found[0] if len(found) == 1 else None
-
-
-def _error(found: Array, wanted: Array) -> float:
-    size = float(np.linalg.norm(wanted))
-    error = float(np.linalg.norm(found - wanted)) / size if size else float(np.linalg.norm(found))
-    return error if np.isfinite(error) else np.inf
