@@ -300,7 +300,7 @@ def test_what_others_wrote_leaves_escaped(tmp_path: Path) -> None:
     code, text = rosetta("history", "query", sql, "--json", "-", "--history", history)
     (found,) = json.loads(text)
     assert code == 0 and "\x9b" not in text and found["list"] == [1.5, None] and found["none"] is None
-    page = render_history("mnist_mlp", read_points("mnist_mlp", history=history), ["speed"])
+    page = render_history(read_points("mnist_mlp", history=history), ["speed"])
     assert "<script>alert" not in page and "<b>1</b>" not in page and "\x1b" not in page
     target = tmp_path / "out.json"
     assert rosetta("history", "query", "SELECT 1 AS one WHERE false", "--json", target, "--history", history)[0] == 0
@@ -320,11 +320,13 @@ def test_lines_have_their_versions_and_kinds_of_machine_stay_apart(tmp_path: Pat
         ("torch", "2.1", "two", 2),
     ]
     assert course.points[0].values["first step"].low == 0.5 and course.points[0].values["first step"].high == 1.5
-    page = render_history("mnist_mlp", course, ["speed", "memory"])
+    page = render_history(course, ["speed", "memory"])
     assert page.count("<h2>") == 2 and page.count('class="plot"') == 4 and '"text":["2.0","2.1"]' in page
     assert [p.version for p in read_points("mnist_mlp", ["torch==2.0"], history).points] == ["2.0"]
     with pytest.raises(RosettaError, match="nothing measured of jax"):
         read_points("mnist_mlp", ["jax"], history)
+    with pytest.raises(RosettaError, match="no workload 'mynet'"):
+        read_points("mynet", history=history)
 
 
 def test_the_commands_show_what_there_is(tmp_path: Path) -> None:

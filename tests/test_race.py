@@ -9,6 +9,7 @@ import pytest
 
 import rosetta
 from rosetta import Observer, Plan, RosettaError
+from rosetta.history.lines import read_points
 from rosetta.networks.folder import read_folder
 from rosetta.networks.samples import make_samples
 from rosetta.record.directory import read_run
@@ -225,6 +226,9 @@ def test_a_race_is_recorded_and_goes_on(network: Path, mine: Path, tmp_path: Pat
 
     shutil.rmtree(network)
     assert read_run(folder)[2].results[0].title == "One layer", "the result needs nothing of the folder"
+    rosetta.add_to_history([folder], tmp_path / "h.duckdb")
+    course = read_points("layer", history=tmp_path / "h.duckdb")
+    assert (course.title, [point.line for point in course.points]) == ("layer", ["fake", "other"])
 
 
 def test_who_isnt_the_same_isnt_timed_and_prediction_is_raced(network: Path, mine: Path, tmp_path: Path) -> None:

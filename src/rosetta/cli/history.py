@@ -153,8 +153,8 @@ def plot(
             raise unknown("measure", name, MEASURES)
     target = out_file or Path(f"{workload}-history.html")
     check_outputs(target)
-    points = read_points(workload, contender or (), history)
-    write_text(target, render_history(workload, points, [name for name in MEASURES if name in (measure or MEASURES)]))
+    course = read_points(workload, contender or (), history)
+    write_text(target, render_history(course, [name for name in MEASURES if name in (measure or MEASURES)]))
     out.say(f"page    {target}")
     if open_:
         webbrowser.open(target.resolve().as_uri())

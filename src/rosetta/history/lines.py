@@ -59,6 +59,8 @@ class Point:
 class Course:
     """A workload's points, oldest first, and who has none."""
 
+    name: str
+    title: str
     points: list[Point]
     not_drawn: list[tuple[str, str, int, str]]
     """Contender, version, in how many runs it wasn't measured, and the last one's reason."""
@@ -69,7 +71,7 @@ def read_points(workload: str, contenders: Sequence[str] = (), history: str | Pa
 
     Raises ``RosettaError`` where the history has no run of it, or can't be used.
     """
-    name = find_workload(workload).name
+    name, title = _named(workload, history)
     wanted = set(contenders)
     points = [
         Point(
@@ -99,4 +101,16 @@ def read_points(workload: str, contenders: Sequence[str] = (), history: str | Pa
         for row in ask_history(_NOT_DRAWN, [name], history)
         if not wanted or row["contender"] in wanted
     ]
-    return Course(points, others)
+    return Course(name, title, points, others)
+
+
+def _named(workload: str, history: str | Path | None) -> tuple[str, str]:
+    """Return a workload's name and title; a network of somebody's own, which only the history knows, has none but its
+    name."""
+    try:
+        known = find_workload(workload)
+    except RosettaError:
+        if ask_history("SELECT 1 FROM history WHERE workload = $1 LIMIT 1", [workload], history):
+            return workload, workload
+        raise
+    return known.name, known.title

@@ -15,7 +15,6 @@ from rosetta.report.drawing import DRAWN_POINTS, LEGEND, MARGIN, Figure, axis, f
 from rosetta.report.numbers import NOTHING, number
 from rosetta.report.page import environment, page_file, script_source
 from rosetta.report.text import brief
-from rosetta.workloads import find_workload
 
 _UNITS = {"speed": "samples/s", "first step": "s", "memory": "GiB", "accuracy": "%"}
 _TITLES = {
@@ -27,7 +26,7 @@ _TITLES = {
 _HEIGHT = 380
 
 
-def render_history(workload: str, course: Course, measures: Sequence[str]) -> str:
+def render_history(course: Course, measures: Sequence[str]) -> str:
     """Render a workload's course as HTML: a section for each kind of machine and data, a chart for each measure.
 
     All text is escaped, whoever wrote it; the page's policy allows its own two scripts and no network.
@@ -38,7 +37,7 @@ def render_history(workload: str, course: Course, measures: Sequence[str]) -> st
         environment()
         .get_template("history.html.j2")
         .render(
-            workload=find_workload(workload),
+            course=course,
             sections=[
                 _section(machine, data, [p for p in course.points if (p.machine, p.data) == (machine, data)], measures)
                 for machine, data in places
